@@ -1,0 +1,54 @@
+# Needs GNU make, Python 3.11 (or newer) with its venv module, and nothing else. `make help` lists the targets.
+
+PORT ?= 8080
+RUNS ?= 20
+SEED ?= 0
+ARGS ?=
+
+CANDIDATES = python3.11 python3 python3.12 python3.13 python3.14
+FITS = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+ifeq ($(PYTHON),)
+$(error 需要 Python 3.11 或更新版本（含 venv 模块），例如：apt install python3.11 python3.11-venv)
+endif
+
+VENV = .venv/bin/python
+
+.PHONY: help install install-dev run test lint types docs soak lock clean
+.DEFAULT_GOAL := help
+
+help: ## 显示本列表
+	@$(PYTHON) tools/bootstrap.py help
+
+install: ## 建 .venv，安装锁定的依赖（已装好则什么也不做，也不联网）
+	@$(PYTHON) tools/bootstrap.py runtime
+
+install-dev: ## 另装测试与检查工具
+	@$(PYTHON) tools/bootstrap.py dev
+
+run: install ## 启动演示 http://127.0.0.1:8080/demo/，不需要账号或密钥；换端口：make run PORT=9000
+	@$(VENV) run.py demo --port $(PORT)
+
+test: install-dev ## 全部测试；单跑一个：make test ARGS="tests/test_points.py -k 签到"
+	@$(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: install-dev ## 格式、写法、分层、无用代码、依赖清单
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m vulture
+	$(VENV) -W ignore -m deptry .
+
+types: install-dev ## mypy --strict
+	$(VENV) -m mypy
+
+docs: install-dev ## 文档与代码是否一致
+	$(VENV) -m tools.docs --check
+
+soak: install-dev ## 长时间的崩溃、乱序、模拟多年：make soak RUNS=100 SEED=7
+	@$(VENV) -m tests.soak --runs $(RUNS) --seed $(SEED)
+
+lock: install-dev ## 按 requirements*.in 重新锁定依赖版本（需联网）；UPGRADE=1 升级
+	@$(VENV) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)
+
+clean: ## 删除 .venv 与各种缓存；数据目录 data/ 不动
+	@$(PYTHON) tools/bootstrap.py clean

@@ -1,0 +1,1 @@
+"""Carries: WeCom's callbacks in, answers and deliveries out."""

@@ -1,0 +1,68 @@
+"""What of a handler's replies belongs into the callback's own response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.channels.text import clean
+from bot.message import Reply
+
+BETWEEN = "\n\n"
+"""Several replies become one passive answer, a blank line between them."""
+
+_MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One passive answer: its text, and at most one card to show or to update."""
+
+    text: str = ""
+    card: Mapping[str, object] | None = None
+    update_card: Mapping[str, object] | None = None
+
+
+def with_card(replies: Sequence[Reply]) -> Answer:
+    """The answer for a channel that shows cards: one card, without its twin text; further cards are told by their twins."""
+    here = _here(replies)
+    shown = next((reply for reply in here if reply.card is not None), None)
+    text = _joined([reply for reply in here if reply is not shown])
+    card = plain(shown.card) if shown is not None and shown.card is not None else None
+    return Answer(text=text, card=card, update_card=_update(here))
+
+
+def without_card(replies: Sequence[Reply]) -> Answer:
+    """The answer for a channel that shows no card: every card's twin text instead."""
+    here = _here(replies)
+    return Answer(text=_joined(here), update_card=_update(here))
+
+
+def plain(card: Mapping[str, object]) -> dict[str, object]:
+    """A copy of ``card`` out of plain dicts, lists and clean texts, without fields that are None."""
+    return {str(name): _plain(value, _MAX_DEPTH) for name, value in card.items() if value is not None}
+
+
+def _plain(value: object, depth: int) -> object:
+    if depth == 0:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, depth - 1) for name, item in value.items() if item is not None}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_plain(item, depth - 1) for item in value if item is not None]
+    return value if isinstance(value, int | float) else clean(str(value))
+
+
+def _here(replies: Sequence[Reply]) -> list[Reply]:
+    # What is for another member, or wants a message of its own, goes out through the outbox.
+    return [reply for reply in replies if reply.to is None and not reply.push]
+
+
+def _joined(replies: Sequence[Reply]) -> str:
+    return BETWEEN.join(said for reply in replies if (said := clean(reply.text).strip()))
+
+
+def _update(replies: Sequence[Reply]) -> dict[str, object] | None:
+    return next((plain(reply.update_card) for reply in replies if reply.update_card is not None), None)

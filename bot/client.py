@@ -1,0 +1,333 @@
+"""How WeCom's REST interface is spoken to: the home of wechatpy's client, with what it lacks.
+
+wechatpy (2.0.0a26) renews tokens without lock or bound, has no time-out, and leaks secrets in the texts of network errors. Here one process
+at a time renews a token, a rejected one is renewed and tried again once, every request has time-outs and a largest answer, no redirect
+is followed, and whatever is raised is an :class:`ApiError` without secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+from wechatpy.exceptions import WeChatClientException
+from wechatpy.work import WeChatClient
+
+from bot.errors import ApiError
+from storage.moment import to_ms
+from storage.tokens import TokenStore, secret_id
+
+TIMEOUT_S = (3.0, 8.0)
+"""To connect, and between two bytes of the answer."""
+ANSWER_S = 10.0
+"""For the whole answer."""
+ANSWER_BYTES = 1_048_576
+POOL = 32
+WAIT_FOR_TOKEN_S = 12.0
+"""How long one waits for another process that fetches a token."""
+
+_OFFICIAL_HOST = "qyapi.weixin.qq.com"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_REJECTED = (40014, 42001)
+"""An access token that is invalid or has expired: worth one new token and one more try."""
+_REFUSED_MS = {None: 3_000, -1: 3_000, 45009: 60_000}
+"""How long gettoken's refusal is remembered by code; any other one is a matter of configuration."""
+_REFUSED_CONFIG_MS = 60_000
+_TOO_NEW_MS = 1_000
+"""A token that is rejected at this age will not be better for being fetched again."""
+
+_SECRETS = re.compile(
+    r"""(?ix) (?<![a-z0-9_]) (corpsecret | access_token | key | response_code)
+        (?: (=|%3D) [^&\s"'<>)\]}]+ | (["']\s*:\s*) "[^"]*" | (["']\s*:\s*) '[^']*' )"""
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def scrub(text: str) -> str:
+    """The text without the values of ``corpsecret``, ``access_token``, ``key`` and ``response_code``, in queries and in JSON."""
+    return _SECRETS.sub(lambda found: f"{found[1]}{found[2] or found[3] or found[4]}***", text)
+
+
+class NoAnswer(ApiError):
+    """WeCom gave no usable answer. ``may_have_arrived``: the request may have been carried out all the same."""
+
+    def __init__(self, text: str, *, may_have_arrived: bool) -> None:
+        super().__init__(None, text)
+        self.may_have_arrived = may_have_arrived
+
+
+class _Scrubber(logging.Filter):
+    """Keeps tokens out of urllib3's debug lines, which hold whole addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrub(record.getMessage()), ()
+        return True
+
+
+class _Http(requests.Session):
+    """A pool of connections that follows no redirect, keeps no cookie and reads no endless answer."""
+
+    def __init__(self, *, pool: int) -> None:
+        super().__init__()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool, max_retries=0)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        logger = logging.getLogger("urllib3.connectionpool")
+        if not any(isinstance(kept, _Scrubber) for kept in logger.filters):
+            logger.addFilter(_Scrubber())
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["allow_redirects"], kwargs["stream"] = False, True
+        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
+        response = super().request(*args, **kwargs)
+        try:
+            response._content = _read(response)
+        finally:
+            response.close()
+        return response
+
+
+class Wire:
+    """The connections of one process to WeCom at ``api_base``. Threads share one."""
+
+    def __init__(self, api_base: str, *, pool: int = POOL) -> None:
+        self.base = api_base.rstrip("/")
+        self._origin = _origin(self.base)
+        self._is_loopback = urlsplit(self.base).hostname in _LOOPBACK
+        self.http = _Http(pool=pool)
+        self.http.trust_env = not self._is_loopback  # a proxy of the machine is for the outside only
+
+    def post_webhook(self, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Posts one message into a group through its webhook; raises ApiError with WeCom's errcode."""
+        return self.post(f"{self.base}/cgi-bin/webhook/send", body, params={"key": key})
+
+    def post_response_url(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Posts to an address that came in a callback (``response_url``, a robot's ``WebhookUrl``); raises ApiError.
+
+        An address may say anything, so it is refused unless its host is that of ``api_base`` or WeCom's own; the request then goes to
+        ``api_base``, whatever the address says.
+        """
+        return self.post(self._own_address(url), body)
+
+    def post(self, url: str, body: Mapping[str, Any], params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Posts JSON to a trusted address and gives WeCom's answer; raises ApiError."""
+        return self.ask("post", url, params=params, data=_encode(body), headers={"Content-Type": "application/json"})
+
+    def ask(self, method: str, url: str, **kwargs: Any) -> dict[str, Any]:
+        """One request; gives the answer's JSON object when its errcode is 0, else raises ApiError."""
+        response = self.send(lambda: self.http.request(method, url, **kwargs))
+        return _judge(response)
+
+    def send(self, send: Callable[[], Any]) -> Any:
+        """What ``send`` gives; network trouble becomes NoAnswer, with nothing secret in it or behind it."""
+        try:
+            return send()
+        except requests.RequestException as error:
+            trouble = NoAnswer(scrub(f"{type(error).__name__}: {error}"), may_have_arrived=_may_have_arrived(error))
+        raise trouble  # outside of the except clause: the original, which holds the address, is not to hang on it
+
+    def close(self) -> None:
+        self.http.close()
+
+    def _own_address(self, url: str) -> str:
+        try:
+            parts, origin = urlsplit(url), _origin(url)
+        except ValueError:
+            raise ApiError(None, "回调给出的地址无法解析，拒绝发送") from None
+        is_own = origin == self._origin and (parts.scheme == "https" or self._is_loopback)
+        is_official = origin == ("https", _OFFICIAL_HOST, 443)
+        if not (is_own or is_official) or "@" in parts.netloc or not parts.path.startswith("/"):
+            raise ApiError(None, "回调给出的地址不属于企业微信，拒绝发送（只允许 https，且主机与 wecom.api_base 相同）")
+        if is_official:
+            return f"{self.base}{parts.path}?{parts.query}"
+        scheme, host, port = self._origin
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path}?{parts.query}"
+
+
+class WeComClient(WeChatClient):  # type: ignore[misc]
+    """WeCom's interface with one secret's rights: all of wechatpy's ``client.message``, ``client.external_contact``…, made safe.
+
+    Every call raises ApiError. ``post`` and ``get`` take a path such as ``externalcontact/groupchat/get``.
+    """
+
+    def __init__(self, corp_id: str, secret: str, *, wire: Wire, tokens: TokenStore, now: Callable[[], datetime]) -> None:
+        super().__init__(corp_id, secret, timeout=TIMEOUT_S, auto_retry=False)
+        self.API_BASE_URL = f"{wire.base}/cgi-bin/"
+        self._http = wire.http
+        self._wire = wire
+        self._tokens = tokens
+        self._now = now
+        self._id = secret_id(corp_id, secret)
+        self._fetching = threading.Lock()  # of all threads of this process, one talks to the store about a missing token
+
+    def __repr__(self) -> str:
+        return f"WeComClient({self._id})"
+
+    @property
+    def access_token(self) -> str:
+        """The token in force, fetched when there is none."""
+        return self._token()
+
+    def fetch_access_token(self) -> dict[str, Any]:
+        """wechatpy's word for renewing: it makes sure of a token and gives it in gettoken's shape."""
+        return {"errcode": 0, "access_token": self._token()}
+
+    def post(self, url: str, data: Mapping[str, Any] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """WeCom's answer to a POST of ``data`` as JSON."""
+        if data is not None:
+            kwargs["data"] = dict(data)
+        return cast(dict[str, Any], self._request("post", url, **kwargs))
+
+    def get(self, url: str, **kwargs: Any) -> dict[str, Any]:
+        """WeCom's answer to a GET; the query is ``params=``."""
+        return cast(dict[str, Any], self._request("get", url, **kwargs))
+
+    def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
+        token = self._token()
+        try:
+            return self._once(method, url_or_endpoint, token, **kwargs)
+        except ApiError as error:
+            if error.code not in _REJECTED:
+                raise
+            code = error.code
+        fresh = self._token(rejected=token)
+        if "files" in kwargs:  # its streams are read to their ends: a repeat would upload empty files
+            raise ApiError(code, "access_token 已更新，请重新上传")
+        return self._once(method, url_or_endpoint, fresh, **kwargs)
+
+    def _once(self, method: str, url_or_endpoint: str, token: str, **kwargs: Any) -> Any:
+        if url_or_endpoint.startswith(("http://", "https://")) and _origin(url_or_endpoint) != _origin(self._wire.base):
+            # wechatpy has a few addresses built in; they move with api_base, and a token never goes elsewhere
+            url_or_endpoint = urlsplit(url_or_endpoint).path.removeprefix("/cgi-bin/")
+        params = {**(kwargs.pop("params", None) or {}), "access_token": token}
+        if isinstance(kwargs.get("data"), dict):
+            kwargs["headers"] = {"Content-Type": "application/json", **kwargs.get("headers", {})}
+        call = super()._request
+        try:
+            answer = self._wire.send(lambda: call(method, url_or_endpoint, params=params, **kwargs))
+        except WeChatClientException as error:
+            trouble = _from_wechatpy(error)
+        else:
+            if isinstance(answer, requests.Response) and _is_json_call(answer):
+                return _judge(answer)
+            return answer
+        raise trouble
+
+    def _token(self, rejected: str = "") -> str:
+        """A token in force that is not the ``rejected`` one; raises ApiError when WeCom gives none."""
+        found = self._tokens.find(self._id, to_ms(self._now()))
+        if found.token and found.token != rejected:
+            return found.token
+        if not self._fetching.acquire(timeout=WAIT_FOR_TOKEN_S):
+            raise NoAnswer("等待 access_token 超时", may_have_arrived=False)
+        try:
+            return self._renewed(rejected)
+        finally:
+            self._fetching.release()
+
+    def _renewed(self, rejected: str) -> str:
+        deadline = time.monotonic() + WAIT_FOR_TOKEN_S
+        while time.monotonic() < deadline:
+            token = self._known(rejected)
+            if token:
+                return token
+            word = self._tokens.lock(self._id)
+            if word:
+                try:
+                    # while the lock was being taken, its last holder may have put a new one
+                    return self._known(rejected) or self._fetch()
+                finally:
+                    self._tokens.unlock(self._id, word)
+            threading.Event().wait(0.05)
+        raise NoAnswer("另一个进程正在获取 access_token，久未完成", may_have_arrived=False)
+
+    def _known(self, rejected: str) -> str | None:
+        """The token in force, None when it is worth fetching one; raises ApiError when it is not."""
+        now_ms = to_ms(self._now())
+        found = self._tokens.find(self._id, now_ms)
+        if found.token and found.token != rejected:
+            return found.token
+        if found.refusal and found.refusal.code is None:
+            raise NoAnswer(found.refusal.text, may_have_arrived=False)
+        if found.refusal:
+            raise ApiError(found.refusal.code, found.refusal.text)
+        if found.token and now_ms - found.fetched_ms < _TOO_NEW_MS:
+            raise ApiError(_REJECTED[0], "刚刚获取的 access_token 也被拒绝")
+        return None
+
+    def _fetch(self) -> str:
+        try:
+            answer = self._wire.ask(
+                "get", f"{self.API_BASE_URL}gettoken", params={"corpid": self.corp_id, "corpsecret": self.secret}, timeout=TIMEOUT_S
+            )
+            fetched, life_s = str(answer["access_token"]), int(answer.get("expires_in", 7200))
+        except (KeyError, TypeError, ValueError):
+            raise NoAnswer("gettoken 的应答里没有 access_token", may_have_arrived=False) from None
+        except ApiError as error:
+            life_ms = _REFUSED_MS.get(error.code, _REFUSED_CONFIG_MS)
+            self._tokens.refuse(self._id, error.code, f"获取 access_token 失败：{error.text}", to_ms(self._now()), life_ms)
+            raise
+        self._tokens.put(self._id, fetched, life_s, to_ms(self._now()))
+        return fetched
+
+
+def _read(response: requests.Response) -> bytes:
+    deadline, parts, size = time.monotonic() + ANSWER_S, [], 0
+    for part in response.iter_content(65_536):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES:
+            raise requests.exceptions.ContentDecodingError(f"answer of more than {ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise requests.exceptions.ReadTimeout(f"answer took more than {ANSWER_S:g} s")
+    return b"".join(parts)
+
+
+def _judge(response: requests.Response) -> dict[str, Any]:
+    if response.status_code != 200:
+        raise NoAnswer(f"HTTP {response.status_code}", may_have_arrived=response.status_code == 504)
+    try:
+        answer = msgspec.json.decode(response.content)
+        code = int(answer.get("errcode", 0))
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
+        raise NoAnswer("应答不是预期的 JSON", may_have_arrived=True) from None
+    if code != 0:
+        raise ApiError(code, scrub(str(answer.get("errmsg", ""))))
+    return cast(dict[str, Any], answer)
+
+
+def _from_wechatpy(error: WeChatClientException) -> ApiError:
+    if error.errcode is not None:
+        return ApiError(int(error.errcode), scrub(str(error.errmsg)))
+    status = getattr(error.response, "status_code", None)
+    return NoAnswer(f"HTTP {status}", may_have_arrived=status == 504)
+
+
+def _is_json_call(response: requests.Response) -> bool:
+    """Whether JSON was to be expected: not when a file was downloaded."""
+    return response.status_code != 200 or "Content-Disposition" not in response.headers
+
+
+def _may_have_arrived(error: requests.RequestException) -> bool:
+    """Whether the request may have reached WeCom: not when no connection came about."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.SSLError):
+        return False
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return not isinstance(reason, NewConnectionError)
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,86 @@
+"""Which community a chat belongs to, and what a community is to handlers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from bot.config import DEFAULT_TIMEZONE, CommunityConfig, Config
+from storage.community import CommunityKeys
+from storage.groups import Groups
+from storage.keys import shard_of
+
+LOBBY = "~lobby"
+"""The community of single chats with people who were never seen in a group, when none is configured."""
+OVERFLOW = "~overflow"
+"""The community of all unlisted groups above the limit: they are answered, but share their points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """A community: where its keys are, what it is called, its zone. Only a listed one gets pushes and warnings."""
+
+    id: str
+    name: str
+    shard: int
+    zone: tzinfo
+    is_listed: bool
+    main_group: str = ""
+
+    @property
+    def keys(self) -> CommunityKeys:
+        """What stores want to know of it."""
+        return CommunityKeys(self.id, self.shard)
+
+
+class Communities:
+    """The configured communities, and those that unlisted groups become at their first message."""
+
+    def __init__(self, config: Config, groups: Groups, shards: int) -> None:
+        self._config = config
+        self._groups = groups
+        self._shards = shards
+        self._known = {listed.id: self._listed(listed) for listed in config.communities}
+        self._unlisted: dict[str, Community] = {}
+
+    @property
+    def listed(self) -> tuple[Community, ...]:
+        """The communities of the configuration."""
+        return tuple(self._known.values())
+
+    def of_chat(self, chat: str, now_ms: int) -> Community:
+        """The community of a group; an unlisted group's first message costs a round trip."""
+        if listed := self._config.community_of_group(chat):
+            return self._known[listed.id]
+        if chat not in self._unlisted:
+            self._unlisted[chat] = self._bare(chat if self._groups.register(chat, now_ms) else OVERFLOW)
+        return self._unlisted[chat]
+
+    def of_home(self, home: str) -> Community:
+        """The community of a single chat, by where the member was last seen in a group."""
+        if home:
+            return self.named(home)
+        return self.listed[0] if self._known else self._bare(LOBBY)
+
+    def named(self, id: str) -> Community:
+        """The community of an id."""
+        return self._known.get(id) or self._bare(id)
+
+    def is_admin_group(self, chat: str) -> bool:
+        """Whether commands typed in this chat steer a community."""
+        listed = self._config.community_of_group(chat) if chat else None
+        return listed is not None and listed.admin_group == chat
+
+    def _listed(self, listed: CommunityConfig) -> Community:
+        main = listed.groups[0] if listed.groups else ""
+        return Community(listed.id, listed.name or listed.id, shard_of(listed.id, self._shards), _zone(listed.timezone), True, main)
+
+    def _bare(self, id: str) -> Community:
+        return Community(id, id, shard_of(id, self._shards), _zone(DEFAULT_TIMEZONE), False)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

@@ -1,0 +1,51 @@
+"""What a handler may use: the stores, the operators' content, the clock, and who is speaking where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from bot.communities import Community
+from bot.config import Config
+from bot.live import Contents
+from storage.directory import Person
+from storage.stores import Stores
+
+if TYPE_CHECKING:
+    from bot.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt."""
+
+    stores: Stores
+    config: Config
+    contents: Contents
+    router: Router
+    community: Community
+    person: Person
+    clock: Callable[[], datetime]
+    is_first: bool = False
+    in_admin_group: bool = False
+    args: tuple[str, ...] = ()
+
+    @property
+    def member(self) -> int:
+        """The number of the member who speaks."""
+        return self.person.number
+
+    @property
+    def nickname(self) -> str:
+        """What to call him; 新朋友 while his name is unknown."""
+        return self.person.name or "新朋友"
+
+    def now(self) -> datetime:
+        """The present moment, aware."""
+        return self.clock()
+
+    def today(self) -> date:
+        """The day in the community's zone."""
+        return self.now().astimezone(self.community.zone).date()

@@ -1,0 +1,185 @@
+"""The door that WeCom knocks at, and what operators' machines ask: health, readiness, metrics."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from bot.channels import KINDS, Kind
+from bot.config import AibotWsChannel, ChannelConfig, Config
+from bot.envelope import Envelope, is_json
+from bot.errors import Refused
+from bot.metrics import Metrics
+from bot.pipeline import Outcome, Pipeline
+from storage.connection import StorageAway
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One callback address: its channel, its envelope, and how to read and write what is inside."""
+
+    name: str
+    kind: Kind
+    envelope: Envelope
+    names: tuple[str, ...]
+
+    def open(self, args: Mapping[str, str], body: bytes, now_s: float) -> tuple[str, bool]:
+        """The plaintext of a callback, and whether it came in a JSON envelope. Raises Refused."""
+        as_json = self.kind.json or (self.kind.name == "robot" and is_json(body))
+        return (self.envelope.open_json if as_json else self.envelope.open_xml)(args, body, now_s), as_json
+
+    def seal(self, answer: str, nonce: str, now_s: float, *, as_json: bool) -> Response:
+        """The response around an answer; empty around an empty one."""
+        if not answer:
+            return Response(status=200)
+        if as_json:
+            return Response(self.envelope.seal_json(answer, nonce, now_s), mimetype="application/json")
+        return Response(self.envelope.seal_xml(answer, nonce, now_s), mimetype="application/xml")
+
+
+def open_doors(config: Config) -> dict[str, Door]:
+    """A door for every channel that has a callback address."""
+    return {channel.name: _door(channel, config) for channel in config.channels if not isinstance(channel, AibotWsChannel)}
+
+
+def create_app(config: Config, pipeline: Pipeline, metrics: Metrics, is_ready: Callable[[], bool], clock: Callable[[], datetime]) -> Flask:
+    """The web application. ``is_ready`` asks whether Redis answers."""
+    app = Flask("qunguanjia", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = config.server.max_body_bytes
+    callbacks = _Callbacks(config, pipeline, metrics, clock)
+    app.add_url_rule("/wecom/<name>", view_func=callbacks.verify, methods=["GET"], endpoint="verify")
+    app.add_url_rule("/wecom/<name>", view_func=callbacks.receive, methods=["POST"], endpoint="receive")
+    app.add_url_rule("/healthz", view_func=lambda: Response("ok\n", mimetype="text/plain"), endpoint="healthz")
+    app.add_url_rule("/readyz", view_func=lambda: _readiness(is_ready), endpoint="readyz")
+    app.add_url_rule("/metrics", view_func=lambda: _metrics(config, metrics), endpoint="metrics")
+    app.register_error_handler(Exception, _fail)
+    return app
+
+
+class _Callbacks:
+    """GET and POST of ``/wecom/<channel>``."""
+
+    def __init__(self, config: Config, pipeline: Pipeline, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+        self._config = config
+        self._doors = open_doors(config)
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._clock = clock
+
+    def verify(self, name: str) -> Response:
+        """Answers the check that WeCom makes when an operator saves the address."""
+        try:
+            return Response(self._door(name).envelope.verify(request.args, self._clock().timestamp()), mimetype="text/plain")
+        except Refused as refused:
+            return self._refuse(name, refused)
+
+    def receive(self, name: str) -> Response:
+        """Takes a callback in and answers it in its own response."""
+        started = time.perf_counter()
+        try:
+            door = self._door(name)
+            now_s = self._clock().timestamp()
+            plaintext, as_json = door.open(request.args, _body(request, self._config.server.max_body_bytes), now_s)
+            message = door.kind.parse(plaintext, channel=name, names=door.names)
+            outcome = self._pipeline.receive(message, as_json=as_json)
+        except Refused as refused:
+            return self._refuse(name, refused)
+        except StorageAway as away:
+            self._metrics.callbacks.labels(name, "away").inc()
+            log.warning("callback not kept", channel=name, reason=str(away))
+            return Response(status=503, headers={"Retry-After": "1"})
+        return self._respond(door, outcome, now_s, started, as_json=as_json)
+
+    def _respond(self, door: Door, outcome: Outcome, now_s: float, started: float, *, as_json: bool) -> Response:
+        self._metrics.callbacks.labels(door.name, outcome.state).inc()
+        self._metrics.duration.observe(time.perf_counter() - started)
+        if outcome.state == "busy":
+            return Response(status=503, headers={"Retry-After": "1"})
+        return door.seal(outcome.answer, request.args["nonce"], now_s, as_json=as_json)
+
+    def _door(self, name: str) -> Door:
+        door = self._doors.get(name)
+        if door is None:
+            raise Refused(404, "no such channel")
+        return door
+
+    def _refuse(self, name: str, refused: Refused) -> Response:
+        channel = name if name in self._doors else "unknown"  # what strangers write into the address stays out of the log
+        self._metrics.callbacks.labels(channel, "refused").inc()
+        log.warning("callback refused", channel=channel, status=refused.status, reason=refused.reason, address=client_address(self._config))
+        return Response(status=refused.status)
+
+
+def client_address(config: Config) -> str:
+    """Who asks: the peer, or what a trusted proxy says of it."""
+    peer = request.remote_addr or ""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    if forwarded and _is_within(peer, config.server.trusted_proxies):
+        return forwarded.rsplit(",", 1)[-1].strip()[:45]
+    return peer
+
+
+def _door(channel: ChannelConfig, config: Config) -> Door:
+    assert not isinstance(channel, AibotWsChannel)  # noqa: S101 - left out by open_doors
+    kind = KINDS[channel.kind]
+    receiver = config.wecom.corp_id if kind.receives_corp_id else ""
+    envelope = Envelope(
+        channel.token.get_secret_value(), channel.aes_key.get_secret_value(), receiver, freshness_s=config.server.freshness_s
+    )
+    return Door(channel.name, kind, envelope, config.mention_names(channel.name))
+
+
+def _body(asked: Request, limit: int) -> bytes:
+    if asked.content_length is not None:
+        return asked.get_data(cache=False)
+    # Without a Content-Length werkzeug reads nothing unless the server marks the end; take a bounded piece either way.
+    body = asked.stream.read(limit + 1)
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _readiness(is_ready: Callable[[], bool]) -> Response:
+    try:
+        ready = is_ready()
+    except StorageAway:
+        ready = False
+    return Response("ready\n" if ready else "Redis does not answer\n", status=200 if ready else 503, mimetype="text/plain")
+
+
+def _metrics(config: Config, metrics: Metrics) -> Response:
+    if not _may_read_metrics(config):
+        return Response(status=403)
+    return Response(metrics.text(), mimetype="text/plain; version=0.0.4")
+
+
+def _may_read_metrics(config: Config) -> bool:
+    token = config.metrics.token.get_secret_value()
+    if token and hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+        return True
+    # Behind a proxy on the same machine everybody seems to come from loopback: a forwarded request is not local.
+    return "X-Forwarded-For" not in request.headers and _is_within(request.remote_addr or "", ("127.0.0.0/8", "::1/128"))
+
+
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        return any(ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False) for network in networks)
+    except ValueError:
+        return False
+
+
+def _fail(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return Response(status=error.code or 500)
+    log.error("request failed", path=request.endpoint, error=type(error).__name__, exc_info=True)
+    return Response(status=500)

@@ -1,0 +1,39 @@
+"""Structured logs on stderr: one JSON object a line, or readable lines on a terminal. Facts and ids, never texts, names or secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from bot.client import scrub
+
+
+def set_up_logs(level: str) -> None:
+    """Sends this process's logs to stderr, its own and those of libraries, scrubbed of secrets in addresses."""
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        _scrubbed,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                                                             foreign_pre_chain=shared))  # fmt: skip
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for chatty in ("urllib3", "apscheduler", "jieba", "requests", "werkzeug"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _scrubbed(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    del logger, method
+    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,20 @@
+"""Who may do what: the one place where roles are compared."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.config import Config
+
+Role = Literal["member", "viewer", "moderator", "operator", "admin", "owner"]
+_RANK: dict[Role, int] = {"member": 0, "viewer": 1, "moderator": 2, "operator": 3, "admin": 4, "owner": 5}
+
+
+def role_of(user: str, config: Config) -> Role:
+    """The role of a WeCom user id: owners are named in the configuration, everybody else is a member."""
+    return "owner" if user in config.admins else "member"
+
+
+def may(role: Role, needed: Role) -> bool:
+    """Whether ``role`` suffices where ``needed`` is asked for."""
+    return _RANK[role] >= _RANK[needed]

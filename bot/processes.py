@@ -1,0 +1,106 @@
+"""Processes: a parent that keeps its roles running, and roles that do not outlive their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+STOP_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Asks the kernel to kill this process when its parent goes, however it goes. ``parent`` closes the race: gone already → end now.
+
+    On systems without the call (macOS) a thread looks at the parent's id twice a second instead.
+    """
+    parent = parent or os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@dataclass(slots=True)
+class Role:
+    """One child: its name, its command, and what its environment adds."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    falls: int = 0
+
+
+class ProcessTree:
+    """Starts roles, starts them again when they fall, stops them all within ten seconds. Lives in the main thread of its process:
+    the kernel's tie between parent and child belongs to the thread that forked."""
+
+    def __init__(self, roles: Sequence[Role]) -> None:
+        self._roles = list(roles)
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        """Runs until SIGTERM or SIGINT; gives the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        for role in self._roles:
+            self._start(role)
+        while not self._stopping.wait(0.2):
+            for role in self._roles:
+                self._look_after(role)
+        self._stop()
+        return 0
+
+    def _start(self, role: Role) -> None:
+        environment = {**os.environ, **role.environment, "BOT_PARENT": str(os.getpid())}
+        # Its own session: Ctrl-C reaches the parent alone, which then stops its children in order.
+        role.process = subprocess.Popen(role.command, env=environment, start_new_session=True)  # noqa: S603 - our own commands
+        role.started = time.monotonic()
+
+    def _look_after(self, role: Role) -> None:
+        if role.process is None:
+            if time.monotonic() - role.started > min(30.0, 0.5 * 2**role.falls):
+                self._start(role)
+            return
+        code = role.process.poll()
+        if code is None:
+            return
+        lived_s = time.monotonic() - role.started
+        role.falls = 0 if lived_s > 60 else role.falls + 1
+        log.error("role ended, starting it again", role=role.name, code=code, lived_s=round(lived_s, 1))
+        role.process, role.started = None, time.monotonic()
+
+    def _stop(self) -> None:
+        running = [role.process for role in self._roles if role.process]
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        until = time.monotonic() + STOP_S
+        for process in running:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

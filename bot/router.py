@@ -1,0 +1,192 @@
+"""From a message to its handler: an exact command, a waiting question, a pattern, then whatever is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from bot.context import Context
+from bot.errors import WiringError
+from bot.message import Message, Prompt, Replies
+from bot.permissions import Role
+from rules.text import normalise
+
+Handler = Callable[[Message, Context], Replies]
+
+_ENDINGS = " 。.!！?？~～,，、;；"
+_NUMBER = re.compile(r"[1-9]\d?")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A handler and when it is called. ``takes_words``: words may follow the command. ``private``: only in single chats and admin groups."""
+
+    handler: Handler = field(repr=False)
+    names: tuple[str, ...]
+    role: Role = "member"
+    takes_words: bool = False
+    private: bool = False
+    is_hidden: bool = False
+    is_fallback: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its first name, for logs."""
+        return self.names[0]
+
+    @property
+    def help(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().splitlines()[0] if self.handler.__doc__ else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The route of a message and the words that its handler gets."""
+
+    route: Route
+    args: tuple[str, ...] = ()
+    answers_prompt: bool = False
+
+
+class Router:
+    """Routes of one feature; ``run.py`` joins those of all features into one."""
+
+    def __init__(self) -> None:
+        self.commands: dict[str, Route] = {}
+        self._prompts: dict[str, Route] = {}
+        self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._events: dict[str, Route] = {}
+        self._cards: dict[str, Route] = {}
+        self._fallbacks: list[Route] = []
+
+    # Telling the router -------------------------------------------------------------------------------------------------
+
+    def command(
+        self, *names: str, role: Role = "member", takes_words: bool = False, private: bool = False, is_hidden: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """Calls the handler on one of ``names``; with ``takes_words`` also when words follow. The docstring's first line is its help."""
+
+        def add(handler: Handler) -> Handler:
+            route = Route(handler, names, role, takes_words, private, is_hidden)
+            for name in names:
+                _put(self.commands, normalise(name), route)
+            return handler
+
+        return add
+
+    def prompt(self, kind: str) -> Callable[[Handler], Handler]:
+        """Calls the handler when a bare number answers a prompt of this kind; ``ctx.args`` holds the choice."""
+        return self._adder(self._prompts, kind)
+
+    def pattern(self, expression: str, *, name: str) -> Callable[[Handler], Handler]:
+        """Calls the handler when the whole text fits; ``ctx.args`` holds the groups."""
+
+        def add(handler: Handler) -> Handler:
+            self._patterns.append((re.compile(expression), Route(handler, (name,))))
+            return handler
+
+        return add
+
+    def event(self, *names: str) -> Callable[[Handler], Handler]:
+        """Calls the handler on events of these names (WeCom's own words)."""
+        return self._adder(self._events, *names)
+
+    def card(self, prefix: str, *, role: Role = "member") -> Callable[[Handler], Handler]:
+        """Calls the handler when a card's button was clicked whose key is ``prefix:…``; ``ctx.args`` holds the rest of the key, split at colons."""
+
+        def add(handler: Handler) -> Handler:
+            _put(self._cards, prefix, Route(handler, (f"card {prefix}",), role))
+            return handler
+
+        return add
+
+    def fallback(self, handler: Handler) -> Handler:
+        """Calls the handler for every text that nothing else wants."""
+        self._fallbacks.append(Route(handler, (handler.__name__,), is_fallback=True))
+        return handler
+
+    def include(self, other: Router) -> None:
+        """Takes over another feature's routes."""
+        for mine, theirs in (
+            (self.commands, other.commands),
+            (self._prompts, other._prompts),
+            (self._events, other._events),
+            (self._cards, other._cards),
+        ):
+            for name, route in theirs.items():
+                _put(mine, name, route)
+        self._patterns += other._patterns
+        self._fallbacks += other._fallbacks
+        if len(self._fallbacks) > 1:
+            raise WiringError([f"有两个兜底处理：{_where(self._fallbacks[0])} 与 {_where(self._fallbacks[1])}，只能留一个"])
+
+    # Asking it -----------------------------------------------------------------------------------------------------------
+
+    def find(self, message: Message, waiting: Prompt | None) -> Match | None:
+        """The route of a message, None when nobody wants it."""
+        if message.event:
+            return self._find_event(message)
+        text = normalise(message.text).strip(_ENDINGS)
+        if not text:
+            return None
+        return self._find_command(text, message.text) or self._find_choice(text, waiting) or self._find_pattern(text) or self._last_resort()
+
+    def listed(self, role_suffices: Callable[[Role], bool]) -> Iterator[Route]:
+        """The commands that a role may use, each once, for 帮助."""
+        seen: set[int] = set()
+        for route in self.commands.values():
+            if id(route) not in seen and not route.is_hidden and role_suffices(route.role):
+                seen.add(id(route))
+                yield route
+
+    def _find_event(self, message: Message) -> Match | None:
+        event = message.event
+        assert event is not None  # noqa: S101 - asked for by find
+        if event.name.startswith("template_card"):
+            prefix, *rest = event.key.split(":")
+            card = self._cards.get(prefix)
+            return Match(card, tuple(rest)) if card else None
+        route = self._events.get(event.name)
+        return Match(route) if route else None
+
+    def _find_command(self, text: str, raw: str) -> Match | None:
+        if route := self.commands.get(text):
+            return Match(route)
+        head, _, tail = text.partition(" ")
+        route = self.commands.get(head) if tail else None
+        return Match(route, tuple(raw.split()[1:])) if route and route.takes_words else None
+
+    def _find_choice(self, text: str, waiting: Prompt | None) -> Match | None:
+        if waiting is None or not _NUMBER.fullmatch(text):
+            return None
+        number, route = int(text), self._prompts.get(waiting.kind)
+        return Match(route, (waiting.choices[number - 1],), answers_prompt=True) if route and number <= len(waiting.choices) else None
+
+    def _find_pattern(self, text: str) -> Match | None:
+        for expression, route in self._patterns:
+            if found := expression.fullmatch(text):
+                return Match(route, tuple(group or "" for group in found.groups()))
+        return None
+
+    def _last_resort(self) -> Match | None:
+        return Match(self._fallbacks[0]) if self._fallbacks else None
+
+    def _adder(self, table: dict[str, Route], *names: str) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            for name in names:
+                _put(table, name, Route(handler, (name,)))
+            return handler
+
+        return add
+
+
+def _put(table: dict[str, Route], name: str, route: Route) -> None:
+    if name in table and table[name] is not route:
+        raise WiringError([f"“{name}”有两个处理函数：{_where(table[name])} 与 {_where(route)}，请改掉其中一个的名字"])
+    table[name] = route
+
+
+def _where(route: Route) -> str:
+    return f"{route.handler.__module__}.{route.handler.__qualname__}"

@@ -1,0 +1,25 @@
+"""Does: one feature a file, found by itself. A handler is a plain function ``(message, ctx) -> Reply``.
+
+``GATES`` is what every message passes, in this order, before the router: each lets it pass, adds something, or stops it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from bot.pipeline import Gate
+from bot.router import Router
+from handlers import moderation, welcome
+
+GATES: tuple[Gate, ...] = (moderation.gate, welcome.gate)
+
+
+def discover() -> Router:
+    """The routes of all features. Raises WiringError when two want the same words."""
+    joined = Router()
+    for found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        if isinstance(router := getattr(module, "router", None), Router):
+            joined.include(router)
+    return joined

@@ -1,0 +1,19 @@
+"""Upkeep: what has been kept long enough goes, once an hour, by whichever process rings first."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.config import Config
+from storage.stores import Stores
+
+
+def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
+    """Removes what is older than the configuration keeps it; gives how much went, by kind."""
+    keep = config.retention
+    return {
+        "events": stores.events.trim(now - timedelta(days=keep.events_days)),
+        "unanswered": stores.tallies.drop_unanswered(now - timedelta(days=keep.unanswered_days)),
+        "evidence": stores.cases.drop_evidence(now - timedelta(days=keep.evidence_days)),
+        "consumers": stores.inbox.drop_idle_consumers() + stores.jobs.drop_idle_consumers(),
+    }

@@ -1,0 +1,127 @@
+"""Texts made comparable, and cut into words: the one home of jieba."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jieba import Tokenizer
+
+LONGEST = 2_000
+"""Characters of a text that are read; what follows is ignored, so that no message can cost more than a page does."""
+
+_COMMONEST = 0.01
+_RAREST = 1e-8
+"""Shares of all words: below the one nothing is said, above the other nothing more."""
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]+"
+)
+_BLANKS = re.compile(r"\s+")
+_MARKS = r"\s!\"'(),\-.:;?\[\]_~。、·—“”‘’「」『』《》〈〉【】\u2600-\u27bf\U0001f300-\U0001faff"
+"""What people put around a question; ``+ # %`` belong to names (C++, C#)."""
+_OPENING = re.compile(rf"^[{_MARKS}]*(?:(?:你好|您好|请问|亲|hi|hello|在吗|在么)[{_MARKS}]+|(?:请问|想问|问)一?下+|请问)*[{_MARKS}]*")
+_TAIL = re.compile(rf"[{_MARKS}吗嘛呢啊呀吧哦噢哈啦呐么]")
+_ENDING = re.compile("什么|怎么|那么|这么|多么|要么|酒吧|网吧|贴吧|哈哈|哦哦")
+"""Words whose last character is no particle."""
+
+
+def normalise(text: str) -> str:
+    """The text in one width and case, without invisible characters, blanks collapsed; doing it twice changes nothing.
+
+    NFKC makes full-width letters and digits half-width. Lone surrogates, which no encoder takes, go as well.
+    """
+    text = text[:LONGEST]
+    for _ in range(4):  # lower case or a removed character can make room for a composition: rare, so once is nearly always enough
+        before, text = text, _normalise_once(text)
+        if before == text:
+            break
+    return text
+
+
+def core(text: str) -> str:
+    """What is compared: ``text`` normalised, without a polite opening, punctuation and particles around it.
+
+    ``请问怎么退款呢？`` and ``怎么退款`` have one core. Empty when nothing but marks was said; a text of particles only keeps them.
+    """
+    plain = normalise(text)
+    while (shorter := _shorten(plain)) != plain:
+        plain = shorter
+    return plain if any(map(str.isalnum, plain)) else ""
+
+
+def stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` is not the inside of a longer Latin word or number: ``sb`` does not stand alone in ``usb``."""
+    return not (_are_joined(text, start) or _are_joined(text, end))
+
+
+def _are_joined(text: str, at: int) -> bool:
+    return 0 < at < len(text) and all(char.isascii() and char.isalnum() for char in text[at - 1 : at + 1])
+
+
+class Words:
+    """Cuts texts into words. jieba is imported and its dictionary (0.5 s, 60 MB) read on first use, once, by whichever thread comes first.
+
+    ``tmp_dir`` is the private folder for jieba's cache; None keeps no cache: jieba's own default is a predictable name in a folder that
+    everybody may write to. ``own_words`` are kept whole (product names, the community's own terms).
+    """
+
+    def __init__(self, tmp_dir: Path | None = None, own_words: Iterable[str] = ()) -> None:
+        self._tmp_dir = tmp_dir
+        self._own_words = tuple(normalise(word) for word in own_words)
+        self._lock = threading.Lock()
+        self._tokenizer: Tokenizer | None = None
+
+    def cut(self, text: str) -> list[str]:
+        """The words of the normalised ``text`` in their order, without blanks and marks."""
+        return [word for word in self._get().lcut(normalise(text), HMM=False) if word[0].isalnum()]
+
+    def rarity(self, word: str) -> float:
+        """How rare ``word`` is in ordinary Chinese, by jieba's dictionary: 0 for 的, 1 for a word it does not know, a logarithmic scale between."""
+        tokenizer = self._get()
+        share = tokenizer.FREQ.get(word, 0) / tokenizer.total
+        return min(1.0, math.log(_COMMONEST / share) / math.log(_COMMONEST / _RAREST)) if share > _RAREST else 1.0
+
+    def _get(self) -> Tokenizer:
+        if self._tokenizer is None:
+            with self._lock:
+                if self._tokenizer is None:
+                    self._tokenizer = self._build()
+        return self._tokenizer
+
+    def _build(self) -> Tokenizer:
+        import jieba
+
+        jieba.setLogLevel(logging.ERROR)
+        tokenizer = jieba.Tokenizer()
+        if self._tmp_dir is not None:
+            tokenizer.tmp_dir = str(self._tmp_dir)
+            tokenizer.initialize()
+        else:
+            tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+            tokenizer.initialized = True
+        for word in self._own_words:
+            if word:
+                tokenizer.add_word(word)
+        return tokenizer
+
+
+def _normalise_once(text: str) -> str:
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower()
+    return _BLANKS.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))[:LONGEST].strip()
+
+
+def _shorten(plain: str) -> str:
+    """One polite opening and one tail of marks and particles less, unless nothing were left."""
+    rest = _OPENING.sub("", plain) or plain
+    end = len(rest)
+    while end and _TAIL.match(rest, end - 1) and not _ENDING.fullmatch(rest, max(0, end - 2), end):
+        end -= 1
+    return rest[:end] or rest

@@ -1,0 +1,143 @@
+"""The clock: rings in every worker and clock process; what rings is claimed in Redis by its planned time, so it happens once.
+
+Each process keeps its own schedule in memory (a shared job store would fire twice, see ``docs/decisions``). A process that starts looks
+for moments that passed while nobody was there and makes up for the newest one within the push's grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.communities import Communities, Community
+from bot.config import Config
+from bot.live import LiveContents
+from handlers.pushes import audience, fire
+from handlers.upkeep import clean_up
+from rules.contents import Push, parse_cron
+from storage.connection import StorageAway
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+LOOK_BACK = timedelta(days=40)
+UPKEEP_LEASE_MS = 3_500_000
+
+
+class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
+    """Calls a job with the moment it was planned for, which APScheduler's own executors keep to themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="clock")
+
+    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
+        future = self._pool.submit(job.func, *job.args, run_times[-1])
+        future.add_done_callback(lambda done: self._finish(job.id, done.exception()))
+
+    def _finish(self, job_id: str, error: BaseException | None) -> None:
+        self._run_job_success(job_id, [])
+        if error:
+            log.error("ring failed", job=job_id, error=type(error).__name__, reason=str(error))
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(wait)
+
+
+class Clock:
+    """Rings for pushes and upkeep."""
+
+    def __init__(
+        self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime]
+    ) -> None:
+        self._stores = stores
+        self._config = config
+        self._live = live
+        self._communities = communities
+        self._clock = clock
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, executors={"default": _Ringer()}, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 4}
+        )
+
+    def start(self) -> None:
+        """Starts ringing; first makes up for what was missed."""
+        self.plan()
+        self._scheduler.add_job(self._keep_up, IntervalTrigger(hours=1, start_date=self._clock() + timedelta(minutes=1)), id="upkeep")
+        self._scheduler.start()
+
+    def plan(self) -> None:
+        """Plans anew after a change of content."""
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith("push:"):
+                job.remove()
+        for push in self._live.current.pushes:
+            for community in audience(push, self._communities):
+                self._plan_push(push, community)
+
+    def stop(self) -> None:
+        """Stops ringing."""
+        self._scheduler.shutdown(wait=False)
+
+    def make_up(self, push: Push, community: Community, now: datetime) -> bool:
+        """Fires the newest moment that passed unclaimed within the push's grace; False when there was none."""
+        last = self._stores.firings.last(community.keys, push.id)
+        if last is None:
+            self._stores.firings.note_start(community.keys, push.id, now)
+            return False
+        missed = previous_moment(push, community, max(last, now - LOOK_BACK), now)
+        if missed is None or now - missed > timedelta(minutes=push.grace_minutes):
+            return False
+        return fire(push, community, missed, self._stores, self._config, now)
+
+    def _plan_push(self, push: Push, community: Community) -> None:
+        try:
+            self.make_up(push, community, self._clock())
+        except StorageAway as away:
+            log.warning("missed moments not looked for", push=push.id, reason=str(away))
+        self._scheduler.add_job(
+            self._ring, trigger_of(push, community), args=[push, community], id=f"push:{community.id}:{push.id}",
+            misfire_grace_time=max(1, push.grace_minutes * 60),
+        )  # fmt: skip
+
+    # APScheduler checks a job's arguments before _Ringer adds the planned moment; hence the defaults, which are never used.
+
+    def _ring(self, push: Push, community: Community, planned: datetime = datetime.max) -> None:
+        now = self._clock()
+        if fire(push, community, planned, self._stores, self._config, now):
+            log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
+
+    def _keep_up(self, planned: datetime = datetime.max) -> None:
+        if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):
+            log.info("cleaned up", planned=planned.isoformat(), **clean_up(self._stores, self._config, self._clock()))
+
+
+def trigger_of(push: Push, community: Community) -> CronTrigger:
+    """APScheduler's trigger for a push, in the community's zone."""
+    cron = parse_cron(push.cron)
+    return CronTrigger(
+        minute=_listed(cron.minutes), hour=_listed(cron.hours), day=_listed(cron.days), month=_listed(cron.months),
+        day_of_week=",".join(cron.weekdays), timezone=community.zone,
+    )  # fmt: skip
+
+
+def previous_moment(push: Push, community: Community, after: datetime, until: datetime) -> datetime | None:
+    """The newest planned moment in (after, until], None when there is none."""
+    trigger, newest = trigger_of(push, community), None
+    moment = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    while moment is not None and moment <= until:
+        newest = moment
+        moment = trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
+    return newest
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))

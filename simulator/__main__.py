@@ -1,0 +1,43 @@
+"""``python -m simulator --port 8081 --config FILE [--bot URL] [--record FILE]``"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+
+from simulator import PretendWeCom, read_config, serve
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit code."""
+    args = _arguments().parse_args()
+    try:
+        pretend = PretendWeCom(read_config(args.config), record=args.record)
+        server = serve(pretend, args.port)
+    except (OSError, ValueError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 1
+    pretend.bot_url = args.bot or pretend.bot_url
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"pretend WeCom on {server.url}/demo/ for the bot at {pretend.bot_url}", flush=True)
+    stop.wait()
+    server.close()
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simulator", description="A pretend WeCom with a chat page, on 127.0.0.1 only.")
+    parser.add_argument("--port", type=int, default=8081)
+    parser.add_argument("--config", type=Path, required=True, help="YAML: corp_id, channels, people, groups")
+    parser.add_argument("--bot", default="", help="the bot's address; overrides the file")
+    parser.add_argument("--record", type=Path, default=None, help="append every exchange to this file as JSON lines")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The connection to Redis: one Lua script is one act and one round trip."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.client import NEVER_DECODE
+from redis.exceptions import BusyLoadingError, ConnectionError, MaxConnectionsError, NoScriptError, ReadOnlyError, TimeoutError
+from redis.retry import Retry
+
+LUA = Path(__file__).parent / "lua"
+COOL_DOWN_S = 0.3
+"""After a failure the server is left alone this long: callers fail at once instead of queueing up behind a time-out."""
+
+_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError)
+
+
+class StorageAway(Exception):
+    """Redis does not answer. Nothing is known about the act that was asked for: repeat it with the same ``once=``."""
+
+
+class Script:
+    """One Lua file of ``storage/lua``; its header says keys, arguments and result."""
+
+    __slots__ = ("name", "text", "sha")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Database:
+    """A Redis, seen through acts. Threads and forks may share one.
+
+    ``url`` is ``redis://``, ``rediss://`` or ``unix://``. Answers come as the server gives them: text, numbers, flat lists. No command is ever
+    sent twice by the client itself: a repeat could apply an act twice. Raises :class:`StorageAway` when the server does not answer in
+    ``timeout_s``.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 1.0, on_round_trip: Callable[[], None] | None = None) -> None:
+        self.client = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+            max_connections=512,
+            protocol=2,
+        )
+        # The client's reshaping of answers differs by command and version; the scripts and stores know what they asked for.
+        self.client.response_callbacks.clear()
+        self._on_round_trip = on_round_trip or (lambda: None)
+        self._away_until = 0.0
+
+    def act(self, script: Script, keys: Sequence[str], args: Sequence[str | int | float] = ()) -> Any:
+        """Runs one Lua act, all of whose ``keys`` share one hash tag; one round trip."""
+        try:
+            return self._ask(lambda: self.client.evalsha(script.sha, len(keys), *keys, *args))
+        except NoScriptError:  # after a restart of the server; an unknown script has done nothing, so a repeat is safe
+            return self._ask(lambda: self.client.eval(script.text, len(keys), *keys, *args))
+
+    def command(self, *words: Any) -> Any:
+        """Runs one plain Redis command; one round trip."""
+        return self._ask(lambda: self.client.execute_command(*words))
+
+    def pipeline(self, commands: Iterable[Sequence[Any]]) -> list[Any]:
+        """Runs plain commands, answers in order; one round trip."""
+
+        def send() -> list[Any]:
+            batch = self.client.pipeline(transaction=False)
+            for words in commands:
+                batch.execute_command(*words)
+            return list(batch.execute())
+
+        return self._ask(send)
+
+    def read_bytes(self, names: Sequence[str]) -> list[bytes]:
+        """The raw bytes of string keys (bitmaps are not text), b"" where there is none; one round trip."""
+
+        def send() -> list[bytes]:
+            batch = self.client.pipeline(transaction=False)
+            for name in names:
+                batch.execute_command("GET", name, **{NEVER_DECODE: True})
+            return [value or b"" for value in batch.execute()]
+
+        return self._ask(send)
+
+    def load(self, scripts: Iterable[Script]) -> None:
+        """Loads scripts ahead of use, so that the first message does not pay for it."""
+        for script in scripts:
+            self._ask(lambda script=script: self.client.script_load(script.text))
+
+    def scan(self, pattern: str, *, count: int = 1000) -> Iterator[str]:
+        """All keys that fit the glob: for rare acts of one person's rights and for checks, never for a message."""
+        cursor = "0"
+        while True:
+            cursor, found = self.command("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+            yield from found
+            if cursor == "0":
+                return
+
+    def subscribe(self, channel: str) -> Any:
+        """A listener on a publish channel; its own connection, closed by the caller."""
+        listener = self.client.pubsub(ignore_subscribe_messages=True)
+        listener.subscribe(channel)
+        return listener
+
+    def close(self) -> None:
+        self.client.close()
+
+    def _ask(self, send: Callable[[], Any]) -> Any:
+        if time.monotonic() < self._away_until:
+            raise StorageAway("Redis 暂时不可用：刚才没有应答，稍后自动重试")
+        self._on_round_trip()
+        try:
+            answer = send()
+        except _AWAY as error:
+            self._away_until = time.monotonic() + COOL_DOWN_S
+            raise StorageAway(f"Redis 不可用：{type(error).__name__}") from error
+        self._away_until = 0.0
+        return answer

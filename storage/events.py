@@ -1,0 +1,120 @@
+"""The event log: an append-only stream in every shard, each entry naming its community."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from storage import keys
+from storage.connection import Database
+from storage.moment import from_ms, to_ms
+
+VERSION = "1"
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One thing that happened. ``kind`` is inbound, decision, change, outbound, push, admin or error; ``member`` 0 means nobody."""
+
+    id: str
+    at: datetime
+    kind: str
+    community: str
+    member: int
+    message: str
+    data: Mapping[str, Any]
+
+
+class Events:
+    """The event streams of all shards."""
+
+    def __init__(self, database: Database, shards: int) -> None:
+        self._database = database
+        self._shards = shards
+
+    def record(self, shard: int, kind: str, community: str, now: datetime, data: Mapping[str, Any], *, member: int = 0, message: str = "") -> None:
+        """Appends one entry that belongs to no other act."""
+        self._database.command(
+            "XADD", keys.EVENTS(shard=shard), "*", "v", VERSION, "t", to_ms(now), "kind", kind,
+            "c", community, "m", member, "id", message, "data", _encode(data),
+        )  # fmt: skip
+
+    def read(self, *, community: str = "", member: int | None = None) -> Iterator[LogEntry]:
+        """All entries, oldest first within a shard's page, optionally of one community or one member."""
+        for shard in range(self._shards):
+            last = "-"
+            while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
+                yield from _wanted(page, community, member)
+                last = f"({page[-1][0]}"
+
+    def newest(self, count: int, *, community: str = "", member: int | None = None) -> list[LogEntry]:
+        """The newest entries over all shards, oldest first; looks at no more than 50 × ``count`` a shard."""
+        pages = self._database.pipeline(("XREVRANGE", keys.EVENTS(shard=s), "+", "-", "COUNT", 50 * count) for s in range(self._shards))
+        found = [entry for page in pages for entry in _wanted(page, community, member)]
+        return sorted(found, key=_order)[-count:]
+
+    def tail(self) -> dict[int, str]:
+        """Where each shard's stream ends now, to follow from."""
+        pages = self._database.pipeline(("XREVRANGE", keys.EVENTS(shard=s), "+", "-", "COUNT", 1) for s in range(self._shards))
+        return {shard: page[0][0] if page else "0-0" for shard, page in enumerate(pages)}
+
+    def since(self, tail: dict[int, str], *, community: str = "", member: int | None = None) -> list[LogEntry]:
+        """What came after ``tail``, in order; moves ``tail`` on."""
+        pages = self._database.pipeline(("XRANGE", keys.EVENTS(shard=s), f"({tail[s]}", "+", "COUNT", 1_000) for s in range(self._shards))
+        found: list[LogEntry] = []
+        for shard, page in enumerate(pages):
+            if page:
+                tail[shard] = page[-1][0]
+                found += _wanted(page, community, member)
+        return sorted(found, key=_order)
+
+    def trim(self, before: datetime) -> int:
+        """Removes what happened before ``before``; gives how many entries went. Age is read from the entries, never from the server's clock."""
+        limit, gone = to_ms(before), 0
+        for shard in range(self._shards):
+            while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), "-", "+", "COUNT", 1_000):
+                old = [entry for entry, flat in page if int(flat[3]) < limit]
+                if old:
+                    gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *old)
+                if len(old) < len(page):
+                    break
+        return gone
+
+    def export_user(self, number: int) -> list[dict[str, Any]]:
+        """All entries that name the member."""
+        return [
+            {"时间": e.at.isoformat(), "类别": e.kind, "社群": e.community, "消息": e.message, "内容": dict(e.data)} for e in self.read(member=number)
+        ]
+
+    def erase_user(self, number: int) -> str:
+        """Removes the entries that hold the member's texts; others stay under a number that no longer leads to anybody."""
+        gone = 0
+        for shard in range(self._shards):
+            last = "-"
+            while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
+                hold = [entry for entry, flat in page if flat[9] == str(number) and '"text"' in flat[13]]
+                if hold:
+                    gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *hold)
+                last = f"({page[-1][0]}"
+        return f"已删除 {gone} 条含原文的记录；其余记录只含编号（不再指向任何人）"
+
+
+def _wanted(page: list[Any], community: str, member: int | None) -> Iterator[LogEntry]:
+    for entry, flat in page:
+        row = dict(zip(flat[::2], flat[1::2], strict=True))
+        if community and row["c"] != community:
+            continue
+        if member is not None and row["m"] != str(member):
+            continue
+        yield LogEntry(entry, from_ms(int(row["t"])), row["kind"], row["c"], int(row["m"]), row["id"], json.loads(row["data"]))
+
+
+def _order(entry: LogEntry) -> tuple[int, int]:
+    first, second = entry.id.split("-")
+    return int(first), int(second)

@@ -1,0 +1,249 @@
+"""The inbox: what was accepted and is not finished. Accepting and finishing are one act each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from redis.exceptions import ResponseError
+
+from storage import keys
+from storage.connection import Database, Script
+from storage.outbox import Delivery, encode_delivery
+
+DAY_MS = 86_400_000
+TAKEOVER_MS = 4_000
+"""A repeat may take over work that is older: a handler needs milliseconds, so its process must be gone."""
+STATE_LIFE_MS = 7 * DAY_MS
+COUNTS_LIFE_MS = 400 * DAY_MS
+IDLE_CONSUMER_MS = 3_600_000
+JOBS_WAITING = 2_000
+"""Background work is for figures: more than this many waiting jobs in a shard are not queued."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message lives: its shard, its community, its chat ('' in a single chat) and its member (0: nobody)."""
+
+    shard: int
+    community: str
+    chat: str
+    member: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What accepting gave: ``state`` is yours, busy or done; with ``done`` the first answer, with ``yours`` what the gates need to know."""
+
+    state: str
+    answer: str = ""
+    entry: str = ""
+    is_first: bool = False
+    waiting: str = ""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """All that ends a message, done in one act: its answer, its log, its counts and what is left to do."""
+
+    answer: str = ""
+    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    deliveries: Sequence[Delivery] = ()
+    prompt: str = ""
+    prompt_life_ms: int = 600_000
+    unanswered: str = ""
+    job: str = ""
+    is_active: bool = False
+    notices_said: int = 0
+    was_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message that a crash or a failure left behind: ``tries`` counts this delivery too."""
+
+    shard: int
+    entry: str
+    payload: str
+    tries: int
+
+
+class Inbox:
+    """The inboxes of all shards. ``consumer`` names the calling process (a fork asks anew)."""
+
+    def __init__(self, database: Database, consumer: Callable[[], str], *, shards: int = keys.SHARDS, answers_hours: int = 24) -> None:
+        self._database = database
+        self._consumer = consumer
+        self._shards = shards
+        self._keep_ms = answers_hours * 3_600_000
+        self._accept = Script("accept")
+        self._finish = Script("finish")
+        self._bury = Script("inbox_bury")
+
+    def prepare(self) -> None:
+        """Makes the consumer groups, from the first entry on, and loads the scripts."""
+        self._database.load([self._accept, self._finish, self._bury])
+        for shard in range(self._shards):
+            for stream in (keys.INBOX(shard=shard), keys.JOBS(shard=shard)):
+                _make_group(self._database, stream)
+
+    def accept(self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int) -> Accepted:
+        """Takes a message in, first time only; raises StorageAway when it is not known to be kept."""
+        got = self._database.act(
+            self._accept,
+            [
+                keys.MESSAGE(shard=place.shard, id=message_id),
+                keys.INBOX(shard=place.shard),
+                keys.EVENTS(shard=place.shard),
+                _members(place),
+                _waiting(place),
+                keys.NOTICES(shard=place.shard, member=place.member),
+            ],
+            [now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, STATE_LIFE_MS],
+        )
+        if got[0] == "done":
+            return Accepted("done", answer=got[1])
+        if got[0] == "busy":
+            return Accepted("busy")
+        return Accepted("yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]))
+
+    def resume(self, place: Place, message_id: str, left: Left) -> Accepted:
+        """What accepting told of a message that was left behind."""
+        seen, waiting, notices = self._database.pipeline(
+            [
+                ("HGET", _members(place), place.member),
+                ("GET", _waiting(place)),
+                ("LRANGE", keys.NOTICES(shard=place.shard, member=place.member), 0, 9),
+            ]
+        )
+        return Accepted("yours", entry=left.entry, is_first=seen == f"new:{message_id}", waiting=waiting or "", notices=tuple(notices))
+
+    def find_answer(self, shard: int, message_id: str) -> str | None:
+        """The kept answer of a finished message, None while it is at work."""
+        answer: str | None = self._database.command("HGET", keys.MESSAGE(shard=shard, id=message_id), "answer")
+        return answer
+
+    def finish(self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int) -> tuple[bool, str]:
+        """Ends a message; gives whether this call did it, and the answer that holds (an earlier one, if it had ended before)."""
+        queues, queued = [], []
+        for delivery in ending.deliveries:
+            queue, member, item = encode_delivery(place.shard, delivery)
+            queues.append(queue)
+            queued += [member, item]
+        events: list[Any] = []
+        for kind, data in ending.events:
+            events += [kind, _encode(data)]
+        shard = place.shard
+        got = self._database.act(
+            self._finish,
+            [
+                keys.MESSAGE(shard=shard, id=message_id),
+                keys.INBOX(shard=shard),
+                keys.EVENTS(shard=shard),
+                keys.JOBS(shard=shard),
+                keys.COUNTS(shard=shard, community=place.community, day=day),
+                keys.ACTIVE(shard=shard, community=place.community, day=day),
+                _members(place),
+                _waiting(place),
+                keys.NOTICES(shard=shard, member=place.member),
+                keys.UNANSWERED(shard=shard, community=place.community),
+                keys.OUTBOX_DUE(shard=shard),
+                *queues,
+            ],
+            [
+                now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
+                ending.prompt, ending.prompt_life_ms, ending.notices_said, ending.unanswered, ending.job, JOBS_WAITING,
+                _encode(ending.counts), int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.events), *events, *queued,
+            ],
+        )  # fmt: skip
+        return got[0] == 1, got[1]
+
+    def left_behind(self, shard: int, idle_ms: int, count: int = 50) -> Iterator[Left]:
+        """Claims what nobody has worked on for ``idle_ms``: what a crash left, and what failed and is to come back."""
+        stream, start = keys.INBOX(shard=shard), "0-0"
+        while True:
+            start, entries, *_ = self._database.command("XAUTOCLAIM", stream, "bot", self._consumer(), idle_ms, start, "COUNT", count)
+            tries = self._tries(stream, [entry for entry, _ in entries])
+            for entry, fields in entries:
+                if fields:  # None: acknowledged and deleted in between
+                    yield Left(shard, entry, fields[1], tries.get(entry, 1))
+            if start == "0-0":
+                return
+
+    def bury(self, place: Place, message_id: str, left: Left, reason: str, now_ms: int) -> bool:
+        """Moves a message that failed too often to the dead letters; False when it had ended before."""
+        letter = {"id": message_id, "t": now_ms, "reason": reason, "tries": left.tries, "payload": left.payload}
+        done = self._database.act(
+            self._bury,
+            [
+                keys.MESSAGE(shard=left.shard, id=message_id),
+                keys.INBOX(shard=left.shard),
+                keys.INBOX_DEAD(shard=left.shard),
+                keys.EVENTS(shard=left.shard),
+            ],
+            [now_ms, left.entry, _encode(letter), message_id, place.community, place.member, _encode({"buried": reason})],
+        )
+        return bool(done)
+
+    def depth(self) -> int:
+        """How many accepted messages are not finished; one round trip."""
+        return sum(self._database.pipeline(("XLEN", keys.INBOX(shard=shard)) for shard in range(self._shards)))
+
+    def drop_idle_consumers(self) -> int:
+        """Removes the names of processes that are gone and left nothing; gives how many went."""
+        return sum(drop_idle_consumers(self._database, keys.INBOX(shard=shard)) for shard in range(self._shards))
+
+    def export_user(self, number: int) -> dict[str, object]:
+        """Unfinished messages live for seconds and are not exported."""
+        return {}
+
+    def erase_user(self, number: int) -> str:
+        """Drops the member's messages that failed and were buried; unfinished ones end within seconds."""
+        gone = 0
+        for shard in range(self._shards):
+            for letter in self._database.command("LRANGE", keys.INBOX_DEAD(shard=shard), 0, -1):
+                if f'"member":{number},' in json.loads(letter)["payload"]:
+                    gone += self._database.command("LREM", keys.INBOX_DEAD(shard=shard), 1, letter)
+        return f"已删除 {gone} 条处理失败的消息"
+
+    def _tries(self, stream: str, entries: Sequence[str]) -> dict[str, int]:
+        if not entries:
+            return {}
+        rows = self._database.command("XPENDING", stream, "bot", entries[0], entries[-1], 10_000)
+        return {entry: times for entry, _, _, times in rows}
+
+
+def drop_idle_consumers(database: Database, stream: str) -> int:
+    """Removes consumers of a stream that have nothing pending and were silent for an hour."""
+    gone = 0
+    for flat in database.command("XINFO", "CONSUMERS", stream, "bot"):
+        about = dict(zip(flat[::2], flat[1::2], strict=True))
+        if about["pending"] == 0 and about["idle"] > IDLE_CONSUMER_MS:
+            database.command("XGROUP", "DELCONSUMER", stream, "bot", about["name"])
+            gone += 1
+    return gone
+
+
+def _members(place: Place) -> str:
+    # in a single chat the community's own keys may be in another shard: what is "first" there is the first single chat
+    return keys.MEMBERS(shard=place.shard, community=place.community if place.chat else "~single")
+
+
+def _waiting(place: Place) -> str:
+    return keys.WAITING(shard=place.shard, chat=place.chat or "~", member=place.member)
+
+
+def _make_group(database: Database, stream: str) -> None:
+    try:
+        database.command("XGROUP", "CREATE", stream, "bot", "0", "MKSTREAM")
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+

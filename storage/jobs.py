@@ -1,0 +1,73 @@
+"""Background work behind the answers: queued by the act that ends a message, done by a worker, once at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from storage import keys
+from storage.connection import Database
+from storage.inbox import drop_idle_consumers
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work: its shard and entry, and what is to be done, as JSON."""
+
+    shard: int
+    entry: str
+    body: str
+
+
+class Jobs:
+    """The job streams of all shards."""
+
+    def __init__(self, database: Database, consumer: Callable[[], str], shards: int) -> None:
+        self._database = database
+        self._consumer = consumer
+        self._shards = shards
+
+    def take(self, count: int = 20) -> list[Job]:
+        """New jobs of all shards, in one round trip; they are this process's until done."""
+        asked = (
+            ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.JOBS(shard=shard), ">") for shard in range(self._shards)
+        )
+        found: list[Job] = []
+        for shard, answer in enumerate(self._database.pipeline(asked)):
+            for _, entries in answer or []:
+                found += [Job(shard, entry, flat[1]) for entry, flat in entries]
+        return found
+
+    def left_behind(self, idle_ms: int) -> Iterator[Job]:
+        """Jobs of processes that are gone."""
+        for shard in range(self._shards):
+            _, entries, *_ = self._database.command("XAUTOCLAIM", keys.JOBS(shard=shard), "bot", self._consumer(), idle_ms, "0-0", "COUNT", 100)
+            yield from (Job(shard, entry, flat[1]) for entry, flat in entries if flat)
+
+    def done(self, jobs: list[Job]) -> None:
+        """Takes finished jobs off the streams; one round trip."""
+        commands: list[tuple[Any, ...]] = []
+        for job in jobs:
+            commands += [("XACK", keys.JOBS(shard=job.shard), "bot", job.entry), ("XDEL", keys.JOBS(shard=job.shard), job.entry)]
+        if commands:
+            self._database.pipeline(commands)
+
+    def drop_idle_consumers(self) -> int:
+        """Removes the names of processes that are gone and left nothing; gives how many went."""
+        return sum(drop_idle_consumers(self._database, keys.JOBS(shard=shard)) for shard in range(self._shards))
+
+    def export_user(self, number: int) -> dict[str, object]:
+        """Queued work lives for seconds and is not exported."""
+        return {}
+
+    def erase_user(self, number: int) -> str:
+        """Drops the member's queued work."""
+        gone = 0
+        for shard in range(self._shards):
+            stream = keys.JOBS(shard=shard)
+            mine = [entry for entry, flat in self._database.command("XRANGE", stream, "-", "+") if f'"member":{number},' in flat[1]]
+            for entry in mine:
+                self._database.pipeline([("XACK", stream, "bot", entry), ("XDEL", stream, entry)])
+            gone += len(mine)
+        return f"已删除 {gone} 条排队中的工作"

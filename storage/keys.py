@@ -1,0 +1,100 @@
+"""Every Redis key of the bot, with its type, its life and what it holds.
+
+A key is built by calling its family: ``INBOX(shard=7) == "qb:{7}:inbox"``. The part in braces is the Cluster hash tag: all
+keys that one Lua act touches share one tag, so the same code runs on a single server and on Cluster. ``docs/redis-keys.md`` is
+made from this file.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+SHARDS = 16
+"""How many shards a new installation gets; the number in force is fixed at first start (storage/schema.py)."""
+
+FAMILIES: list[Family] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of key: call it with the named parts of its pattern to get a key."""
+
+    pattern: str
+    type: str
+    life: str
+    holds: str
+
+    def __call__(self, **parts: object) -> str:
+        return self.pattern.format_map(parts)
+
+
+def _family(pattern: str, type: str, life: str, holds: str) -> Family:
+    family = Family(pattern, type, life, holds)
+    FAMILIES.append(family)
+    return family
+
+
+def shard_of(name: str, shards: int = SHARDS) -> int:
+    """The shard of a community id or, in single chats, of a sender: the same for ever, on every machine."""
+    return zlib.crc32(name.encode()) % shards
+
+
+# Whole installation -------------------------------------------------------------------------------------------------
+SCHEMA = _family("qb:{{meta}}:schema", "hash", "for ever", "version of the data's layout, number of shards, first start")
+GROUPS = _family("qb:{{meta}}:groups", "hash", "for ever", "chat id of an unlisted group → when it was first heard")
+CONTENT_VERSIONS = _family("qb:{{content}}:versions", "hash", "for ever", "kind of content → number of its newest version")
+CONTENT = _family("qb:{{content}}:{kind}", "hash", "for ever", "version → JSON of one version of operators' content: text, author, time")
+TOKEN = _family("qb:{{token:{id}}}", "string", "as long as WeCom says", "an access token of WeCom")
+LEASE = _family("qb:{{lease:{name}}}", "string", "seconds", "who holds a role that only one process may have")
+BELL = "qb:bell"
+"""A publish channel (no key): a shard's number is rung when something to send was put into its outbox."""
+
+# The directory: the only place where WeCom ids and names stand -------------------------------------------------------
+MEMBER_IDS = _family("qb:{{people}}:ids", "hash", "until erased", "WeCom user id → member number")
+MEMBER_USERS = _family("qb:{{people}}:users", "hash", "until erased", "member number → WeCom user id")
+MEMBER_NAMES = _family("qb:{{people}}:names", "hash", "until erased", "member number → learned display name")
+MEMBER_HOMES = _family("qb:{{people}}:homes", "hash", "until erased", "member number → community where last seen in a group")
+MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
+MEMBERS_ERASED = _family("qb:{{people}}:erased", "set", "for ever", "numbers of erased members, to sweep a restored backup")
+DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
+
+# One shard: the life of its messages ---------------------------------------------------------------------------------
+INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
+INBOX_DEAD = _family("qb:{{{shard}}}:inbox:dead", "list", "until handled", "messages that failed five times: JSON with the reason")
+MESSAGE = _family("qb:{{{shard}}}:msg:{id}", "hash", "7 days, once finished 24 h", "state of a message: since, entry, member; once finished its answer")
+EVENTS = _family("qb:{{{shard}}}:events", "stream", "retention.events_days", "everything that happened: v, t, kind, c(ommunity), m(ember), id, data")
+JOBS = _family("qb:{{{shard}}}:jobs", "stream", "until done", "background work of the shard; group bot; holds a text until its mood is known")
+WAITING = _family("qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers")
+NOTICES = _family("qb:{{{shard}}}:notices:{member}", "list", "30 days", "private words kept for a member's next single chat")
+COUNTS = _family("qb:{{{shard}}}:{community}:counts:{day}", "hash", "400 days", "counters of one day, summed over shards when read")
+ACTIVE = _family("qb:{{{shard}}}:{community}:active:{day}", "bitmap", "400 days", "bit n: member n spoke that day; joined over shards when read")
+UNANSWERED = _family("qb:{{{shard}}}:{community}:unanswered", "list", "retention.unanswered_days", "questions without an answer, without their sender")
+
+# One community: its state, in the shard of the community -------------------------------------------------------------
+MEMBERS = _family("qb:{{{shard}}}:{community}:members", "hash", "until erased", "member number → first seen (ms), or new:<message id> until welcomed")
+ONCE = _family("qb:{{{shard}}}:{community}:once:{id}", "string", "7 days", "the first result of an act, for its repeats")
+BALANCES = _family("qb:{{{shard}}}:{community}:points:balances", "hash", "for ever", "account → points; member numbers and treasury; sums to 0")
+LEDGER = _family("qb:{{{shard}}}:{community}:points:ledger", "stream", "for ever", "double-entry rows: t, from, to, n, reason, actor, once")
+LEDGER_ROWS = _family("qb:{{{shard}}}:{community}:points:rows:{member}", "list", "for ever", "a member's newest 50 rows: t|n|reason|balance")
+CHECK_INS = _family("qb:{{{shard}}}:{community}:check_ins", "hash", "until erased", "member number → last day and streak: 2026-11-22|5")
+CASES = _family("qb:{{{shard}}}:{community}:cases", "hash", "for ever", "case number → JSON as filed, never changed")
+CASES_STATE = _family("qb:{{{shard}}}:{community}:cases:state", "hash", "for ever", "case number → open, warned, ignored")
+CASES_OPEN = _family("qb:{{{shard}}}:{community}:cases:open", "zset", "until decided", "open case numbers by the time of filing (ms)")
+CASES_LOG = _family("qb:{{{shard}}}:{community}:cases:log", "list", "for ever", "amendments: JSON of case, who, what, before, after, when")
+EVIDENCE = _family("qb:{{{shard}}}:{community}:cases:evidence", "hash", "retention.evidence_days", "case number → time|sealed text")
+STRIKES = _family("qb:{{{shard}}}:{community}:strikes:{member}", "list", "until erased", "case numbers that counted against a member")
+MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, or m<member> → weighted mean|number of messages")
+FIRED = _family("qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute")
+FIRED_LAST = _family("qb:{{{shard}}}:{community}:fired:last", "hash", "for ever", "push id → last claimed planned time (ms)")
+
+# Outgoing ---------------------------------------------------------------------------------------------------------------
+OUTBOX = _family("qb:{{{shard}}}:out:{lane}:{target}", "list", "until sent", "deliveries of one lane to one target, oldest first: JSON")
+OUTBOX_DUE = _family("qb:{{{shard}}}:due", "zset", "until sent", "lane:target → when the head of that queue may next be tried (ms)")
+OUTBOX_LEASES = _family("qb:{{{shard}}}:leases", "hash", "until settled", "lane:target → owner#number#losses of its lease; # → last number")
+OUTBOX_DEAD = _family("qb:{{{shard}}}:dead", "hash", "until replayed or dropped", "delivery id → JSON of a delivery that was given up, and why")
+OUTBOX_ONCE = _family("qb:{{{shard}}}:queued:{id}", "string", "7 days", "a delivery id that was put into the outbox, so that it is not again")
+LIMIT_LOG = _family("qb:{{limit:{name}}}:sent", "list", "longest period", "times (ms) of the last sends to one target, oldest first")
+LIMIT_PAUSE = _family("qb:{{limit:{name}}}:pause", "string", "until it ends", "until when (ms) one target is left alone")
+TOKEN_LOCK = _family("qb:{{token:{id}}}:lock", "string", "20 s", "who fetches a new token for a secret right now")
+TOKEN_REFUSED = _family("qb:{{token:{id}}}:refused", "string", "60 s", "errcode and text with which WeCom refused a secret")

@@ -1,0 +1,57 @@
+"""How often one target may be sent to, shared by all processes.
+
+WeCom counts what it gets in a window of time. GCRA with a burst of n lets up to 2n - 1 through in one window; so this keeps the times of
+the last n turns instead, and the n-th last decides: never more than n in any window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storage import keys
+from storage.connection import Database, Script
+
+Rules = Sequence[tuple[int, float]]
+"""(count, period in seconds) pairs that all hold."""
+
+_MARGIN_S = 0.5
+"""Added to WeCom's periods: two requests may travel for different times, and arrive closer together than they were sent."""
+WEBHOOK: Rules = ((20, 60 + _MARGIN_S),)
+"""A webhook: 20 a minute (path 99110)."""
+APP_MEMBER: Rules = ((30, 60 + _MARGIN_S), (1000, 3600 + _MARGIN_S))
+"""An app to one member: 30 a minute, 1,000 an hour; more is dropped without a word (path 90312)."""
+AIBOT_CHAT: Rules = ((30, 60 + _MARGIN_S), (1000, 3600 + _MARGIN_S))
+"""An aibot in one chat: 30 a minute, 1,000 an hour (path 101463)."""
+
+_HOUR_MS = 3_600_000
+
+
+class Limits:
+    """The turns taken at every target. Names are short and stable: ``app.<channel>.<member>``, ``hook.<digest>``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._acquire = Script("limit_acquire")
+
+    def prepare(self) -> None:
+        """Loads the script."""
+        self._database.load([self._acquire])
+
+    def acquire(self, name: str, rules: Rules, now_ms: int) -> int:
+        """Takes a turn and gives 0, or takes none and gives the wait in ms. All rules hold, all or none is taken."""
+        periods = [(count, round(period_s * 1000)) for count, period_s in rules]
+        # the life only sweeps up: an hour more than needed, as a process may live on a clock of its own
+        life_ms = max((period for _, period in periods), default=0) + _HOUR_MS
+        flat = [number for rule in periods for number in rule]
+        names = [keys.LIMIT_LOG(name=name), keys.LIMIT_PAUSE(name=name)]
+        return int(self._database.act(self._acquire, names, [now_ms, life_ms, *flat]))
+
+    def pause(self, name: str, until_ms: int, now_ms: int) -> None:
+        """Leaves a target alone until then: WeCom said that it had enough."""
+        life_ms = max(until_ms - now_ms, 0) + _HOUR_MS
+        self._database.command("SET", keys.LIMIT_PAUSE(name=name), until_ms, "PX", life_ms)
+
+    def paused_for(self, name: str, now_ms: int) -> int:
+        """How long a pause still lasts, in ms; 0 when there is none."""
+        until = self._database.command("GET", keys.LIMIT_PAUSE(name=name))
+        return max(int(until or 0) - now_ms, 0)

@@ -1,0 +1,31 @@
+-- Takes a message in, once.
+-- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices
+-- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON)
+--      8 takeover_ms: how old unfinished work must be before a repeat may take it over  9 keep_ms of the state
+-- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
+--       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices}
+local now, member = tonumber(ARGV[1]), ARGV[5]
+local was = redis.call('HMGET', KEYS[1], 'answer', 'since', 'entry')
+if was[1] then return {'done', was[1]} end
+local entry = was[3]
+if entry then
+  if now - tonumber(was[2]) < tonumber(ARGV[8]) then return {'busy'} end
+  redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'JUSTID')
+  redis.call('HSET', KEYS[1], 'since', ARGV[1])
+else
+  entry = redis.call('XADD', KEYS[2], '*', 'm', ARGV[3])
+  -- FORCE puts it into the pending list at once, so that a crash right after this leaves it to be claimed by others
+  redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'FORCE', 'JUSTID', 'LASTID', entry)
+  redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
+  redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
+end
+if member == '0' then return {'yours', entry, 0, false, {}} end
+local first, seen, mark = 0, redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
+if not seen then
+  redis.call('HSET', KEYS[4], member, mark)
+  first = 1
+elseif seen == mark then
+  first = 1
+end
+return {'yours', entry, first, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9)}

@@ -1,0 +1,56 @@
+-- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox.
+-- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
+--      12… one outbox queue for each delivery
+-- ARGV 1 now_ms  2 inbox entry  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
+--      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 notices that were said  12 unanswered question ('' none)
+--      13 job (JSON, '' none)  14 most jobs that may wait  15 counters (JSON object: name → by)  16 counted as active 0/1
+--      17 life of the counters in ms  18 shard
+--      19 number of events, then kind, data each; then for each delivery its member of due and its item (JSON)
+-- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before: then nothing else was done.
+local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
+local before = redis.call('HGET', KEYS[1], 'answer')
+if before then
+  redis.call('XACK', KEYS[2], 'bot', entry)
+  redis.call('XDEL', KEYS[2], entry)
+  return {0, before}
+end
+redis.call('HSET', KEYS[1], 'answer', ARGV[6], 'member', member)
+redis.call('HDEL', KEYS[1], 'since', 'entry')
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+if ARGV[8] == '1' then redis.call('HSET', KEYS[7], member, now) end
+if ARGV[9] == '-' then
+  redis.call('DEL', KEYS[8])
+elseif ARGV[9] ~= '' then
+  redis.call('SET', KEYS[8], ARGV[9], 'PX', ARGV[10])
+end
+if ARGV[11] ~= '0' then redis.call('LTRIM', KEYS[9], ARGV[11], -1) end
+if ARGV[12] ~= '' then
+  redis.call('RPUSH', KEYS[10], ARGV[12])
+  redis.call('LTRIM', KEYS[10], -2000, -1)
+end
+if ARGV[13] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[14]) then
+  redis.call('XADD', KEYS[4], '*', 'j', ARGV[13])
+end
+local fresh = false
+for name, by in pairs(cjson.decode(ARGV[15])) do
+  if redis.call('HINCRBY', KEYS[5], name, by) == by then fresh = true end
+end
+if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[17]) end
+if ARGV[16] == '1' then
+  redis.call('SETBIT', KEYS[6], member, 1)
+  if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[17]) end
+end
+local at = 20
+for _ = 1, tonumber(ARGV[19]) do
+  redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', ARGV[at], 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[at + 1])
+  at = at + 2
+end
+for queue = 12, #KEYS do
+  redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
+  redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
+  at = at + 2
+end
+if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[18]) end
+redis.call('XACK', KEYS[2], 'bot', entry)
+redis.call('XDEL', KEYS[2], entry)
+return {1, ARGV[6]}

@@ -1,0 +1,14 @@
+-- Gives a delivery up: out of its queue, to the dead letters.
+-- KEYS 1 queue  2 due  3 leases  4 dead letters
+-- ARGV 1 member of due  2 fence  3 now_ms  4 delivery id  5 dead letter (JSON)
+-- Gives 1, or 0 when the lease was lost: then nothing was done.
+if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('LPOP', KEYS[1])
+if redis.call('LLEN', KEYS[1]) > 0 then
+  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+else
+  redis.call('ZREM', KEYS[2], ARGV[1])
+end
+redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
+return 1

@@ -1,0 +1,25 @@
+"""The version of the data's layout: newer data than the program understands is left alone."""
+
+from __future__ import annotations
+
+from storage import keys
+from storage.connection import Database
+
+VERSION = 1
+
+
+class NewerData(Exception):
+    """The data were written by a newer version of the program."""
+
+
+def settle_schema(database: Database, now_ms: int) -> int:
+    """Notes the layout's version and the number of shards at first start; gives the number of shards in force.
+
+    Raises :class:`NewerData` when a newer program has been here.
+    """
+    for field, value in (("version", VERSION), ("shards", keys.SHARDS), ("first_start_ms", now_ms)):
+        database.command("HSETNX", keys.SCHEMA(), field, value)
+    version, shards = database.command("HMGET", keys.SCHEMA(), "version", "shards")
+    if int(version) > VERSION:
+        raise NewerData(f"Redis 里的数据是第 {version} 版，本程序只懂第 {VERSION} 版：请升级程序，或换一个 Redis / data_dir")
+    return int(shards)

@@ -1,0 +1,26 @@
+"""What every test may ask for: a real Redis of its own. Fixtures of one room live in that room's test file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage.connection import Database
+from storage.embedded import EmbeddedServer
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A private server for this test process; it keeps nothing that anybody would miss."""
+    with EmbeddedServer(tmp_path_factory.mktemp("redis"), fsync="no") as server:
+        yield server
+
+
+@pytest.fixture
+def database(redis_server: EmbeddedServer) -> Iterator[Database]:
+    """An empty Redis."""
+    database = Database(redis_server.url)
+    database.command("FLUSHALL")
+    yield database
+    database.close()
