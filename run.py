@@ -131,7 +131,9 @@ def _connect(config: Config, on_round_trip: Callable[[], None] | None) -> Databa
     try:
         return Database(url, on_round_trip=on_round_trip)
     except ValueError as error:
-        raise StartError(["redis.url：这个版本还不支持 redis+sentinel:// 与 redis+cluster://，请写 embedded、redis://、rediss:// 或 unix://"]) from error
+        raise StartError(
+            ["redis.url：这个版本还不支持 redis+sentinel:// 与 redis+cluster://，请写 embedded、redis://、rediss:// 或 unix://"]
+        ) from error
 
 
 def _watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
@@ -152,7 +154,14 @@ def _folder(config: Config, name: str) -> Path:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "path", type=click.Path(path_type=Path), envvar="BOT_CONFIG", default=HERE / "config.yaml", help="配置文件，默认 config.yaml")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    envvar="BOT_CONFIG",
+    default=HERE / "config.yaml",
+    help="配置文件，默认 config.yaml",
+)
 @click.pass_context
 def main(context: click.Context, path: Path) -> None:
     """群管家：企业微信里的社群运营助手。"""
@@ -255,7 +264,7 @@ def demo(path: Path, later: Path | None, port: int, data: Path) -> None:
     stage = set_stage(data.resolve(), port, starting_content=HERE / "rules" / "content")
     _set_up_plain_logs()
     roles = [
-        Role("simulator", [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config)]),
+        Role("simulator", [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"]),
         Role("bot", [sys.executable, str(HERE / "run.py"), "serve", "--config", str(stage.bot_config)],
              {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}),
     ]  # fmt: skip
@@ -351,7 +360,9 @@ def _one_role(path: Path) -> Config:
 
     config = _load(path)
     if config.redis.is_embedded:
-        raise StartError(["redis.url 是 embedded：自带的 Redis 只能由 serve 或 demo 使用。要分开启动各个角色，请把 redis.url 改成 redis://…"])
+        raise StartError(
+            ["redis.url 是 embedded：自带的 Redis 只能由 serve 或 demo 使用。要分开启动各个角色，请把 redis.url 改成 redis://…"]
+        )
     _end_with_parent()
     _set_up_logs(config)
     for where in config.literal_secrets:
@@ -402,7 +413,7 @@ def _start_clock(bot: Bot) -> Any:
 
 
 def _send(bot: Bot, stop: threading.Event) -> None:
-    from bot.client import Wire, WeComClient
+    from bot.client import WeComClient, Wire
     from bot.sender import Lookups, Sender
     from storage.limits import Limits
     from storage.outbox import Bell

@@ -52,7 +52,9 @@ def _channels(config: Config) -> list[str]:
         for channel in config.channels
         if not isinstance(channel, AibotWsChannel)
     ]
-    notes += [f"渠道 {channel.name}：长连接还不能使用，这个版本会跳过它" for channel in config.channels if isinstance(channel, AibotWsChannel)]
+    notes += [
+        f"渠道 {channel.name}：长连接还不能使用，这个版本会跳过它" for channel in config.channels if isinstance(channel, AibotWsChannel)
+    ]
     if not config.server.public_url:
         notes.append("server.public_url 空着：企业微信要能从公网访问回调地址")
     return notes

@@ -18,7 +18,7 @@ def demo_page(target: str) -> Blueprint:
     def forward(path: str) -> Response:
         try:
             answer = session.request(
-                request.method, f"{target}/demo/{path}", params=request.args, data=request.get_data(), timeout=TIMEOUT_S,
+                request.method, f"{target}/demo/{path}", params=request.query_string, data=request.get_data(), timeout=TIMEOUT_S,
                 headers={"Content-Type": request.content_type or "application/octet-stream"}, allow_redirects=False,
             )  # fmt: skip
         except requests.RequestException:

@@ -130,7 +130,7 @@ def client_address(config: Config) -> str:
 
 
 def _door(channel: ChannelConfig, config: Config) -> Door:
-    assert not isinstance(channel, AibotWsChannel)  # noqa: S101 - left out by open_doors
+    assert not isinstance(channel, AibotWsChannel)
     kind = KINDS[channel.kind]
     receiver = config.wecom.corp_id if kind.receives_corp_id else ""
     envelope = Envelope(
@@ -181,5 +181,5 @@ def _is_within(address: str, networks: tuple[str, ...]) -> bool:
 def _fail(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return Response(status=error.code or 500)
-    log.error("request failed", path=request.endpoint, error=type(error).__name__, exc_info=True)
+    log.error("request failed", path=request.endpoint, error=type(error).__name__, exc_info=error)
     return Response(status=500)

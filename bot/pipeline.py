@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -234,7 +234,7 @@ class Pipeline:
                 counts[name] = counts.get(name, 0) + 1
         return Ending(
             answer=passive,
-            events=[("decision", note), ("outbound", self._outbound_facts(passive, queued))],
+            events=[("decision", note), *_audit(match, note), ("outbound", self._outbound_facts(passive, queued))],
             counts=counts,
             deliveries=queued,
             prompt=self._next_prompt(work, match, replies),
@@ -282,6 +282,11 @@ class Pipeline:
         alarm = deliveries.to_admins(self._config, place.community, text, id=f"{message.id}:buried", now_ms=now_ms)
         if alarm:
             self._stores.outbox.enqueue(place.shard, [alarm], now_ms)
+
+    def _record_failure(self, work: _Work, match: Match | None, error: Exception) -> None:
+        facts = {"route": match.route.name if match else None, "error": type(error).__name__}
+        place = work.place
+        self._stores.events.record(place.shard, "error", place.community, work.now, facts, member=place.member, message=work.message.id)
 
     # Small steps --------------------------------------------------------------------------------------------------------
 
@@ -372,6 +377,13 @@ def _as_list(replies: Replies) -> list[Reply]:
     if replies is None:
         return []
     return [replies] if isinstance(replies, Reply) else list(replies)
+
+
+def _audit(match: Match | None, note: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The audit row of an administrator's command; what he was denied stands in the decision."""
+    if match is None or match.route.role == "member" or "denied" in note or "private" in note:
+        return []
+    return [("admin", {"act": match.route.name})]
 
 
 def _spoken_text(replies: Sequence[Reply]) -> str:

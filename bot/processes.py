@@ -76,7 +76,7 @@ class ProcessTree:
     def _start(self, role: Role) -> None:
         environment = {**os.environ, **role.environment, "BOT_PARENT": str(os.getpid())}
         # Its own session: Ctrl-C reaches the parent alone, which then stops its children in order.
-        role.process = subprocess.Popen(role.command, env=environment, start_new_session=True)  # noqa: S603 - our own commands
+        role.process = subprocess.Popen(role.command, env=environment, start_new_session=True)
         role.started = time.monotonic()
 
     def _look_after(self, role: Role) -> None:

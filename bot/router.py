@@ -143,7 +143,7 @@ class Router:
 
     def _find_event(self, message: Message) -> Match | None:
         event = message.event
-        assert event is not None  # noqa: S101 - asked for by find
+        assert event is not None
         if event.name.startswith("template_card"):
             prefix, *rest = event.key.split(":")
             card = self._cards.get(prefix)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
-import logging
 import random
 import secrets
 import threading
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+import structlog
 
 from bot.client import NoAnswer, WeComClient, Wire
 from bot.errors import ApiError
@@ -28,6 +28,8 @@ from storage.connection import StorageAway
 from storage.limits import AIBOT_CHAT, APP_MEMBER, WEBHOOK, Limits, Rules
 from storage.moment import to_ms
 from storage.outbox import LANES, Bell, Delivery, Lease, Outbox
+
+log = structlog.get_logger(__name__)
 
 THREADS = 16
 LEASE_MS = 30_000
@@ -161,7 +163,6 @@ class Sender:
         *,
         now: Callable[[], datetime],
         shards: Sequence[int],
-        log: logging.Logger,
         on_dead: Callable[[Delivery, str], None],
         rng: random.Random | None = None,
         lease_ms: int = LEASE_MS,
@@ -173,7 +174,6 @@ class Sender:
         self._lookups = lookups
         self._now = now
         self._shards = tuple(shards)
-        self._log = log
         self._on_dead = on_dead
         self._rng = rng or random.Random()
         self._lease_ms = lease_ms
@@ -229,9 +229,9 @@ class Sender:
                     break
                 arrived += 1
         except StorageAway as error:  # the lease runs out by itself
-            self._log.warning("outbox of shard %d: %s", shard, error)
-        except Exception:  # noqa: BLE001 - a sender never dies of one target
-            self._log.exception("outbox of shard %d, target %s", shard, target)
+            log.warning("outbox not reached", shard=shard, error=str(error))
+        except Exception:  # a sender never dies of one target
+            log.exception("sender failed", shard=shard, target=target)
         return arrived
 
     def _next(self, shard: int, target: str) -> Lease | None:
@@ -249,8 +249,8 @@ class Sender:
             raise
         except Undeliverable as error:
             self._bury(lease, str(error))
-        except Exception:  # noqa: BLE001 - nor of one delivery
-            self._log.exception("delivery %s failed by a bug", lease.delivery.id)
+        except Exception:  # nor of one delivery
+            log.exception("delivery failed by a bug", id=lease.delivery.id)
             self._judge(lease, _BUG, None)
         return False
 
@@ -334,7 +334,7 @@ class Sender:
         }
         if not self._settled(lease, lambda: self._outbox.done(lease, now_ms, _encode(event).decode())):
             return False
-        self._log.info("delivery %s sent via %s", delivery.id, delivery.via)
+        log.info("delivery sent", id=delivery.id, via=delivery.via)
         return True
 
     def _failed(self, lease: Lease, order: _Order, error: ApiError) -> None:
@@ -351,7 +351,7 @@ class Sender:
     def _judge(self, lease: Lease, verdict: Verdict, error: ApiError | None) -> None:
         """Settles a delivery that failed: by its verdict and how often it was tried."""
         tries = lease.delivery.attempts + lease.losses + 1
-        self._log.warning("delivery %s failed, try %d: %s", lease.delivery.id, tries, error or verdict.reason)
+        log.warning("delivery failed", id=lease.delivery.id, tries=tries, error=str(error or verdict.reason))
         if verdict.act == "pause":  # not the delivery's fault: only its age ends it
             self._put_off(lease, PAUSE_MS)
         elif verdict.act == "dead" or tries >= verdict.most:
@@ -371,7 +371,6 @@ class Sender:
     def _bury(self, lease: Lease, reason: str, code: int | None = None) -> None:
         now_ms = to_ms(self._now())
         if self._settled(lease, lambda: self._outbox.dead(lease, reason, now_ms, code)):
-            self._log.error("delivery %s given up: %s", lease.delivery.id, reason)
             self._on_dead(lease.delivery, reason)
 
     def _settled(self, lease: Lease, settle: Callable[[], bool]) -> bool:
@@ -382,12 +381,12 @@ class Sender:
                 # a refusal after an answer that was lost most likely means that the first try counted
                 if settle() or was_away:
                     return True
-                self._log.warning("delivery %s: the lease was lost before it was settled", lease.delivery.id)
+                log.warning("lease lost before it was settled", id=lease.delivery.id)
                 return False
             except StorageAway:
                 was_away = True
                 threading.Event().wait(0.5)
-        self._log.error("delivery %s: Redis stayed away, its outcome could not be kept", lease.delivery.id)
+        log.error("Redis stayed away, outcome not kept", id=lease.delivery.id)
         return False
 
 

@@ -17,7 +17,7 @@ router = Router()
 def answer(message: Message, ctx: Context) -> Reply:
     """问答：回答你的问题"""
     finding = ctx.contents.faq.ask(message.text)
-    note = {"faq": finding.outcome, "score": round(finding.score, 3), "why": finding.why}
+    note: dict[str, object] = {"faq": finding.outcome, "score": round(finding.score, 3), "why": finding.why}
     if finding.outcome == "answer" and finding.entry:
         return Reply(_fill(finding.entry.answer, ctx), note=note | {"entry": finding.entry.id}, counts=("faq_hit",))
     if finding.outcome == "offer":

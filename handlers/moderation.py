@@ -72,7 +72,11 @@ def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
     number, word = ctx.args[-2:]
     replies = _decide(int(number), word, message, ctx)
     said = replies[0].text
-    card = {"card_type": "text_notice", "main_title": {"title": f"案件 {number}", "desc": said[:30]}, "card_action": {"type": 1, "url": _link(ctx)}}
+    card = {
+        "card_type": "text_notice",
+        "main_title": {"title": f"案件 {number}", "desc": said[:30]},
+        "card_action": {"type": 1, "url": _link(ctx)},
+    }
     return [Reply(update_card=card, note=replies[0].note), *replies[1:]]
 
 
@@ -92,7 +96,10 @@ def _decide(number: int, word: str, message: Message, ctx: Context) -> list[Repl
     done = ctx.stores.cases.decide(ctx.community.keys, case, STATES[word], ctx.member, ctx.now(), once=message.id)
     if done is None:
         raise UserError(f"没有编号为 {number} 的案件。")
-    said = Reply(f"案件 {number}：{SHOWN[done.before]} → {SHOWN[STATES[word]]}。该成员现有 {done.strikes} 次警告。", note={"case": number, "decided": word})
+    said = Reply(
+        f"案件 {number}：{SHOWN[done.before]} → {SHOWN[STATES[word]]}。该成员现有 {done.strikes} 次警告。",
+        note={"case": number, "decided": word},
+    )
     if word == "警告" and done.before != "warned":
         return [said, Reply(_warning(ctx, case.rule, number, done.strikes), to=case.member, counts=("warnings",))]
     return [said]

@@ -17,7 +17,13 @@ def fire(push: Push, community: Community, planned: datetime, stores: Stores, co
     """Queues a push for one planned moment; False when another process was first, or when no webhook leads into the group."""
     at = to_ms(planned)
     delivery = deliveries.to_group(
-        config, community.id, "", fill(push.text, {"nickname": "大家"}), id=f"push:{community.id}:{push.id}@{at}", lane="bulk", now_ms=to_ms(now)
+        config,
+        community.id,
+        "",
+        fill(push.text, {"nickname": "大家"}),
+        id=f"push:{community.id}:{push.id}@{at}",
+        lane="bulk",
+        now_ms=to_ms(now),
     )
     if delivery is None:
         return False

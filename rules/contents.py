@@ -526,7 +526,7 @@ class _Reader:
         self._names.append(None)
 
     def _add(self, event: yaml.Event, value: str | list[_Node] | dict[str, _Node] | None) -> _Node:
-        node = _Node(event.start_mark.line + 1, value)
+        node = _Node(_line(event), value)
         if not self._open:
             self.root = node
             return node
@@ -559,4 +559,8 @@ class _Reader:
 
 
 def _problem(event: yaml.Event, say: str) -> ContentProblem:
-    return ContentProblem([f"第 {event.start_mark.line + 1} 行：{say}"])
+    return ContentProblem([f"第 {_line(event)} 行：{say}"])
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 LOOK_BACK = timedelta(days=40)
 UPKEEP_LEASE_MS = 3_500_000
 
@@ -40,7 +42,7 @@ class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="clock")
 
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
-        future = self._pool.submit(job.func, *job.args, run_times[-1])
+        future = self._pool.submit(partial(job.func, *job.args, run_times[-1]))
         future.add_done_callback(lambda done: self._finish(job.id, done.exception()))
 
     def _finish(self, job_id: str, error: BaseException | None) -> None:
@@ -56,9 +58,7 @@ class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
 class Clock:
     """Rings for pushes and upkeep."""
 
-    def __init__(
-        self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime]) -> None:
         self._stores = stores
         self._config = config
         self._live = live
@@ -110,12 +110,12 @@ class Clock:
 
     # APScheduler checks a job's arguments before _Ringer adds the planned moment; hence the defaults, which are never used.
 
-    def _ring(self, push: Push, community: Community, planned: datetime = datetime.max) -> None:
+    def _ring(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         now = self._clock()
         if fire(push, community, planned, self._stores, self._config, now):
             log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
 
-    def _keep_up(self, planned: datetime = datetime.max) -> None:
+    def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):
             log.info("cleaned up", planned=planned.isoformat(), **clean_up(self._stores, self._config, self._clock()))
 

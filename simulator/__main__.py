@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -25,7 +26,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     print(f"pretend WeCom on {server.url}/demo/ for the bot at {pretend.bot_url}", flush=True)
-    stop.wait()
+    parent = os.getppid()
+    while not stop.wait(0.5) and (not args.with_parent or os.getppid() == parent):
+        pass
     server.close()
     return 0
 
@@ -36,6 +39,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="YAML: corp_id, channels, people, groups")
     parser.add_argument("--bot", default="", help="the bot's address; overrides the file")
     parser.add_argument("--record", type=Path, default=None, help="append every exchange to this file as JSON lines")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
     return parser
 
 

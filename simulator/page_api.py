@@ -64,7 +64,9 @@ def page_blueprint(pretend: PretendWeCom) -> Blueprint:
     @routes.get("/media/<media_id>")
     def media(media_id: str) -> Response:
         found = pretend.world.find_media(media_id)
-        return Response(found.data, mimetype=found.mime) if found and found.kind == "image" else Response("gone", 404, mimetype="text/plain")
+        return (
+            Response(found.data, mimetype=found.mime) if found and found.kind == "image" else Response("gone", 404, mimetype="text/plain")
+        )
 
     for name, view in page.reads.items():
         routes.add_url_rule(f"/api/{name}", name, _answering(view), methods=["GET"])

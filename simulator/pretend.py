@@ -57,7 +57,7 @@ class PretendWeCom:
         self.faults = Faults()
         self.wire = Wire(record)
         self.courier = Courier(corp_id=config.corp_id, timeout_s=config.timeout_s, waits_s=config.retry_waits_s, wire=self.wire, now=now)
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
+        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
         self._sent: dict[str, Sent] = {}
         self.wsgi: Flask = build_app(self)
 
@@ -346,6 +346,7 @@ class PretendWeCom:
         )
         if result.status != 200:
             self._mark(sent, "failed")
+            self._whisper(sent, "刚才的点击没有送达：机器人没有应答")
             return result
         self._mark(sent, "delivered")
         return self._take(sent, result)
@@ -356,8 +357,9 @@ class PretendWeCom:
             return result
         sent.answered = not result.problem
         problem = result.problem or take_answer(self.world, sent, result.opened)
-        if problem and sent.post is not None:
-            self.world.change(sent.post, state="refused")
+        if problem:
+            self._mark(sent, "refused")
+            self._whisper(sent, "企业微信没有接受机器人对这次操作的回答")
         if sent.stream:
             self._pool.submit(self._refresh, sent)
         return _with_problem(result, problem)
@@ -380,8 +382,13 @@ class PretendWeCom:
             self._sent[sent.msgid] = sent
 
     def _mark(self, sent: Sent, state: str) -> None:
-        if sent.post is not None and sent.post.state != "delivered":
+        if sent.post is not None and (sent.post.state != "delivered" or state == "refused"):
             self.world.change(sent.post, state=state, msgid=sent.msgid)
+
+    def _whisper(self, sent: Sent, text: str) -> None:
+        """A grey line for the one who clicked or came in: there is no message of his that could show what went wrong."""
+        if sent.kind in ("card", "enter_chat") or sent.clicked is not None:
+            self.world.post(sent.chat, SYSTEM, "system", text=text, only_for=frozenset({sent.user}))
 
     def _card_post(self, user: str, card: Post | int | str) -> Post:
         if isinstance(card, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -80,8 +81,8 @@ def speak(port: int, lines: Sequence[Line]) -> None:
     with requests.Session() as session:
         session.trust_env = False
         for line in lines:
-            said = {"user": line.user, "text": line.text, "chat": MAIN, "channel": "assistant", "mention": True}
-            session.post(f"http://127.0.0.1:{port}/_/say", json=said, timeout=20)
+            said: dict[str, str | bool] = {"user": line.user, "text": line.text, "chat": MAIN, "channel": "assistant", "mention": True}
+            session.post(f"http://127.0.0.1:{port}/_/say", data=json.dumps(said), headers={"Content-Type": "application/json"}, timeout=20)
 
 
 def _secrets(file: Path) -> dict[str, str]:
@@ -127,7 +128,7 @@ _PUSHES = """\
 def _bot_config(port: int) -> str:
     def callback(name: str, kind: str, **more: object) -> dict[str, object]:
         upper = name.upper()
-        return {"name": name, "kind": kind, "token": f"${{DEMO_{upper}_TOKEN}}", "aes_key": f"${{DEMO_{upper}_KEY}}", **more}
+        return {"name": name, "kind": kind, "token": _variable(f"{upper}_TOKEN"), "aes_key": _variable(f"{upper}_KEY"), **more}
 
     return _yaml(
         "演示的配置：每次启动重写。",
@@ -139,8 +140,8 @@ def _bot_config(port: int) -> str:
             "admins": [BOSS],
             "channels": [
                 callback("assistant", "aibot"),
-                callback("desk", "app", agent_id=1000002, secret="${DEMO_DESK_SECRET}"),
-                callback("customers", "contact", secret="${DEMO_CUSTOMERS_SECRET}"),
+                callback("desk", "app", agent_id=1000002, secret=_variable("DESK_SECRET")),
+                callback("customers", "contact", secret=_variable("CUSTOMERS_SECRET")),
                 callback("robot", "robot"),
             ],
             "communities": [
@@ -148,9 +149,9 @@ def _bot_config(port: int) -> str:
                     "id": "main",
                     "name": "悦读社",
                     "groups": [MAIN],
-                    "webhook": "${DEMO_WEBHOOK}",
+                    "webhook": _variable("WEBHOOK"),
                     "admin_group": ADMINS,
-                    "admin_webhook": "${DEMO_ADMIN_WEBHOOK}",
+                    "admin_webhook": _variable("ADMIN_WEBHOOK"),
                 }
             ],
             "content": "content",
@@ -189,5 +190,9 @@ def _simulator_config(port: int, kept: Mapping[str, str]) -> str:
     )
 
 
+def _variable(name: str) -> str:
+    return f"${{DEMO_{name}}}"
+
+
 def _yaml(comment: str, tree: Mapping[str, Any]) -> str:
-    return f"# {comment}\n" + yaml.safe_dump(dict(tree), allow_unicode=True, sort_keys=False)
+    return f"# {comment}\n{yaml.safe_dump(dict(tree), allow_unicode=True, sort_keys=False)}"

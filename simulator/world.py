@@ -34,9 +34,9 @@ class RefusedError(Exception):
 class Post:
     """One message as the members see it. ``rev`` grows with every change, so that a page can ask for what is new.
 
-    ``kind`` is text, markdown, card, image, news, file, voice or system; ``state`` of a member's own post is sending, retrying, failed,
-    delivered, refused (WeCom would not show the answer) or unheard (no mention, so the bot was not told), of a bot's post streaming or empty; ``via`` says how a bot's post came:
-    passive, response, webhook, app or welcome; ``only_for`` limits who sees it (empty: all).
+    ``kind`` is text, markdown, card, image, news, file, voice or system. ``state`` of a member's own post is sending, retrying, failed,
+    delivered, refused (WeCom would not show the answer) or unheard (no mention, so the bot was not told), of a bot's post streaming or
+    empty. ``via`` says how a bot's post came: passive, response, webhook, app or welcome. ``only_for`` limits who sees it (empty: all).
     """
 
     id: int

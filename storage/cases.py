@@ -57,7 +57,17 @@ class Cases:
         self._decide = Script("decide_case")
 
     def open(
-        self, where: CommunityKeys, member: int, now: datetime, *, rule: str, category: str, severity: int, evidence: str, warned: bool, once: str
+        self,
+        where: CommunityKeys,
+        member: int,
+        now: datetime,
+        *,
+        rule: str,
+        category: str,
+        severity: int,
+        evidence: str,
+        warned: bool,
+        once: str,
     ) -> Filed:
         """Files a case; ``warned`` counts a strike at once."""
         part = {"shard": where.shard, "community": where.id}

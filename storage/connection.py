@@ -28,7 +28,7 @@ class StorageAway(Exception):
 class Script:
     """One Lua file of ``storage/lua``; its header says keys, arguments and result."""
 
-    __slots__ = ("name", "text", "sha")
+    __slots__ = ("name", "sha", "text")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class Database:
         self._on_round_trip = on_round_trip or (lambda: None)
         self._away_until = 0.0
 
-    def act(self, script: Script, keys: Sequence[str], args: Sequence[str | int | float] = ()) -> Any:
+    def act(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int | float] = ()) -> Any:
         """Runs one Lua act, all of whose ``keys`` share one hash tag; one round trip."""
         try:
             return self._ask(lambda: self.client.evalsha(script.sha, len(keys), *keys, *args))
@@ -80,7 +80,8 @@ class Database:
                 batch.execute_command(*words)
             return list(batch.execute())
 
-        return self._ask(send)
+        answers: list[Any] = self._ask(send)
+        return answers
 
     def read_bytes(self, names: Sequence[str]) -> list[bytes]:
         """The raw bytes of string keys (bitmaps are not text), b"" where there is none; one round trip."""
@@ -91,12 +92,13 @@ class Database:
                 batch.execute_command("GET", name, **{NEVER_DECODE: True})
             return [value or b"" for value in batch.execute()]
 
-        return self._ask(send)
+        values: list[bytes] = self._ask(send)
+        return values
 
     def load(self, scripts: Iterable[Script]) -> None:
         """Loads scripts ahead of use, so that the first message does not pay for it."""
         for script in scripts:
-            self._ask(lambda script=script: self.client.script_load(script.text))
+            self.command("SCRIPT LOAD", script.text)
 
     def scan(self, pattern: str, *, count: int = 1000) -> Iterator[str]:
         """All keys that fit the glob: for rare acts of one person's rights and for checks, never for a message."""

@@ -38,7 +38,9 @@ class Events:
         self._database = database
         self._shards = shards
 
-    def record(self, shard: int, kind: str, community: str, now: datetime, data: Mapping[str, Any], *, member: int = 0, message: str = "") -> None:
+    def record(
+        self, shard: int, kind: str, community: str, now: datetime, data: Mapping[str, Any], *, member: int = 0, message: str = ""
+    ) -> None:
         """Appends one entry that belongs to no other act."""
         self._database.command(
             "XADD", keys.EVENTS(shard=shard), "*", "v", VERSION, "t", to_ms(now), "kind", kind,
@@ -89,7 +91,8 @@ class Events:
     def export_user(self, number: int) -> list[dict[str, Any]]:
         """All entries that name the member."""
         return [
-            {"时间": e.at.isoformat(), "类别": e.kind, "社群": e.community, "消息": e.message, "内容": dict(e.data)} for e in self.read(member=number)
+            {"时间": e.at.isoformat(), "类别": e.kind, "社群": e.community, "消息": e.message, "内容": dict(e.data)}
+            for e in self.read(member=number)
         ]
 
     def erase_user(self, number: int) -> str:

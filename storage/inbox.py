@@ -246,4 +246,3 @@ def _make_group(database: Database, stream: str) -> None:
     except ResponseError as error:
         if "BUSYGROUP" not in str(error):
             raise
-

@@ -31,7 +31,8 @@ class Jobs:
     def take(self, count: int = 20) -> list[Job]:
         """New jobs of all shards, in one round trip; they are this process's until done."""
         asked = (
-            ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.JOBS(shard=shard), ">") for shard in range(self._shards)
+            ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.JOBS(shard=shard), ">")
+            for shard in range(self._shards)
         )
         found: list[Job] = []
         for shard, answer in enumerate(self._database.pipeline(asked)):
@@ -42,7 +43,9 @@ class Jobs:
     def left_behind(self, idle_ms: int) -> Iterator[Job]:
         """Jobs of processes that are gone."""
         for shard in range(self._shards):
-            _, entries, *_ = self._database.command("XAUTOCLAIM", keys.JOBS(shard=shard), "bot", self._consumer(), idle_ms, "0-0", "COUNT", 100)
+            _, entries, *_ = self._database.command(
+                "XAUTOCLAIM", keys.JOBS(shard=shard), "bot", self._consumer(), idle_ms, "0-0", "COUNT", 100
+            )
             yield from (Job(shard, entry, flat[1]) for entry, flat in entries if flat)
 
     def done(self, jobs: list[Job]) -> None:

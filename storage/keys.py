@@ -62,21 +62,39 @@ DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised b
 # One shard: the life of its messages ---------------------------------------------------------------------------------
 INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
 INBOX_DEAD = _family("qb:{{{shard}}}:inbox:dead", "list", "until handled", "messages that failed five times: JSON with the reason")
-MESSAGE = _family("qb:{{{shard}}}:msg:{id}", "hash", "7 days, once finished 24 h", "state of a message: since, entry, member; once finished its answer")
-EVENTS = _family("qb:{{{shard}}}:events", "stream", "retention.events_days", "everything that happened: v, t, kind, c(ommunity), m(ember), id, data")
-JOBS = _family("qb:{{{shard}}}:jobs", "stream", "until done", "background work of the shard; group bot; holds a text until its mood is known")
-WAITING = _family("qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers")
+MESSAGE = _family(
+    "qb:{{{shard}}}:msg:{id}", "hash", "7 days, once finished 24 h", "state of a message: since, entry, member; once finished its answer"
+)
+EVENTS = _family(
+    "qb:{{{shard}}}:events", "stream", "retention.events_days", "everything that happened: v, t, kind, c(ommunity), m(ember), id, data"
+)
+JOBS = _family(
+    "qb:{{{shard}}}:jobs", "stream", "until done", "background work of the shard; group bot; holds a text until its mood is known"
+)
+WAITING = _family(
+    "qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers"
+)
 NOTICES = _family("qb:{{{shard}}}:notices:{member}", "list", "30 days", "private words kept for a member's next single chat")
 COUNTS = _family("qb:{{{shard}}}:{community}:counts:{day}", "hash", "400 days", "counters of one day, summed over shards when read")
-ACTIVE = _family("qb:{{{shard}}}:{community}:active:{day}", "bitmap", "400 days", "bit n: member n spoke that day; joined over shards when read")
-UNANSWERED = _family("qb:{{{shard}}}:{community}:unanswered", "list", "retention.unanswered_days", "questions without an answer, without their sender")
+ACTIVE = _family(
+    "qb:{{{shard}}}:{community}:active:{day}", "bitmap", "400 days", "bit n: member n spoke that day; joined over shards when read"
+)
+UNANSWERED = _family(
+    "qb:{{{shard}}}:{community}:unanswered", "list", "retention.unanswered_days", "questions without an answer, without their sender"
+)
 
 # One community: its state, in the shard of the community -------------------------------------------------------------
-MEMBERS = _family("qb:{{{shard}}}:{community}:members", "hash", "until erased", "member number → first seen (ms), or new:<message id> until welcomed")
+MEMBERS = _family(
+    "qb:{{{shard}}}:{community}:members", "hash", "until erased", "member number → first seen (ms), or new:<message id> until welcomed"
+)
 ONCE = _family("qb:{{{shard}}}:{community}:once:{id}", "string", "7 days", "the first result of an act, for its repeats")
-BALANCES = _family("qb:{{{shard}}}:{community}:points:balances", "hash", "for ever", "account → points; member numbers and treasury; sums to 0")
+BALANCES = _family(
+    "qb:{{{shard}}}:{community}:points:balances", "hash", "for ever", "account → points; member numbers and treasury; sums to 0"
+)
 LEDGER = _family("qb:{{{shard}}}:{community}:points:ledger", "stream", "for ever", "double-entry rows: t, from, to, n, reason, actor, once")
-LEDGER_ROWS = _family("qb:{{{shard}}}:{community}:points:rows:{member}", "list", "for ever", "a member's newest 50 rows: t|n|reason|balance")
+LEDGER_ROWS = _family(
+    "qb:{{{shard}}}:{community}:points:rows:{member}", "list", "for ever", "a member's newest 50 rows: t|n|reason|balance"
+)
 CHECK_INS = _family("qb:{{{shard}}}:{community}:check_ins", "hash", "until erased", "member number → last day and streak: 2026-11-22|5")
 CASES = _family("qb:{{{shard}}}:{community}:cases", "hash", "for ever", "case number → JSON as filed, never changed")
 CASES_STATE = _family("qb:{{{shard}}}:{community}:cases:state", "hash", "for ever", "case number → open, warned, ignored")
@@ -85,15 +103,21 @@ CASES_LOG = _family("qb:{{{shard}}}:{community}:cases:log", "list", "for ever", 
 EVIDENCE = _family("qb:{{{shard}}}:{community}:cases:evidence", "hash", "retention.evidence_days", "case number → time|sealed text")
 STRIKES = _family("qb:{{{shard}}}:{community}:strikes:{member}", "list", "until erased", "case numbers that counted against a member")
 MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, or m<member> → weighted mean|number of messages")
-FIRED = _family("qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute")
+FIRED = _family(
+    "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"
+)
 FIRED_LAST = _family("qb:{{{shard}}}:{community}:fired:last", "hash", "for ever", "push id → last claimed planned time (ms)")
 
 # Outgoing ---------------------------------------------------------------------------------------------------------------
 OUTBOX = _family("qb:{{{shard}}}:out:{lane}:{target}", "list", "until sent", "deliveries of one lane to one target, oldest first: JSON")
 OUTBOX_DUE = _family("qb:{{{shard}}}:due", "zset", "until sent", "lane:target → when the head of that queue may next be tried (ms)")
 OUTBOX_LEASES = _family("qb:{{{shard}}}:leases", "hash", "until settled", "lane:target → owner#number#losses of its lease; # → last number")
-OUTBOX_DEAD = _family("qb:{{{shard}}}:dead", "hash", "until replayed or dropped", "delivery id → JSON of a delivery that was given up, and why")
-OUTBOX_ONCE = _family("qb:{{{shard}}}:queued:{id}", "string", "7 days", "a delivery id that was put into the outbox, so that it is not again")
+OUTBOX_DEAD = _family(
+    "qb:{{{shard}}}:dead", "hash", "until replayed or dropped", "delivery id → JSON of a delivery that was given up, and why"
+)
+OUTBOX_ONCE = _family(
+    "qb:{{{shard}}}:queued:{id}", "string", "7 days", "a delivery id that was put into the outbox, so that it is not again"
+)
 LIMIT_LOG = _family("qb:{{limit:{name}}}:sent", "list", "longest period", "times (ms) of the last sends to one target, oldest first")
 LIMIT_PAUSE = _family("qb:{{limit:{name}}}:pause", "string", "until it ends", "until when (ms) one target is left alone")
 TOKEN_LOCK = _family("qb:{{token:{id}}}:lock", "string", "20 s", "who fetches a new token for a secret right now")

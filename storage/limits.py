@@ -7,6 +7,7 @@ the last n turns instead, and the n-th last decides: never more than n in any wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from storage import keys
 from storage.connection import Database, Script
@@ -55,3 +56,11 @@ class Limits:
         """How long a pause still lasts, in ms; 0 when there is none."""
         until = self._database.command("GET", keys.LIMIT_PAUSE(name=name))
         return max(int(until or 0) - now_ms, 0)
+
+    def export_user(self, number: int) -> dict[str, Any]:
+        """Nothing: the times of sends say nothing of a person, and are gone within hours."""
+        return {}
+
+    def erase_user(self, number: int) -> str:
+        """Nothing to erase, said in Chinese."""
+        return "发送频率只记成员编号和时间，两小时内自动消失"

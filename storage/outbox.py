@@ -209,19 +209,16 @@ class Outbox:
             ],
         }
 
-    def erase_user(self, number: int, now_ms: int) -> int:
-        """Removes what waits for one member and his dead letters; gives how many. A rare act: looks at every queue."""
+    def erase_user(self, number: int) -> str:
+        """Removes what waits for one member and his dead letters; says what was done. A rare act: looks at every queue."""
         gone = 0
         for shard, lane, target in self._queues():
             queue = keys.OUTBOX(shard=shard, lane=lane, target=target)
-            gone += self._database.act(
-                self._erase,
-                [queue, keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard)],
-                [f"{lane}:{target}", number, now_ms],
-            )
+            names = [queue, keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard)]
+            gone += self._database.act(self._erase, names, [f"{lane}:{target}", number])
         for shard in range(self._shards):
             gone += sum(self.drop(shard, letter.delivery.id) for letter in self.dead_letters(shard) if letter.delivery.member == number)
-        return gone
+        return f"已删除待发送和发送失败的消息 {gone} 条；已发出的消息无法收回"
 
     def _queues(self) -> list[tuple[int, str, str]]:
         """Every queue that is not empty."""

@@ -90,7 +90,11 @@ class Points:
         for giver, taker, amount in self._ledger(where):
             sums[giver] = sums.get(giver, 0) - amount
             sums[taker] = sums.get(taker, 0) + amount
-        found = [f"账户 {a}：余额 {balances.get(a, 0)}，流水合计 {sums.get(a, 0)}" for a in balances | sums if balances.get(a, 0) != sums.get(a, 0)]
+        found = [
+            f"账户 {a}：余额 {balances.get(a, 0)}，流水合计 {sums.get(a, 0)}"
+            for a in balances | sums
+            if balances.get(a, 0) != sums.get(a, 0)
+        ]
         if total := sum(balances.values()):
             found.append(f"全部余额合计 {total}，应为 0")
         return found
@@ -102,7 +106,9 @@ class Points:
             part = {"shard": where.shard, "community": where.id}
             balance, last = self._database.pipeline([("HGET", keys.BALANCES(**part), number), ("HGET", keys.CHECK_INS(**part), number)])
             if balance is not None or last is not None:
-                rows = [{"时间": r.at.isoformat(), "积分": r.amount, "原因": r.reason, "余额": r.balance} for r in self.rows(where, number, 50)]
+                rows = [
+                    {"时间": r.at.isoformat(), "积分": r.amount, "原因": r.reason, "余额": r.balance} for r in self.rows(where, number, 50)
+                ]
                 out[where.id] = {"积分": int(balance or 0), "最近签到": last, "明细": rows}
         return out
 

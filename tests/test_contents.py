@@ -69,7 +69,9 @@ def test_a_name_followed_by_nothing_counts_as_not_written() -> None:
     assert parse(WELCOME, "first_message:\nenter_chat: 你好\n") == Welcome("", "你好")
 
 
-@pytest.mark.parametrize(("kind", "value"), [(FAQ, ()), (PUSHES, ()), (WORDS, WordList()), (WELCOME, Welcome())], ids=["faq", "pushes", "words", "welcome"])
+@pytest.mark.parametrize(
+    ("kind", "value"), [(FAQ, ()), (PUSHES, ()), (WORDS, WordList()), (WELCOME, Welcome())], ids=["faq", "pushes", "words", "welcome"]
+)
 def test_an_empty_file_is_empty_content(kind: Kind[Any], value: object) -> None:
     assert parse(kind, "# 只有注释\n") == value
 

@@ -188,7 +188,7 @@ def test_erasing_a_member_removes_his_deliveries_and_dead_letters_and_nobody_els
     assert len(outbox.export_user(42)["queued"]) == 2
     assert outbox.export_user(42)["dead"][0]["reason"] == "原因"
     held = outbox.lease(SHARD, "now", "app.desk.42", "a", NOW, LEASE)
-    assert outbox.erase_user(42, NOW) == 3
+    assert "3 条" in outbox.erase_user(42)
     assert held
     assert not outbox.done(held, NOW)
     assert outbox.export_user(42) == {"queued": [], "dead": []}
@@ -199,7 +199,7 @@ def test_erasing_a_member_removes_his_deliveries_and_dead_letters_and_nobody_els
 def test_erasing_the_head_of_a_shared_queue_lets_the_next_one_go(outbox: Outbox) -> None:
     outbox.enqueue(SHARD, [delivery("1", member=42), delivery("2", member=7), delivery("3", member=42)], NOW)
     held = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
-    assert outbox.erase_user(42, NOW) == 2
+    assert "2 条" in outbox.erase_user(42)
     assert held
     assert not outbox.done(held, NOW)
     assert take_all(outbox) == ["2"]
@@ -208,7 +208,7 @@ def test_erasing_the_head_of_a_shared_queue_lets_the_next_one_go(outbox: Outbox)
 def test_erasing_behind_a_leased_head_leaves_the_lease_alone(outbox: Outbox) -> None:
     outbox.enqueue(SHARD, [delivery("1", member=7), delivery("2", member=42)], NOW)
     held = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
-    assert outbox.erase_user(42, NOW) == 1
+    assert "1 条" in outbox.erase_user(42)
     assert held
     assert outbox.done(held, NOW)
     assert outbox.depth() == 0
