@@ -20,14 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from dotenv import dotenv_values
-
-from bot.config import AppChannel, Config, ContactChannel, load
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from bot.communities import Communities
+    from bot.config import Config
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
@@ -58,7 +56,10 @@ class Bot:
 
 
 def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> Bot:
-    """The whole bot on the Redis of the configuration. Raises StartError with every problem."""
+    """The whole bot on the Redis of the configuration. Raises StartError with every problem.
+
+    Only the role ``web`` indexes the FAQ ahead of the first question: in other processes there may never be one.
+    """
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics_folder(config)))
     from bot.communities import Communities
     from bot.live import LiveContents
@@ -70,7 +71,7 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     metrics = Metrics()
     stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock)
     words = Words(_folder(config, "jieba"))
-    live = LiveContents(stores.content, stores.directory, words)
+    live = LiveContents(stores.content, stores.directory, words, is_eager=role == "web")
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
     pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
@@ -177,7 +178,7 @@ def config_option(command: Callable[..., None]) -> Callable[..., None]:
 @config_option
 @click.pass_obj
 def serve(path: Path, later: Path | None) -> None:
-    """启动整个机器人：自带的 Redis（如果用它）、网页、后台、时钟。"""
+    """启动整个机器人：自带的 Redis（如果用它）、网页、后台（后台也报时）。"""
     path = later or path
     config = _load(path)
     _refuse_taken_port(config.server.host, config.server.port)
@@ -218,22 +219,35 @@ def web(path: Path, later: Path | None) -> None:
 @click.pass_obj
 def worker(path: Path, later: Path | None) -> None:
     """只启动后台：恢复、发送、情绪，也报时。"""
-    config = _one_role(later or path)
-    bot, stop = build(config, "worker"), _stop_event()
-    from bot.worker import keep_moods, recover, start_threads
+    path = later or path
+    config = _one_role(path)
+    bot, stop = build(config, "worker"), threading.Event()
+    from bot.processes import ProcessTree, Role
+    from bot.worker import recover, start_threads
 
-    loops: list[tuple[str, Callable[[], None]]] = [
-        ("recover", lambda: recover(bot.pipeline, bot.stores, bot.metrics, stop)),
-        ("sender", lambda: _send(bot, stop)),
-    ]
-    if config.mood.enabled:
-        loops.append(("mood", lambda: keep_moods(bot.stores, bot.communities, stop)))
-    clock = _start_clock(bot)
-    threads = start_threads(*loops)
-    stop.wait()
-    clock.stop()
+    ringing = _start_clock(bot)
+    threads = start_threads(("recover", lambda: recover(bot.pipeline, bot.stores, bot.metrics, stop)), ("sender", lambda: _send(bot, stop)))
+    # The mood model is slow and large: a process of its own, so that it holds up no sender.
+    moods = [Role("mood", _command(path, "mood"))] if config.mood.enabled else []
+    ProcessTree(moods).run()
+    ringing.stop()
+    stop.set()
     for thread in threads:
         thread.join(8)
+
+
+@main.command(hidden=True)
+@config_option
+@click.pass_obj
+def mood(path: Path, later: Path | None) -> None:
+    """只算情绪值：由后台启动，整个部署里只有一个在工作。"""
+    config = _one_role(later or path)
+    from bot.communities import Communities
+    from bot.moods import keep_moods
+
+    os.nice(19)  # figures can wait, answers cannot
+    stores = open_all(config, "mood")
+    keep_moods(stores, Communities(config, stores.groups, stores.shards), _stop_event())
 
 
 @main.command()
@@ -264,11 +278,13 @@ def demo(path: Path, later: Path | None, port: int, data: Path) -> None:
     stage = set_stage(data.resolve(), port, starting_content=HERE / "rules" / "content")
     _set_up_plain_logs()
     roles = [
-        Role("simulator", [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"]),
-        Role("bot", [sys.executable, str(HERE / "run.py"), "serve", "--config", str(stage.bot_config)],
-             {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}),
-    ]  # fmt: skip
-    os.chdir(HERE)
+        Role("bot", _command(stage.bot_config, "serve"), {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}),
+        Role(
+            "simulator",
+            [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"],
+        ),
+    ]
+    os.chdir(HERE)  # where python -m finds the simulator
     threading.Thread(target=_open_demo, args=(port, stage.lines), daemon=True).start()
     sys.exit(ProcessTree(roles).run())
 
@@ -348,10 +364,14 @@ def check(path: Path, later: Path | None) -> None:
 
 def _load(path: Path, **more: str) -> Config:
     """The configuration; secrets from the environment, else from a ``.env`` file beside it."""
+    from bot.config import load
+
     return load(path, {**_env_file(path), **os.environ, **more})
 
 
 def _env_file(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
     return {name: value for name, value in dotenv_values(path.resolve().parent / ".env", interpolate=False).items() if value}
 
 
@@ -398,9 +418,12 @@ def _stores(path: Path) -> Iterator[Stores]:
 def _run_roles(path: Path, environment: dict[str, str]) -> int:
     from bot.processes import ProcessTree, Role
 
-    command = [sys.executable, str(HERE / "run.py"), "--config", str(path.resolve())]
-    os.chdir(HERE)
-    return ProcessTree([Role(name, [*command, name], environment) for name in ("web", "worker", "clock")]).run()
+    # The worker rings too, so one process tree needs no clock of its own.
+    return ProcessTree([Role(name, _command(path, name), environment) for name in ("web", "worker")]).run()
+
+
+def _command(path: Path, role: str) -> list[str]:
+    return [sys.executable, str(HERE / "run.py"), "--config", str(path.resolve()), role]
 
 
 def _start_clock(bot: Bot) -> Any:
@@ -414,6 +437,7 @@ def _start_clock(bot: Bot) -> Any:
 
 def _send(bot: Bot, stop: threading.Event) -> None:
     from bot.client import WeComClient, Wire
+    from bot.config import AppChannel, ContactChannel
     from bot.sender import Lookups, Sender
     from storage.limits import Limits
     from storage.outbox import Bell

@@ -37,6 +37,14 @@ def command(pid: int) -> list[str]:
         return []
 
 
+def program(pid: int) -> str:
+    """The name of the program that a process runs, whatever it calls itself; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:
+        return ""
+
+
 def memory_mb(pids: Iterable[int]) -> float:
     """Megabytes in use; what processes share is counted once (PSS)."""
     return sum(int(found[1]) for pid in pids if (found := _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text()))) / 1024

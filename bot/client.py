@@ -8,7 +8,6 @@ is followed, and whatever is raised is an :class:`ApiError` without secrets.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
 
 from bot.errors import ApiError
+from bot.scrub import scrub
 from storage.moment import to_ms
 from storage.tokens import TokenStore, secret_id
 
@@ -47,16 +47,7 @@ _REFUSED_CONFIG_MS = 60_000
 _TOO_NEW_MS = 1_000
 """A token that is rejected at this age will not be better for being fetched again."""
 
-_SECRETS = re.compile(
-    r"""(?ix) (?<![a-z0-9_]) (corpsecret | access_token | key | response_code)
-        (?: (=|%3D) [^&\s"'<>)\]}]+ | (["']\s*:\s*) "[^"]*" | (["']\s*:\s*) '[^']*' )"""
-)
 _encode = msgspec.json.Encoder().encode
-
-
-def scrub(text: str) -> str:
-    """The text without the values of ``corpsecret``, ``access_token``, ``key`` and ``response_code``, in queries and in JSON."""
-    return _SECRETS.sub(lambda found: f"{found[1]}{found[2] or found[3] or found[4]}***", text)
 
 
 class NoAnswer(ApiError):

@@ -522,7 +522,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "alias", self.peek_event().start_mark)
+            raise yaml.composer.ComposerError(None, None, "alias", self.peek_event().start_mark)  # type: ignore[no-untyped-call,unused-ignore]
         return super().compose_node(parent, index)
 
 

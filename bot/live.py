@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import structlog
 from bot.errors import StartError
 from rules import contents
 from rules.contents import ContentProblem, Push, Welcome
-from rules.faq import Faq
+from rules.faq import Entry, Faq, Finding
 from rules.moderation import Judge
 from rules.points import CheckInRule, check_in_reward
 from rules.text import Words
@@ -34,7 +34,7 @@ WATCH_S = 1.0
 class Contents:
     """All content of one moment; never changed, only replaced."""
 
-    faq: Faq
+    faq: LazyFaq
     judge: Judge
     welcome: Welcome
     rewards: Rewards
@@ -42,13 +42,34 @@ class Contents:
     versions: Mapping[str, int]
 
 
-class LiveContents:
-    """The content in force in this process. ``current`` may be read at any time, by any thread."""
+class LazyFaq:
+    """The operators' FAQ, indexed at the first question: most processes are never asked one."""
 
-    def __init__(self, store: ContentStore, directory: Directory, words: Words) -> None:
+    def __init__(self, entries: Sequence[Entry], words: Words) -> None:
+        self._entries = entries
+        self._words = words
+        self._lock = Lock()
+        self._faq: Faq | None = None
+
+    def ask(self, text: str) -> Finding:
+        """What the FAQ says to a text."""
+        return (self._faq or self.index()).ask(text)
+
+    def index(self) -> Faq:
+        """Makes the index now; once, whichever thread comes first."""
+        with self._lock:
+            self._faq = self._faq or Faq(self._entries, self._words)
+            return self._faq
+
+
+class LiveContents:
+    """The content in force in this process. ``current`` may be read at any time, by any thread; ``is_eager`` indexes before it is exchanged."""
+
+    def __init__(self, store: ContentStore, directory: Directory, words: Words, *, is_eager: bool = True) -> None:
         self._store = store
         self._directory = directory
         self._words = words
+        self._is_eager = is_eager
         self._lock = Lock()
         self._epoch = ""
         self.current = self._build({})
@@ -81,7 +102,10 @@ class LiveContents:
             changed = {kind: number for kind, number in versions.items() if self.current.versions.get(kind) != number}
             if not changed:
                 return False
-            self.current = self._build(changed)
+            fresh = self._build(changed)
+            if self._is_eager:
+                fresh.faq.index()
+            self.current = fresh
             return True
 
     def watch(self, stop: Event, on_change: Callable[[], None] = lambda: None) -> None:
@@ -102,7 +126,7 @@ class LiveContents:
                 except ContentProblem as problem:
                     log.error("content version refused, the one before stays", kind=kind, version=number, problems=len(problem.problems))
         if not hasattr(self, "current"):
-            return Contents(Faq((), self._words), Judge(()), Welcome(), _rewards(CheckInRule()), (), {})
+            return Contents(LazyFaq((), self._words), Judge(()), Welcome(), _rewards(CheckInRule()), (), {})
         return dataclasses.replace(self.current, **parts, versions={**self.current.versions, **changed})
 
 
@@ -113,7 +137,7 @@ def _rewards(rule: CheckInRule) -> Rewards:
 
 
 _BUILDERS: Mapping[str, Callable[[Any, Words], dict[str, Any]]] = {
-    "faq": lambda entries, words: {"faq": Faq(entries, words)},
+    "faq": lambda entries, words: {"faq": LazyFaq(entries, words)},
     "words": lambda listed, words: {"judge": Judge(listed.words, listed.allow)},
     "welcome": lambda welcome, words: {"welcome": welcome},
     "points": lambda rules, words: {"rewards": _rewards(rules.check_in)},

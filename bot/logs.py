@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from bot.client import scrub
+from bot.scrub import scrub
 
 
 def set_up_logs(level: str) -> None:

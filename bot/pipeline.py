@@ -129,12 +129,17 @@ class Pipeline:
         message = replace(message, id=f"{message.channel}:{message.id}")
         community, person = self._locate(message, to_ms(now))
         place = self._place(message, community, person.number)
-        payload = _encode(_Kept(message, person.number, community.id, as_json))
-        accepted = self._stores.inbox.accept(place, message.id, payload.decode(), self._inbound_facts(message), to_ms(now))
-        if accepted.state == "done":
-            return Outcome("answer", accepted.answer)
+        payload = _encode(_Kept(message, person.number, community.id, as_json)).decode()
+        accepted = self._accept(place, message, payload, now)
         if accepted.state == "busy":
-            return self._await_answer(place.shard, message.id)
+            answer = self._await_answer(place.shard, message.id)
+            if answer is not None:
+                return Outcome("answer", answer)
+            # Whoever had it has had it for longer than any handler needs: it is taken over, or still busy if somebody else did so just now.
+            now = self._clock()
+            accepted = self._accept(place, message, payload, now)
+        if accepted.state != "yours":
+            return Outcome("answer" if accepted.state == "done" else "busy", accepted.answer)
         return self._see_through(_Work(message, place, community, person, accepted, now, as_json))
 
     # In by recovery -----------------------------------------------------------------------------------------------------
@@ -332,7 +337,10 @@ class Pipeline:
             return _encode(_Waiting(prompt.kind, prompt.choices, work.now_ms)).decode()
         return "-" if match and match.answers_prompt else ""
 
-    def _await_answer(self, shard: int, id: str) -> Outcome:
+    def _accept(self, place: Place, message: Message, payload: str, now: datetime) -> Accepted:
+        return self._stores.inbox.accept(place, message.id, payload, self._inbound_facts(message), to_ms(now))
+
+    def _await_answer(self, shard: int, id: str) -> str | None:
         """Waits for the process that is at work on the same message."""
         until, pause_s = time.monotonic() + WAIT_S, 0.01
         while time.monotonic() < until:
@@ -340,8 +348,8 @@ class Pipeline:
             pause_s = min(pause_s * 2, 0.2)
             answer = self._stores.inbox.find_answer(shard, id)
             if answer is not None:
-                return Outcome("answer", answer)
-        return Outcome("busy")
+                return answer
+        return None
 
     def _inbound_facts(self, message: Message) -> dict[str, Any]:
         facts: dict[str, Any] = {"channel": message.channel, "kind": message.kind}

@@ -9,6 +9,8 @@ from rules.contents import fill
 from rules.faq import Finding
 
 OFFERED = 3
+CHAT = ("chat", "empty")
+"""A greeting or thanks is no question: nobody has to write an answer for it."""
 
 router = Router()
 
@@ -22,6 +24,8 @@ def answer(message: Message, ctx: Context) -> Reply:
         return Reply(_fill(finding.entry.answer, ctx), note=note | {"entry": finding.entry.id}, counts=("faq_hit",))
     if finding.outcome == "offer":
         return _offer(finding, note)
+    if finding.why in CHAT:
+        return Reply("我在呢。有问题直接问我，或说“帮助”看看我会什么。", note=note)
     return Reply(
         "这个问题我还没有答案，已经记下来请管理员补充。\n可以换个说法再问，或说“帮助”看看我会什么。",
         note=note,

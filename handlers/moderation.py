@@ -6,7 +6,7 @@ import structlog
 
 from bot.context import Context
 from bot.errors import UserError
-from bot.message import Message, Reply
+from bot.message import Message, Replies, Reply
 from bot.pipeline import Gated
 from bot.router import Router
 from rules.moderation import Verdict
@@ -48,14 +48,16 @@ def gate(message: Message, ctx: Context) -> Gated | None:
 
 
 @router.command("案件", "待处理案件", role="moderator", private=True)
-def show_cases(message: Message, ctx: Context) -> Reply:
+def show_cases(message: Message, ctx: Context) -> Replies:
     """案件：等待处理的案件"""
     cases = ctx.stores.cases.undecided(ctx.community.keys)
     if not cases:
         return Reply("没有待处理的案件。")
     more = ctx.stores.cases.count_undecided(ctx.community.keys) - len(cases)
     lines = [_line(case, ctx) for case in cases] + ([f"……还有 {more} 件"] if more else [])
-    return Reply("待处理的案件：\n" + "\n".join(lines) + "\n处理：`处理 编号 警告` 或 `处理 编号 忽略`", card=_card(cases[0], ctx))
+    listed = Reply("待处理的案件：\n" + "\n".join(lines) + "\n处理：`处理 编号 警告` 或 `处理 编号 忽略`")
+    # The card is a reply of its own: where cards are shown, its text would not be, and the other cases would go unseen.
+    return [listed, Reply(card=_card(cases[0], ctx))]
 
 
 @router.command("处理", role="moderator", takes_words=True, private=True)

@@ -11,6 +11,8 @@
 The words go in as WeCom's own payload and come out of the passive answer, so the channels are in it too; what is left out is the envelope.
 ``chat`` is the shipped configuration with one community (group ``wrMAIN``, admin group ``wrADMIN``, owner ``boss``); other settings:
 ``open_chat(dry_run=False, app=False)``. A test module says ``pytest_plugins = ("chat",)`` to have both.
+
+PYTEST_DONT_REWRITE: test modules import names from here before pytest sees it as a plugin.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, Self
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -74,10 +76,12 @@ class Clock:
 class Said(str):
     """What the bot said, as text. ``card`` is the card it showed, ``updated`` the card that took the place of a clicked one."""
 
+    __slots__ = ("card", "updated")
+
     card: dict[str, Any] | None
     updated: dict[str, Any] | None
 
-    def __new__(cls, text: str, card: dict[str, Any] | None = None, updated: dict[str, Any] | None = None) -> Said:
+    def __new__(cls, text: str, card: dict[str, Any] | None = None, updated: dict[str, Any] | None = None) -> Self:
         said = super().__new__(cls, text)
         said.card, said.updated = card, updated
         return said
@@ -201,11 +205,11 @@ class Chat:
         return {"msgid": given, "create_time": int(self.clock().timestamp()), "aibotid": "BOT", "from": {"userid": user}, **place}
 
     def _app_text(self, text: str, user: str, id: str) -> Message:
-        root = ElementTree.Element("xml")
+        root = ET.Element("xml")
         fields = {"ToUserName": "wwCORP", "FromUserName": user, "CreateTime": int(self.clock().timestamp()), "MsgType": "text"}
         for name, value in {**fields, "Content": text, "MsgId": id or f"9{next(self._numbers)}", "AgentID": 1000002}.items():
-            ElementTree.SubElement(root, name).text = str(value)
-        payload = ElementTree.tostring(root, encoding="unicode")
+            ET.SubElement(root, name).text = str(value)
+        payload = ET.tostring(root, encoding="unicode")
         return KINDS["app"].parse(payload, channel="desk", names=self.config.mention_names("desk"))
 
     def _parse(self, channel: str, tree: dict[str, Any]) -> Message:
@@ -217,7 +221,7 @@ def read_answer(plaintext: str) -> Said:
     if not plaintext:
         return Said("")
     if plaintext.startswith("<"):
-        return Said(ElementTree.fromstring(plaintext).findtext("Content") or "")
+        return Said(ET.fromstring(plaintext).findtext("Content") or "")
     tree = msgspec.json.decode(plaintext, type=dict[str, Any])
     if tree.get("response_type") == "update_template_card":
         return Said("", updated=tree["template_card"])
@@ -233,7 +237,14 @@ def settings(*, dry_run: bool = True, app: bool = True, keep_text: bool = False,
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
     if app:
         channels.append({"name": "desk", "kind": "app", "token": "t", "aes_key": KEY, "agent_id": 1000002, "secret": "s"})
-    main = {"id": "main", "name": "主群", "groups": [MAIN, SUB], "webhook": "hook-main", "admin_group": ADMINS, "admin_webhook": "hook-admin"}
+    main = {
+        "id": "main",
+        "name": "主群",
+        "groups": [MAIN, SUB],
+        "webhook": "hook-main",
+        "admin_group": ADMINS,
+        "admin_webhook": "hook-admin",
+    }
     far = {"id": "far", "name": "纽约", "groups": [FAR], "webhook": "hook-far", "timezone": "America/New_York"}
     return {
         "wecom": {"corp_id": "wwCORP"},
@@ -254,7 +265,13 @@ def a_config(folder: Path, url: str, tree: dict[str, Any]) -> Config:
 
 
 def build(
-    config: Config, words: Words, metrics: Metrics, *, clock: Clock | None = None, router: Router | None = None, gates: tuple[Gate, ...] = GATES
+    config: Config,
+    words: Words,
+    metrics: Metrics,
+    *,
+    clock: Clock | None = None,
+    router: Router | None = None,
+    gates: tuple[Gate, ...] = GATES,
 ) -> Chat:
     """The bot as ``run.build`` makes it, with a clock of ours and a dictionary that all tests share."""
     clock = clock or Clock()
@@ -271,7 +288,7 @@ OpenChat = Callable[..., Chat]
 
 
 @pytest.fixture(scope="session")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Words:
+def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Words:
     """One dictionary for all tests: reading it takes half a second."""
     return Words(tmp_path_factory.mktemp("jieba"))
 
@@ -283,15 +300,13 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def open_chat(database: Database, redis_server: EmbeddedServer, tmp_path: Path, words: Words, metrics: Metrics) -> Iterator[OpenChat]:
+def open_chat(database: Database, redis_server: EmbeddedServer, tmp_path: Path, dictionary: Words, metrics: Metrics) -> Iterator[OpenChat]:
     """Builds bots on the test's Redis: ``open_chat(dry_run=False)``; takes what ``settings`` and ``build`` take. Two of them are two processes."""
     opened: list[Chat] = []
 
-    def open_one(
-        *, clock: Clock | None = None, router: Router | None = None, gates: tuple[Gate, ...] = GATES, **more: Any
-    ) -> Chat:
+    def open_one(*, clock: Clock | None = None, router: Router | None = None, gates: tuple[Gate, ...] = GATES, **more: Any) -> Chat:
         config = a_config(tmp_path, redis_server.url, settings(**more))
-        opened.append(build(config, words, metrics, clock=clock, router=router, gates=gates))
+        opened.append(build(config, dictionary, metrics, clock=clock, router=router, gates=gates))
         return opened[-1]
 
     yield open_one

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vendor import Vendor, vendor
 
-from bot.client import ANSWER_BYTES, NoAnswer, WeComClient, Wire, scrub
+from bot.client import ANSWER_BYTES, NoAnswer, WeComClient, Wire
+from bot.scrub import scrub
 from bot.errors import ApiError
 from storage.connection import Database
 from storage.moment import to_ms

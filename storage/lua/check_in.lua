@@ -13,7 +13,8 @@ if last then
   streak = tonumber(streak)
 end
 local result
-if day == ARGV[5] then
+-- later than today: checked in by a process whose clock is ahead of ours; that must not open the day before again
+if day >= ARGV[5] then
   result = '0|' .. streak .. '|0|' .. (redis.call('HGET', KEYS[3], member) or '0')
 else
   streak = day == ARGV[6] and streak + 1 or 1

@@ -1,0 +1,46 @@
+"""Moods, computed behind the answers by one process of the installation. They feed figures and nothing else."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import msgspec
+import structlog
+
+from bot.communities import Communities
+from rules.mood import SnowMood
+from storage.connection import StorageAway
+from storage.jobs import Job
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+LEASE_MS = 15_000
+IDLE_JOB_MS = 60_000
+
+
+def keep_moods(stores: Stores, communities: Communities, stop: Event) -> None:
+    """Computes moods while this process holds the lease: the model costs 420 MB, so one process in the installation has it."""
+    model: SnowMood | None = None
+    while not stop.wait(1.0):
+        try:
+            if not stores.leases.hold("mood", LEASE_MS):
+                continue
+            model = model or SnowMood()
+            while not stop.is_set() and _score_some(stores, communities, model):
+                stores.leases.hold("mood", LEASE_MS)
+        except StorageAway as away:
+            log.warning("moods wait", reason=str(away))
+
+
+def _score_some(stores: Stores, communities: Communities, model: SnowMood) -> bool:
+    jobs = stores.jobs.take() or list(stores.jobs.left_behind(IDLE_JOB_MS))
+    for job in jobs:
+        _score(stores, communities, model, job)
+    stores.jobs.done(jobs)
+    return bool(jobs)
+
+
+def _score(stores: Stores, communities: Communities, model: SnowMood, job: Job) -> None:
+    asked = msgspec.json.decode(job.body)
+    stores.moods.mix(communities.named(asked["community"]).keys, asked["member"], model.score(asked["text"]))

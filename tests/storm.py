@@ -1,0 +1,234 @@
+"""A storm of messages as WeCom delivers them, and the books that must be right when it is over.
+
+WeCom sends a callback again, up to three times and sealed anew, when it got no 200. How long it pauses is not documented; here the first
+repeat comes at once and the others when the weather is ``calm`` again, so that a restart lies within them. Some messages are never repeated:
+nothing promises repeats for an aibot.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from storage import keys
+from storage.community import CommunityKeys, communities_with
+from storage.connection import Database
+from storage.directory import Directory
+from storage.events import Events
+from storage.inbox import Inbox
+from storage.outbox import Outbox
+from storage.points import Points
+from tests.outside import Answer, WeCom, aibot_text, app, await_until, new_id
+from tests.tree import GROUP, Tree
+
+REPEATS = 3
+MEMBERS = 60
+WIDTH = 24
+"""How many callbacks are under way at once."""
+_WORDS = ("签到", "签到", "签到", "我的积分", "怎么退款", "帮助", "大家周末都看什么书？", "积分明细")
+
+
+@dataclass
+class Said:
+    """One message: what became of each time that it was delivered."""
+
+    channel: str
+    id: str
+    user: str
+    words: str
+    payload: str
+    repeats_left: int
+    answers: list[tuple[float, Answer]] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The bot's id for it."""
+        return f"{self.channel}:{self.id}"
+
+    @property
+    def plains(self) -> list[str]:
+        """The opened answers of all 200s."""
+        return [answer.plain for _, answer in self.answers if answer.status == 200]
+
+
+class Storm:
+    """Sends ``count`` messages of ``MEMBERS`` people, ``WIDTH`` at a time."""
+
+    def __init__(self, tree: Tree, side: WeCom, rng: random.Random, count: int, *, once_share: float = 0.1, width: int = WIDTH) -> None:
+        self.flowing = threading.Event()
+        self.calm = threading.Event()
+        self.said = [self._invent(side, rng, once_share) for _ in range(count)]
+        self._tree = tree
+        self._fresh = deque(self.said)
+        self._again: deque[Said] = deque()
+        self._pending = count
+        self._settled = 0
+        self._change = threading.Condition()
+        self._threads = [threading.Thread(target=self._work, name="storm", daemon=True) for _ in range(width)]
+        self.flowing.set()
+        self.calm.set()
+
+    def begin(self) -> None:
+        """Lets it break loose."""
+        for thread in self._threads:
+            thread.start()
+
+    def settled(self) -> int:
+        """How many messages WeCom is done with: answered, or given up."""
+        with self._change:
+            return self._settled
+
+    def end(self, within_s: float) -> None:
+        """Waits until WeCom is done with all messages."""
+        await_until(lambda: self.settled() == len(self.said), within_s, "the end of the storm")
+        for thread in self._threads:
+            thread.join(10)
+
+    def _invent(self, side: WeCom, rng: random.Random, once_share: float) -> Said:
+        user, words, id = f"user{rng.randrange(MEMBERS):03}", rng.choice(_WORDS), new_id()
+        repeats = 0 if rng.random() < once_share else REPEATS
+        if rng.random() < 0.2:
+            id = str(rng.randrange(10**16, 10**17))
+            return Said("desk", id, user, words, app(user, id=id, Content=words), repeats)
+        chat = GROUP if rng.random() < 0.7 else ""
+        payload = aibot_text(user, f"@小助手 {words}" if chat else words, id=id, chat=chat, url=side.url(id))
+        return Said("assistant", id, user, words, payload, repeats)
+
+    def _work(self) -> None:
+        while (said := self._next()) is not None:
+            self._deliver(said)
+
+    def _next(self) -> Said | None:
+        with self._change:
+            while self._settled < self._pending:
+                if self._again and self.calm.is_set():
+                    return self._again.popleft()
+                if self._fresh and self.flowing.is_set():
+                    return self._fresh.popleft()
+                self._change.wait(0.05)
+            return None
+
+    def _deliver(self, said: Said) -> None:
+        while True:
+            started = time.monotonic()
+            answer = self._tree.client.tell(self._tree.channels[said.channel], said.payload)
+            said.answers.append((started, answer))
+            is_over = answer.status == 200 or said.repeats_left == 0
+            if is_over or said.repeats_left < REPEATS:
+                break
+            said.repeats_left -= 1  # the first repeat comes at once
+        with self._change:
+            if is_over:
+                self._settled += 1
+            else:
+                said.repeats_left -= 1
+                self._again.append(said)
+            self._change.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a storm proved: how many messages were kept, how many were answered how, and how many the weather swallowed."""
+
+    accepted: int
+    in_hand: int
+    actively: int
+    only_kept: int
+    never_kept: int
+
+
+def check_books(database: Database, storm: Storm, side: WeCom, *, began: datetime, within_s: float = 75.0) -> Tried:
+    """Waits until the bot has nothing left to do, then holds its books against what WeCom saw. AssertionError names what is wrong."""
+    _await_quiet(database, within_s)
+    entries = list(Events(database, keys.SHARDS).read())
+    inbound = Counter(entry.message for entry in entries if entry.kind == "inbound")
+    decided = Counter(entry.message for entry in entries if entry.kind == "decision")
+    ended = {entry.message: entry.data for entry in entries if entry.kind == "outbound" and "passive_bytes" in entry.data}
+    fresh = Counter(entry.member for entry in entries if entry.kind == "decision" and entry.data.get("fresh"))
+    assert [entry for entry in entries if entry.kind == "error"] == []
+
+    kept = [said for said in storm.said if inbound[said.key]]
+    tried = Counter(_fate(said, inbound[said.key], decided[said.key], ended.get(said.key), side) for said in storm.said)
+    _check_app_messages(kept, ended, side)
+    _check_points(database, kept, fresh, began)
+    counts = _counts(database)
+    assert counts["messages"] == len(kept)
+    assert counts["check_ins"] == sum(fresh.values())
+    return Tried(len(kept), tried["in hand"], tried["actively"], tried["only kept"], tried["never kept"])
+
+
+def communities_of(database: Database) -> dict[str, CommunityKeys]:
+    """The communities that have points, by id."""
+    return {where.id: where for where in communities_with(database, keys.BALANCES)}
+
+
+def _await_quiet(database: Database, within_s: float) -> None:
+    inbox, outbox = Inbox(database, lambda: "test"), Outbox(database)
+    await_until(lambda: inbox.depth() == 0, within_s, "an empty inbox", every_s=0.25)
+    await_until(lambda: outbox.depth() == 0, within_s, "an empty outbox", every_s=0.25)
+    assert outbox.count_dead() == 0, [letter.reason for shard in range(keys.SHARDS) for letter in outbox.dead_letters(shard)]
+
+
+def _fate(said: Said, inbound: int, decided: int, ended: Any, side: WeCom) -> str:
+    """What became of one message, after checking that it is what was promised."""
+    plains, posts = said.plains, len(side.answers.get(said.id, ()))
+    if not inbound:
+        assert not plains, f"{said.key} was acknowledged but not kept"
+        assert not decided
+        assert not posts
+        return "never kept"
+    assert (inbound, decided) == (1, 1), f"{said.key} was taken in {inbound} times and decided {decided} times"
+    told = {plain for plain in plains if plain}
+    assert len(told) <= 1, f"{said.key} got different answers"
+    assert len(told) + posts <= 1, f"{said.key} was answered twice"
+    if told:
+        return "in hand"
+    if ended.get("queued"):
+        assert posts == (1 if said.channel == "assistant" else 0), f"{said.key} was to be answered actively, and was not"
+        return "actively"
+    # Answered in a response that the kill cut off. WeCom did not ask again; had it done so, it would have got the first answer.
+    assert ended["passive_bytes"] > 0, f"{said.key} has no answer"
+    assert said.repeats_left == 0
+    assert not plains, f"{said.key} got an empty answer although there was one"
+    return "only kept"
+
+
+def _check_app_messages(kept: list[Said], ended: dict[str, Any], side: WeCom) -> None:
+    owed = Counter(said.user for said in kept if said.channel == "desk" and ended[said.key].get("queued"))
+    assert {user: len(bodies) for user, bodies in side.sent.items() if bodies} == dict(owed)
+
+
+def _check_points(database: Database, kept: list[Said], fresh: Counter[int], began: datetime) -> None:
+    points, directory = Points(database), Directory(database)
+    for where in communities_of(database).values():
+        assert points.discrepancies(where) == []
+    where = communities_of(database)["main"]
+    days = len({at.astimezone(ZoneInfo("Asia/Shanghai")).date() for at in (began, datetime.now(UTC))})
+    asked: dict[str, int] = defaultdict(int)
+    for said in kept:
+        asked[said.user] += said.words == "签到"
+    for user, times in asked.items():
+        member = directory.find_number(user)
+        assert member is not None
+        awards = sum(row.reason == "签到" for row in points.rows(where, member, 50))
+        assert awards == fresh[member]
+        assert min(times, 1) <= awards <= min(times, days), f"{user} checked in {times} times and got {awards} awards"
+
+
+def _counts(database: Database) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for key in _scan(database, "qb:{*}:*:counts:*"):
+        flat = database.command("HGETALL", key)
+        counts.update({name: int(n) for name, n in zip(flat[::2], flat[1::2], strict=True)})
+    return counts
+
+
+def _scan(database: Database, pattern: str) -> Iterator[str]:
+    return iter(set(database.scan(pattern)))
