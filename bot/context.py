@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from bot.communities import Community
 from bot.config import Config
 from bot.live import Contents
+from bot.permissions import Role
 from storage.directory import Person
 from storage.stores import Stores
 
-if TYPE_CHECKING:
-    from bot.router import Router
+
+class Command(Protocol):
+    """What a member may type: its first name, and what it does in one line."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def help(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt."""
+    """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt.
+
+    ``commands`` lists the commands whose role a test accepts.
+    """
 
     stores: Stores
     config: Config
     contents: Contents
-    router: Router
+    commands: Callable[[Callable[[Role], bool]], Iterable[Command]]
     community: Community
     person: Person
     clock: Callable[[], datetime]

@@ -316,7 +316,7 @@ class Pipeline:
             stores=self._stores,
             config=self._config,
             contents=self._live.current,
-            router=self._router,
+            commands=self._router.listed,
             community=work.community,
             person=work.person,
             clock=self._clock,

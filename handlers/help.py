@@ -29,7 +29,7 @@ def show_admin_help(message: Message, ctx: Context) -> Reply:
 
 
 def _lines(ctx: Context, wanted: Callable[[Role], bool]) -> list[str]:
-    return [f"• **{route.name}** {_after_colon(route.help)}" for route in ctx.router.listed(wanted)]
+    return [f"• **{command.name}** {_after_colon(command.help)}" for command in ctx.commands(wanted)]
 
 
 def _after_colon(help: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from bot.context import Context
@@ -63,7 +65,7 @@ def show_cases(message: Message, ctx: Context) -> Replies:
 @router.command("处理", role="moderator", takes_words=True, private=True)
 def decide(message: Message, ctx: Context) -> list[Reply]:
     """处理 编号 警告/忽略：决定一个案件"""
-    if len(ctx.args) != 2 or not ctx.args[0].isdecimal() or ctx.args[1] not in STATES:
+    if not _is_decision(ctx.args):
         raise UserError("写法是：处理 编号 警告，或：处理 编号 忽略。编号可以说“案件”查看。")
     return _decide(int(ctx.args[0]), ctx.args[1], message, ctx)
 
@@ -71,7 +73,9 @@ def decide(message: Message, ctx: Context) -> list[Reply]:
 @router.card("case", role="moderator")
 def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
     """案件卡片：点按钮处理"""
-    number, word = ctx.args[-2:]
+    if not _is_decision(ctx.args):
+        raise UserError("这张卡片已经过期，请再说一次“案件”。")
+    number, word = ctx.args
     replies = _decide(int(number), word, message, ctx)
     said = replies[0].text
     card = {
@@ -89,6 +93,10 @@ def _judge(message: Message, ctx: Context) -> Verdict:
         # The one gate that may not just be passed when it breaks: a person looks instead.
         log.error("judge failed", id=message.id, error=type(error).__name__, exc_info=True)
         return Verdict("review", 1, rule="自动判断失败，请人工查看", category="故障")
+
+
+def _is_decision(words: Sequence[str]) -> bool:
+    return len(words) == 2 and words[0].isdecimal() and words[1] in STATES
 
 
 def _decide(number: int, word: str, message: Message, ctx: Context) -> list[Reply]:

@@ -1,0 +1,381 @@
+"""The life of a message: kept before it is acknowledged, answered once, done again after a crash, buried when it never works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event as Flag
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from chat import MAIN, Chat, OpenChat, read_answer
+
+from bot.context import Context
+from bot.errors import RetryLater, UserError
+from bot.message import Message, Replies, Reply
+from bot.pipeline import TRIES, Gated
+from bot.router import Router
+from bot.worker import recover_once
+from handlers import GATES
+from storage import keys
+from storage.connection import StorageAway
+
+pytest_plugins = ("chat",)
+
+Does = Callable[[Message, Context], Replies]
+REPLY_URL = "https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=CODE"
+
+
+class Killed(BaseException):
+    """What a kill looks like from within: nothing of ours catches it."""
+
+
+def routes(does: Does) -> Router:
+    """A router that hands every text to one handler."""
+    router = Router()
+    router.fallback(does)
+    return router
+
+
+def recover(chat: Chat, times: int = 1) -> int:
+    """Lets the worker look for what was left behind."""
+    return sum(recover_once(chat.pipeline, chat.stores, idle_ms=0) for _ in range(times))
+
+
+def check_in(message: Message, ctx: Context) -> Reply:
+    done = ctx.stores.points.check_in(
+        ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, reason="签到", once=message.id
+    )
+    return Reply(f"积分 {done.balance}")
+
+
+# Replies ------------------------------------------------------------------------------------------------------------------
+
+
+def test_several_replies_are_one_answer(open_chat: OpenChat) -> None:
+    chat = open_chat(router=routes(lambda m, c: [Reply("一"), Reply("二"), Reply()]), gates=())
+    assert chat.says("x") == "一\n\n二"
+
+
+def test_what_a_gate_says_comes_first_and_a_gate_that_stops_is_the_end(open_chat: OpenChat) -> None:
+    def polite(message: Message, ctx: Context) -> Gated:
+        return Gated((Reply("先"),))
+
+    def stern(message: Message, ctx: Context) -> Gated | None:
+        return Gated((Reply("停"),), stops=True) if message.text == "坏" else None
+
+    chat = open_chat(router=routes(lambda m, c: Reply("后")), gates=(polite, stern))
+    assert chat.says("好") == "先\n\n后"
+    assert chat.says("坏") == "先\n\n停"
+
+
+def test_a_reply_to_another_member_goes_through_the_app_and_a_push_through_the_webhook(open_chat: OpenChat) -> None:
+    def does(message: Message, ctx: Context) -> Replies:
+        return [Reply("公开"), Reply("悄悄", to=ctx.member), Reply("大家看", push=True)]
+
+    chat = open_chat(router=routes(does), gates=())
+    assert chat.says("x") == "公开"
+    assert [(d.via, d.target, d.id) for d in chat.outbox()] == [
+        ("app", "app.desk.1", "assistant:M1:1"),
+        ("webhook", f"hook.main.{MAIN}", "assistant:M1:2"),
+    ]
+    assert chat.log("outbound")[-1].data["queued"] == ["app", "webhook"]
+
+
+def test_a_refusal_is_the_answer_and_ends_the_message(open_chat: OpenChat) -> None:
+    def does(message: Message, ctx: Context) -> Replies:
+        raise UserError("积分不足，还差 20 分")
+
+    chat = open_chat(router=routes(does), gates=())
+    assert chat.says("x") == "积分不足，还差 20 分"
+    assert chat.stores.inbox.depth() == 0
+    assert chat.log("decision")[-1].data["refused"] is True
+
+
+def test_a_handler_that_has_nothing_to_say_leaves_an_empty_answer(open_chat: OpenChat) -> None:
+    chat = open_chat(router=routes(lambda m, c: None), gates=())
+    assert chat.receive(chat.words("x")).answer == ""
+    assert chat.stores.inbox.depth() == 0
+
+
+# Repeats ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_repeat_gets_the_first_answer_without_a_second_look(open_chat: OpenChat) -> None:
+    calls: list[str] = []
+
+    def does(message: Message, ctx: Context) -> Replies:
+        calls.append(message.id)
+        return Reply(f"第 {len(calls)} 次")
+
+    chat = open_chat(router=routes(does), gates=())
+    assert [chat.says("x", id="A"), chat.says("x", id="A")] == ["第 1 次", "第 1 次"]
+    assert calls == ["assistant:A"]
+
+
+def test_the_same_id_of_two_channels_is_two_messages(open_chat: OpenChat) -> None:
+    chat = open_chat(router=routes(lambda m, c: Reply(m.channel)), gates=())
+    assert [chat.privately("x", id="7"), chat.privately("x", id="7", through="desk")] == ["assistant", "desk"]
+
+
+def test_a_repeat_of_a_message_at_work_waits_for_its_answer(open_chat: OpenChat) -> None:
+    at_work, go_on = Flag(), Flag()
+
+    def does(message: Message, ctx: Context) -> Replies:
+        at_work.set()
+        assert go_on.wait(10)
+        return Reply("fertig")
+
+    chat = open_chat(router=routes(does), gates=())
+    other_process = open_chat(router=routes(lambda m, c: Reply("must not happen")), gates=(), clock=chat.clock)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(chat.says, "x", id="A")
+        assert at_work.wait(10)
+        second = pool.submit(other_process.says, "x", id="A")
+        go_on.set()
+        assert (first.result(10), second.result(10)) == ("fertig", "fertig")
+
+
+def test_a_repeat_of_a_message_at_work_for_too_long_is_told_to_come_again(open_chat: OpenChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.pipeline.WAIT_S", 0.05)
+    chat = open_chat(router=routes(_killed), gates=())
+    with pytest.raises(Killed):
+        chat.says("x", id="A")
+    assert chat.receive(chat.words("x", group=MAIN, id="A")).state == "busy"
+
+
+def test_a_repeat_takes_over_what_a_dead_process_left_after_four_seconds(open_chat: OpenChat) -> None:
+    dying = open_chat(router=routes(_killed), gates=())
+    with pytest.raises(Killed):
+        dying.says("x", id="A")
+    heir = open_chat(router=routes(check_in), gates=(), clock=dying.clock)
+    heir.later(seconds=5)
+    assert heir.says("x", id="A") == "积分 5"
+    assert heir.stores.inbox.depth() == 0
+
+
+# Crashes and failures -------------------------------------------------------------------------------------------------------
+
+
+def _killed(message: Message, ctx: Context) -> Replies:
+    raise Killed
+
+
+def test_what_a_crash_left_is_done_again_and_changes_nothing_twice(open_chat: OpenChat) -> None:
+    crashes = iter([True, False])
+
+    def does(message: Message, ctx: Context) -> Replies:
+        reply = check_in(message, ctx)
+        if next(crashes):
+            raise Killed  # after the change, before the end
+        return reply
+
+    chat = open_chat(router=routes(does), gates=())
+    message = replace(chat.words("x", group=MAIN, id="A"), reply_url=REPLY_URL)
+    with pytest.raises(Killed):
+        chat.receive(message)
+    assert chat.stores.inbox.depth() == 1
+    assert recover(chat) == 1
+    assert chat.stores.inbox.depth() == 0
+    assert chat.points() == 5
+    (delivery,) = chat.outbox()
+    assert (delivery.via, delivery.url) == ("response_url", REPLY_URL)
+    assert delivery.body["markdown"]["content"] == "积分 5"
+    assert chat.receive(message).answer == "", "the answer is on its way already"
+    assert chat.points() == 5
+
+
+@pytest.mark.parametrize(("group", "through", "via"), [(MAIN, "assistant", "webhook"), ("", "desk", "app")])
+def test_a_recovered_answer_without_an_address_finds_another_way(open_chat: OpenChat, group: str, through: str, via: str) -> None:
+    crashes = iter([True, False])
+
+    def does(message: Message, ctx: Context) -> Replies:
+        if next(crashes):
+            raise Killed
+        return Reply("da")
+
+    chat = open_chat(router=routes(does), gates=())
+    with pytest.raises(Killed):
+        chat.says("x", group=group) if group else chat.privately("x", through=through)
+    recover(chat)
+    assert [delivery.via for delivery in chat.outbox()] == [via]
+
+
+def test_a_newcomer_is_welcomed_once_although_his_first_message_needed_two_tries(open_chat: OpenChat) -> None:
+    crashes = iter([True, False])
+
+    def does(message: Message, ctx: Context) -> Replies:
+        if next(crashes):
+            raise Killed
+        return Reply("da")
+
+    chat = open_chat(router=routes(does), gates=GATES)
+    with pytest.raises(Killed):
+        chat.says("x")
+    recover(chat)
+    (delivery,) = chat.outbox()
+    assert "很高兴认识你" in delivery.body["markdown"]["content"]
+    recover(chat)
+    assert len(chat.outbox()) == 1
+
+
+def test_a_failing_handler_costs_its_own_message_only_and_comes_back(open_chat: OpenChat) -> None:
+    broken = Flag()
+    broken.set()
+
+    def does(message: Message, ctx: Context) -> Replies:
+        if message.text == "坏" and broken.is_set():
+            raise ValueError("nobody should read this: 坏")
+        return Reply("好")
+
+    chat = open_chat(router=routes(does), gates=())
+    assert chat.says("坏") == ""
+    assert chat.says("好") == "好"
+    assert chat.stores.inbox.depth() == 1
+    broken.clear()
+    assert recover(chat) == 1
+    assert chat.stores.inbox.depth() == 0
+
+
+def test_a_message_that_asks_to_come_back_does(open_chat: OpenChat) -> None:
+    answers: list[Any] = [RetryLater(3), Reply("jetzt")]
+
+    def does(message: Message, ctx: Context) -> Replies:
+        answer = answers.pop(0)
+        if isinstance(answer, RetryLater):
+            raise answer
+        return [answer]
+
+    chat = open_chat(router=routes(does), gates=())
+    assert chat.says("x") == ""
+    recover(chat)
+    assert (answers, chat.stores.inbox.depth()) == ([], 0)
+
+
+def test_a_message_that_failed_five_times_is_buried_and_the_admins_hear_of_it_once(open_chat: OpenChat) -> None:
+    calls: list[str] = []
+
+    def does(message: Message, ctx: Context) -> Replies:
+        calls.append(message.id)
+        raise ValueError
+
+    chat = open_chat(router=routes(does), gates=())
+    chat.says("秘密的话", id="A")
+    recover(chat, times=8)
+    assert len(calls) == TRIES
+    assert chat.stores.inbox.depth() == 0
+    (alarm,) = chat.outbox()
+    assert (alarm.chat, alarm.via) == ("@admins", "webhook") or alarm.target == "hook.main.admin"
+    assert "assistant:A" in alarm.body["markdown"]["content"]
+    assert "秘密的话" not in str(alarm.body)
+    assert chat.log("error")[-1].data["buried"] == "处理失败 5 次"
+    (letter,) = [letter for s in range(16) for letter in chat.stores.database.command("LRANGE", keys.INBOX_DEAD(shard=s), 0, -1)]
+    assert msgspec.json.decode(letter)["id"] == "assistant:A"
+    assert chat.says("秘密的话", id="A") == "", "a repeat finds it ended"
+
+
+def test_one_poisonous_message_does_not_hold_up_the_others(open_chat: OpenChat) -> None:
+    chat = open_chat(router=routes(lambda m, c: Reply("好")), gates=())
+    shard = chat.community.shard
+    chat.stores.database.command("XADD", keys.INBOX(shard=shard), "*", "m", "no JSON at all")
+    chat.stores.database.command("XREADGROUP", "GROUP", "bot", "dead", "STREAMS", keys.INBOX(shard=shard), ">")
+    dying = open_chat(router=routes(_killed), gates=(), clock=chat.clock)
+    with pytest.raises(Killed):
+        dying.says("x")
+    assert recover(chat) == 2
+    assert chat.stores.inbox.depth() == 1
+
+
+# Gates --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_gate_is_passed(open_chat: OpenChat) -> None:
+    def broken(message: Message, ctx: Context) -> Gated:
+        raise ValueError
+
+    chat = open_chat(router=routes(lambda m, c: Reply("da")), gates=(broken,))
+    assert chat.says("x") == "da"
+
+
+def test_when_the_judge_is_broken_the_message_is_filed_for_people(open_chat: OpenChat) -> None:
+    chat = open_chat(dry_run=False)
+
+    class Broken:
+        def judge(self, text: str) -> None:
+            raise ValueError
+
+    chat.live.current = replace(chat.live.current, judge=Broken())  # type: ignore[arg-type]
+    assert "积分 +5" in chat.says("签到")
+    (case,) = chat.stores.cases.undecided(chat.community.keys)
+    assert (case.state, case.category) == ("open", "故障")
+
+
+# Redis away ----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_may_not_have_been_kept_is_not_acknowledged_and_its_repeat_is_done_once(chat: Chat) -> None:
+    chat.says("我的积分")
+    outside = redis.Redis.from_url(chat.config.redis.url.get_secret_value())
+    outside.execute_command("CLIENT", "PAUSE", "1200", "ALL")
+    with pytest.raises(StorageAway):
+        chat.says("签到", id="A")
+    with pytest.raises(StorageAway):
+        chat.says("签到", id="A")
+    outside.ping()  # answered when the pause is over
+    outside.close()
+    chat.later(seconds=5)
+    answer = _when_back(lambda: chat.says("签到", id="A"))
+    assert "积分 +5" in answer
+    assert chat.points() == 5
+    assert len([entry for entry in chat.log("inbound") if entry.message == "assistant:A"]) == 1
+
+
+def _when_back(asks: Callable[[], str]) -> str:
+    """The answer, as soon as the database's own short rest after a failure is over."""
+    pause = Flag()
+    for _ in range(100):
+        try:
+            return asks()
+        except StorageAway:
+            pause.wait(0.05)
+    raise AssertionError("Redis did not come back")
+
+
+# The log --------------------------------------------------------------------------------------------------------------------
+
+
+def test_texts_are_not_noted_unless_the_operator_wants_it(open_chat: OpenChat) -> None:
+    quiet = open_chat()
+    quiet.says("怎么退款")
+    assert "退款" not in str(quiet.log())
+    loud = open_chat(keep_text=True)
+    loud.says("怎么退款", user="hanmei")
+    assert "怎么退款" in str(loud.log("inbound"))
+    assert "我的订单" in str(loud.log("outbound"))
+
+
+def test_each_message_leaves_who_what_where_and_why(chat: Chat) -> None:
+    chat.says("签到", id="A")
+    assert [(entry.kind, entry.member, entry.community, entry.message) for entry in chat.log()] == [
+        (kind, 1, "main", "assistant:A") for kind in ("inbound", "change", "decision", "outbound")
+    ]
+
+
+def test_moods_are_asked_for_of_chat_and_not_of_commands(chat: Chat) -> None:
+    chat.says("签到")
+    assert chat.stores.jobs.take() == []
+    chat.says("今天天气真不错")
+    (job,) = chat.stores.jobs.take()
+    assert msgspec.json.decode(job.body) == {"job": "mood", "member": 1, "community": "main", "text": "今天天气真不错"}
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "\x00\x01", "🏳️‍🌈" * 300, "%s %(x)s {0} {nickname}", "</xml>]]>", "\ud800", "' OR 1=1", "|" * 50])
+def test_no_text_of_a_member_breaks_the_bot(chat: Chat, text: str) -> None:
+    message = replace(chat.words("x", group=MAIN), text=text)
+    answer = read_answer(chat.receive(message).answer)
+    assert chat.stores.inbox.depth() == 0
+    assert answer
+    assert "积分 +5" in chat.says("签到")
