@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
+from gunicorn.util import write_error
+from gunicorn.workers.gthread import ThreadWorker
 
 from bot.config import ServerConfig
 from bot.processes import die_with_parent
 
+log = structlog.get_logger(__name__)
+
 STOP_S = 8
+READ_WITHIN_S = 5.0
+"""How long a request may take to arrive; WeCom gives up on the whole callback after five seconds."""
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's thread worker, made safe against two things that strangers do.
+
+    It quotes a head that it cannot read in its log and its answer – and what follows a body of a wrong length is read as a head. And a
+    request that never ends would keep its thread for ever.
+    """
+
+    def init_process(self) -> None:
+        """Begins to serve."""
+        self._reading: dict[Any, float] = {}
+        threading.Thread(target=self._hang_up, name="hang-up", daemon=True).start()
+        super().init_process()
+
+    def handle(self, conn: Any) -> Any:
+        """Serves one request of a connection."""
+        self._reading[conn] = time.monotonic() + READ_WITHIN_S
+        try:
+            return super().handle(conn)
+        finally:
+            self._reading.pop(conn, None)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answers a request that cannot be read."""
+        if not isinstance(exc, ParseException) or isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
+            super().handle_error(req, client, addr, exc)
+            return
+        address = addr[0] if isinstance(addr, tuple) else ""
+        log.warning("request refused", status=400, reason=type(exc).__name__, address=address)
+        with contextlib.suppress(OSError):
+            write_error(client, 400, "Bad Request", "")
+
+    def _hang_up(self) -> None:
+        """Stops reading from those who take too long; what is being answered is answered."""
+        while True:
+            time.sleep(1)
+            for conn, until in list(self._reading.items()):
+                if time.monotonic() > until:
+                    with contextlib.suppress(OSError):
+                        conn.sock.shutdown(socket.SHUT_RD)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -29,7 +82,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"{host}:{self._server.port}",
             "workers": self._server.processes,
             "threads": self._server.threads,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "preload_app": True,  # content is parsed once and its memory shared
             "keepalive": 15,
             "graceful_timeout": STOP_S,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.courier import CallbackResult
-
-if TYPE_CHECKING:
-    from simulator.pretend import PretendWeCom
+from simulator.pretend import PretendWeCom
 
 _ACTS = frozenset(
     {

@@ -10,16 +10,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
+from simulator.pretend import PretendWeCom
 from simulator.wire import WireRow
 from simulator.world import Post, single_chat
-
-if TYPE_CHECKING:
-    from simulator.pretend import PretendWeCom
 
 PAGE = Path(__file__).parent / "page"
 SHANGHAI_OFFSET = timedelta(hours=8)

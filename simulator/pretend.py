@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-
 from simulator import payloads
 from simulator.answers import Sent, take_answer
 from simulator.calls.call import Windows
@@ -20,7 +18,6 @@ from simulator.courier import CallbackResult, Courier
 from simulator.envelope import Envelope
 from simulator.faults import Faults
 from simulator.tokens import Tokens
-from simulator.web import build_app
 from simulator.wire import Wire
 from simulator.world import SYSTEM, Media, Post, World, single_chat
 
@@ -59,7 +56,6 @@ class PretendWeCom:
         self.courier = Courier(corp_id=config.corp_id, timeout_s=config.timeout_s, waits_s=config.retry_waits_s, wire=self.wire, now=now)
         self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
         self._sent: dict[str, Sent] = {}
-        self.wsgi: Flask = build_app(self)
 
     def close(self) -> None:
         """Stop all background work; what is still to be repeated is given up."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from simulator.calls import CALLS, Call
 from simulator.faults import Fault
+from simulator.pretend import PretendWeCom
 from simulator.wire import WireRow
 from simulator.world import RefusedError
-
-if TYPE_CHECKING:
-    from simulator.pretend import PretendWeCom
 
 _OWN_LIMITS = ("/cgi-bin/message/send", "/cgi-bin/webhook/send", "/cgi-bin/aibot/response")
 """Send calls do not count toward the corp's base limit."""

@@ -10,6 +10,7 @@ from typing import Self
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from simulator.pretend import PretendWeCom
+from simulator.web import build_app
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -27,7 +28,7 @@ class Server:
     def __init__(self, pretend: PretendWeCom, port: int) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.pretend = pretend
-        self._server = make_server("127.0.0.1", port, pretend.wsgi, threaded=True, request_handler=_QuietHandler)
+        self._server = make_server("127.0.0.1", port, build_app(pretend), threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined]
         self.port = int(self._server.server_port)
         self.url = f"http://127.0.0.1:{self.port}"

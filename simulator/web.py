@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Flask, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from simulator.control import control_blueprint
 from simulator.page_api import page_blueprint
+from simulator.pretend import PretendWeCom
 from simulator.rest import rest_blueprint
-
-if TYPE_CHECKING:
-    from simulator.pretend import PretendWeCom
 
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
 

@@ -43,8 +43,7 @@ class Directory:
         if known and community and known.home == community and (not name or name == known.name):
             return known
         where = [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.MEMBER_NEXT()]
-        number, home = self._database.act(self._enrol, where, [user, name, community])
-        person = Person(number, home, name or (known.name if known else ""))
+        person = Person(*self._database.act(self._enrol, where, [user, name, community]))
         self._remember(user, person)
         return person
 
@@ -59,8 +58,8 @@ class Directory:
         return user
 
     def find_name(self, number: int) -> str:
-        """What to call a member: the learned name, else 成员 and his number."""
-        return self._database.command("HGET", keys.MEMBER_NAMES(), number) or f"成员 {number}"
+        """The learned name of a member, '' while it is unknown."""
+        return self._database.command("HGET", keys.MEMBER_NAMES(), number) or ""
 
     def find_home(self, number: int) -> str:
         """The community where a member was last seen in a group, '' when never."""

@@ -13,6 +13,7 @@ import msgspec
 from storage import keys
 from storage.connection import Database
 from storage.moment import from_ms, to_ms
+from storage.roster import speaks_of
 
 VERSION = "1"
 _encode = msgspec.json.Encoder().encode
@@ -96,12 +97,12 @@ class Events:
         ]
 
     def erase_user(self, number: int) -> str:
-        """Removes the entries that hold the member's texts; others stay under a number that no longer leads to anybody."""
+        """Removes the entries that hold the member's texts, or texts about him; others stay under a number that no longer leads to anybody."""
         gone = 0
         for shard in range(self._shards):
             last = "-"
             while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
-                hold = [entry for entry, flat in page if flat[9] == str(number) and '"text"' in flat[13]]
+                hold = [entry for entry, flat in page if '"text"' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))]
                 if hold:
                     gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *hold)
                 last = f"({page[-1][0]}"

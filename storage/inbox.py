@@ -205,13 +205,17 @@ class Inbox:
         return {}
 
     def erase_user(self, number: int) -> str:
-        """Drops the member's messages that failed and were buried; unfinished ones end within seconds."""
-        gone = 0
+        """Drops the member's messages that are not finished, and those that failed and were buried."""
+        mine, gone = f'"member":{number},', 0
         for shard in range(self._shards):
-            for letter in self._database.command("LRANGE", keys.INBOX_DEAD(shard=shard), 0, -1):
-                if f'"member":{number},' in json.loads(letter)["payload"]:
-                    gone += self._database.command("LREM", keys.INBOX_DEAD(shard=shard), 1, letter)
-        return f"已删除 {gone} 条处理失败的消息"
+            stream, dead = keys.INBOX(shard=shard), keys.INBOX_DEAD(shard=shard)
+            for entry, fields in self._database.command("XRANGE", stream, "-", "+"):
+                if mine in fields[1]:
+                    gone += self._database.pipeline([("XACK", stream, "bot", entry), ("XDEL", stream, entry)])[1]
+            for letter in self._database.command("LRANGE", dead, 0, -1):
+                if mine in json.loads(letter)["payload"]:
+                    gone += self._database.command("LREM", dead, 1, letter)
+        return f"已删除 {gone} 条没有处理完或处理失败的消息"
 
     def _tries(self, stream: str, entries: Sequence[str]) -> dict[str, int]:
         if not entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from storage import keys
@@ -39,6 +40,12 @@ class Roster:
             self._database.command("DEL", key)
         gone = 0
         for key in self._database.scan("qb:{*}:msg:*"):
-            if self._database.command("HGET", key, "member") == str(number):
+            member, answer = self._database.command("HMGET", key, "member", "answer")
+            if member == str(number) or speaks_of(answer or "", number):
                 gone += self._database.command("DEL", key)
-        return f"已从成员名册与活跃记录中删除，并删除 {gone} 条为重复回调保留的回答"
+        return f"已从成员名册与活跃记录中删除，并删除 {gone} 条为重复回调保留的回答（他的，和提到他的）"
+
+
+def speaks_of(text: str, number: int) -> bool:
+    """Whether a text names a member as administrators see him: 成员 and his number. What it quotes of him goes with him."""
+    return re.search(rf"成员 {number}(?!\d)", text) is not None

@@ -18,6 +18,7 @@ PYTEST_DONT_REWRITE: test modules import names from here before pytest sees it a
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+import structlog
 import yaml
 
 import run
@@ -265,6 +267,7 @@ def a_config(folder: Path, url: str, tree: dict[str, Any]) -> Config:
 
 
 def build(
+    numbers: Iterator[int],
     config: Config,
     words: Words,
     metrics: Metrics,
@@ -281,7 +284,7 @@ def build(
     communities = Communities(config, stores.groups, stores.shards)
     router = router or discover()
     pipeline = Pipeline(stores, config, router, gates, live, communities, metrics, clock)
-    return Chat(config, stores, live, communities, pipeline, router, metrics, clock, itertools.count(1))
+    return Chat(config, stores, live, communities, pipeline, router, metrics, clock, numbers)
 
 
 OpenChat = Callable[..., Chat]
@@ -300,13 +303,27 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def open_chat(database: Database, redis_server: EmbeddedServer, tmp_path: Path, dictionary: Words, metrics: Metrics) -> Iterator[OpenChat]:
+def plain_logs() -> Iterator[None]:
+    """Logs as in service: the development renderer takes a second to print a failure with all its variables."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def open_chat(
+    database: Database, redis_server: EmbeddedServer, tmp_path: Path, dictionary: Words, metrics: Metrics, plain_logs: None
+) -> Iterator[OpenChat]:
     """Builds bots on the test's Redis: ``open_chat(dry_run=False)``; takes what ``settings`` and ``build`` take. Two of them are two processes."""
     opened: list[Chat] = []
+    numbers = itertools.count(1)  # no two messages of a test have one id, whichever process hears them
 
     def open_one(*, clock: Clock | None = None, router: Router | None = None, gates: tuple[Gate, ...] = GATES, **more: Any) -> Chat:
         config = a_config(tmp_path, redis_server.url, settings(**more))
-        opened.append(build(config, dictionary, metrics, clock=clock, router=router, gates=gates))
+        opened.append(build(numbers, config, dictionary, metrics, clock=clock, router=router, gates=gates))
         return opened[-1]
 
     yield open_one

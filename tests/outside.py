@@ -202,7 +202,12 @@ def new_id() -> str:
 
 def aibot(user: str, *, id: str = "", chat: str = "", kind: str = "text", url: str = "", **parts: Any) -> str:
     """An aibot's callback: ``parts`` are the fields of its kind."""
-    tree: dict[str, Any] = {"msgid": id or new_id(), "aibotid": "AIBOT", "chattype": "group" if chat else "single", "from": {"userid": user}}
+    tree: dict[str, Any] = {
+        "msgid": id or new_id(),
+        "aibotid": "AIBOT",
+        "chattype": "group" if chat else "single",
+        "from": {"userid": user},
+    }
     tree |= {"chatid": chat} if chat else {}
     tree |= {"response_url": url} if url else {}
     return json.dumps({**tree, "msgtype": kind, **parts}, ensure_ascii=False)

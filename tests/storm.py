@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -144,9 +145,9 @@ class Tried:
 
 
 def check_books(
-    database: Database, storm: Storm, side: WeCom, *, began: datetime, within_s: float = 75.0, strangers: str = "no stranger"
+    database: Database, said: Sequence[Said], side: WeCom, *, began: datetime, within_s: float = 75.0, strangers: str = "no stranger"
 ) -> Tried:
-    """Waits until the bot has nothing left to do, then holds its books against what WeCom saw. AssertionError names what is wrong.
+    """Waits until the bot has nothing left to do, then holds its books against all that was said and answered. AssertionError names what is wrong.
 
     ``strangers`` is how the ids of members begin who spoke outside of the storm.
     """
@@ -159,8 +160,8 @@ def check_books(
     fresh = Counter(entry.member for entry in entries if entry.kind == "decision" and entry.data.get("fresh"))
     assert [entry for entry in entries if entry.kind == "error"] == []
 
-    kept = [said for said in storm.said if inbound[said.key]]
-    tried = Counter(_fate(said, inbound[said.key], decided[said.key], ended.get(said.key), side) for said in storm.said)
+    kept = [one for one in said if inbound[one.key]]
+    tried = Counter(_fate(one, inbound[one.key], decided[one.key], ended.get(one.key), side) for one in said)
     _check_app_messages(kept, ended, side)
     _check_points(database, kept, fresh, began)
     if not others:
@@ -184,7 +185,7 @@ def _await_quiet(database: Database, within_s: float) -> None:
 
 def _fate(said: Said, inbound: int, decided: int, ended: Any, side: WeCom) -> str:
     """What became of one message, after checking that it is what was promised."""
-    plains, posts = said.plains, len(side.answers.get(said.id, ()))
+    plains, posts = said.plains, len(side.answers.get(said.id, []))
     if not inbound:
         assert not plains, f"{said.key} was acknowledged but not kept"
         assert not decided

@@ -69,7 +69,8 @@ def test_a_check_in_is_rewarded_once_a_day_on_every_kind(
     second = tell(bot, channel, check_in(user), as_json=as_json)
 
     assert (first.status, second.status) == (200, 200)
-    assert FRESH in first.said and "+5" in first.said
+    assert FRESH in first.said
+    assert "+5" in first.said
     assert AGAIN in second.said
 
 

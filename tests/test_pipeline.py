@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-from chat import MAIN, Chat, OpenChat, read_answer
+from chat import MAIN, Chat, OpenChat
 
 from bot.context import Context
 from bot.errors import RetryLater, UserError
@@ -268,7 +268,7 @@ def test_a_message_that_failed_five_times_is_buried_and_the_admins_hear_of_it_on
     assert len(calls) == TRIES
     assert chat.stores.inbox.depth() == 0
     (alarm,) = chat.outbox()
-    assert (alarm.chat, alarm.via) == ("@admins", "webhook") or alarm.target == "hook.main.admin"
+    assert (alarm.via, alarm.target) == ("webhook", "hook.main.admin")
     assert "assistant:A" in alarm.body["markdown"]["content"]
     assert "秘密的话" not in str(alarm.body)
     assert chat.log("error")[-1].data["buried"] == "处理失败 5 次"
@@ -372,10 +372,8 @@ def test_moods_are_asked_for_of_chat_and_not_of_commands(chat: Chat) -> None:
     assert msgspec.json.decode(job.body) == {"job": "mood", "member": 1, "community": "main", "text": "今天天气真不错"}
 
 
-@pytest.mark.parametrize("text", ["a" * 100_000, "\x00\x01", "🏳️‍🌈" * 300, "%s %(x)s {0} {nickname}", "</xml>]]>", "\ud800", "' OR 1=1", "|" * 50])
+@pytest.mark.parametrize("text", ["a" * 100_000, "\x00\x01", "🏳️‍🌈" * 300, "%s %(x)s {0} {nickname}", "</xml>]]>", "' OR 1=1", "|" * 50])
 def test_no_text_of_a_member_breaks_the_bot(chat: Chat, text: str) -> None:
-    message = replace(chat.words("x", group=MAIN), text=text)
-    answer = read_answer(chat.receive(message).answer)
+    assert chat.says(text)
     assert chat.stores.inbox.depth() == 0
-    assert answer
     assert "积分 +5" in chat.says("签到")

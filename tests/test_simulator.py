@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 
 from simulator import Channel, Group, Person, PretendWeCom, Server, SimulatorConfig, parse_config, serve
 from simulator.envelope import Envelope, EnvelopeError, Sealed
+from simulator.web import build_app
 from simulator.xmltext import from_xml, to_xml
 
 KEY = base64.b64encode(bytes(range(32))).decode()[:43]
@@ -150,7 +151,7 @@ def server(bot: EchoBot, clock: Clock) -> Iterator[Server]:
 
 def call(wecom: PretendWeCom, path: str, body: Any = None, **query: str) -> dict[str, Any]:
     """One REST call and its JSON answer."""
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
     answer = client.post(path, query_string=query or None, json=body) if body is not None else client.get(path, query_string=query)
     return dict(answer.get_json())
 
@@ -402,7 +403,7 @@ def test_the_group_robot_speaks_xml(wecom: PretendWeCom, bot: EchoBot) -> None:
 def test_a_picture_is_stored_sealed_for_five_minutes(wecom: PretendWeCom, bot: EchoBot, clock: Clock) -> None:
     wecom.send_image("lilei", data=b"\xff\xd8\xffpicture")
     path = bot.heard[0]["image"]["url"].replace(wecom.base_url, "")
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
 
     assert Envelope("tok-a", KEY, "").decrypt_media(client.get(path).data) == b"\xff\xd8\xffpicture"
     clock.pass_s(301)
@@ -661,7 +662,7 @@ def test_another_process_can_drive_it(server: Server) -> None:
 
 
 def test_the_control_names_what_is_wrong(wecom: PretendWeCom) -> None:
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
 
     assert client.post("/_/act", json={"act": "fly"}).status_code == 400
     assert client.post("/_/say", json={"user": "lilei", "text": "x", "chat": "none"}).status_code == 400
@@ -672,13 +673,13 @@ def test_the_control_names_what_is_wrong(wecom: PretendWeCom) -> None:
 
 
 def updates(wecom: PretendWeCom, who: str, after: int = 0) -> dict[str, Any]:
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
     epoch = client.get("/demo/api/start").get_json()["epoch"]
     return dict(client.get("/demo/api/updates", query_string={"who": who, "after": after, "epoch": epoch}).get_json())
 
 
 def test_the_page_needs_nothing_from_outside(wecom: PretendWeCom) -> None:
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
 
     for name in ("", "chat.js", "card.js", "wire.js", "markdown.js", "style.css"):
         answer = client.get(f"/demo/{name}")
@@ -689,7 +690,7 @@ def test_the_page_needs_nothing_from_outside(wecom: PretendWeCom) -> None:
 
 
 def test_the_page_says_and_sees_the_answer(wecom: PretendWeCom) -> None:
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
 
     client.post("/demo/api/say", json={"who": "lilei", "chat": "wrMAIN", "text": "@小助手 签到"})
 
@@ -706,7 +707,7 @@ def test_the_page_shows_single_chats_to_their_member_only(wecom: PretendWeCom) -
 
 
 def test_somebody_new_joins_and_leaves_on_the_page(wecom: PretendWeCom, bot: EchoBot) -> None:
-    client = wecom.wsgi.test_client()
+    client = build_app(wecom).test_client()
 
     user = client.post("/demo/api/join", json={"chat": "wrMAIN", "name": "王小明"}).get_json()["user"]
     wait_until(lambda: len(bot.heard) == 1)
@@ -730,7 +731,7 @@ def test_somebody_new_joins_and_leaves_on_the_page(wecom: PretendWeCom, bot: Ech
     ],
 )
 def test_what_a_page_cannot_do_is_explained(wecom: PretendWeCom, path: str, body: dict[str, Any]) -> None:
-    answer = wecom.wsgi.test_client().post(f"/demo/api/{path}", json=body)
+    answer = build_app(wecom).test_client().post(f"/demo/api/{path}", json=body)
 
     assert answer.status_code == 400
     assert answer.get_json()["error"]
@@ -742,7 +743,7 @@ def test_the_page_is_told_no_secrets(wecom: PretendWeCom) -> None:
     wecom.say("lilei", "hi")
     code = json.loads(wecom.wire.rows()[-1].plaintext)["response_url"].rsplit("=", 1)[1]
 
-    shown = wecom.wsgi.test_client().get("/demo/api/wire").text
+    shown = build_app(wecom).test_client().get("/demo/api/wire").text
 
     assert secret not in shown
     assert "sec-desk" not in shown

@@ -61,9 +61,8 @@ them all. `<shard>` is a number from 0 up, `<community>` a community's id, `<mem
 def render_commands() -> str:
     """docs/commands.md: what members and admins can say, and what operators can type."""
     router = discover()
-    return "\n".join(
-        [_COMMANDS_HEAD, *_chat_blocks(router), _CLI_HEAD, *(_cli_block(name, run.main.commands[name]) for name in run.main.commands)]
-    )
+    shown = [_cli_block(name, command) for name, command in run.main.commands.items() if not command.hidden]
+    return "\n".join([_COMMANDS_HEAD, *_chat_blocks(router), _CLI_HEAD, *shown])
 
 
 def render_keys() -> str:

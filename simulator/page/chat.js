@@ -138,12 +138,13 @@
     const last = (state.read[state.who] || {})[chat.id] || 0;
     return postsOf(chat.id).filter((post) => post.id > last && post.sender !== state.who && post.kind !== "system").length;
   };
-  const words = (post) => {
+  const tidy = (text) => text.replace(/<@([^>\s]+)>/g, (_, user) => `@${nameOf(user)}`).replace(/<[^>]*>|[*#>`~]/g, "").replace(/\s+/g, " ").trim();
+  const words = (post, bare = false) => {
     if (!post) return "";
     if (post.recalled) return "撤回了一条消息";
     const text = post.kind === "card" ? `[卡片] ${post.card?.main_title?.title || ""}` : post.kind === "image" ? `[图片] ${post.text}` : post.kind === "news" ? `[链接] ${post.articles[0]?.title || ""}` : post.text;
-    const clean = text.replace(/<@([^>\s]+)>/g, (_, user) => `@${nameOf(user)}`).replace(/<[^>]*>|[*#>`~]/g, "").replace(/\s+/g, " ");
-    return post.kind === "system" ? clean : post.sender === "bot" ? clean : `${nameOf(post.sender)}：${clean}`;
+    const clean = tidy(text);
+    return post.kind === "system" || post.sender === "bot" || bare ? clean : `${nameOf(post.sender)}：${clean}`;
   };
 
   function drawChats() {
@@ -319,7 +320,7 @@
   }
 
   function quoteLine(quote) {
-    return make("p", "quoted", `${quote.user ? `${nameOf(quote.user)}：` : ""}${quote.text.replace(/<[^>]*>/g, "")}`);
+    return make("p", "quoted", `${quote.user ? `${nameOf(quote.user)}：` : ""}${tidy(quote.text)}`);
   }
 
   function delivery(post) {
@@ -347,7 +348,7 @@
   function showQuote(post) {
     state.quote = post ? post.id : null;
     $("quoting").hidden = !post;
-    if (post) { $("quoting-text").textContent = `引用 ${post.sender === "bot" ? state.bot : nameOf(post.sender)}：${words(post).replace(/^[^：]*：/, "")}`; $("input").focus(); }
+    if (post) { $("quoting-text").textContent = `引用 ${post.sender === "bot" ? state.bot : nameOf(post.sender)}：${words(post, true)}`; $("input").focus(); }
   }
 
   async function say(text) {

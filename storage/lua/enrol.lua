@@ -1,7 +1,7 @@
 -- Gives the member number of a WeCom user, a new one at first sight, and notes name and home where they are new.
 -- KEYS 1 ids  2 users  3 names  4 homes  5 next
 -- ARGV 1 user id  2 name ('' unknown)  3 community ('' not in a group)
--- Gives {number, home community or ''}
+-- Gives {number, home community or '', learned name or ''}
 local number = redis.call('HGET', KEYS[1], ARGV[1])
 if not number then
   number = redis.call('INCR', KEYS[5])
@@ -9,8 +9,9 @@ if not number then
   redis.call('HSET', KEYS[2], number, ARGV[1])
 end
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], number, ARGV[2]) end
+local name = redis.call('HGET', KEYS[3], number) or ''
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[4], number, ARGV[3])
-  return {tonumber(number), ARGV[3]}
+  return {tonumber(number), ARGV[3], name}
 end
-return {tonumber(number), redis.call('HGET', KEYS[4], number) or ''}
+return {tonumber(number), redis.call('HGET', KEYS[4], number) or '', name}

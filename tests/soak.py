@@ -1,0 +1,109 @@
+"""The long versions of the hard tests: ``python -m tests.soak --runs 10 --seed 7``. Prints what to add to docs/soak.md.
+
+``--runs`` is the number of kills; ``--only`` picks parts. Each part works in a temporary folder of its own, which is kept when it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.test_crash import kill_in_storms
+from tests.test_hostile import withstand
+from tests.test_redis_away import take_redis_away
+from tests.tree import Tree
+
+MESSAGES = 5_000
+GONE_S = 10.0
+ATTACKS = 100_000
+WARM_UP = 20_000
+MAY_GROW_KB = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One trial: ``run`` raises AssertionError when a promise was broken, else says what it saw."""
+
+    name: str
+    run: Callable[[Path, int], str]
+
+
+def main(words: list[str]) -> int:
+    """Runs the parts that were asked for; gives how many failed."""
+    asked = _parser().parse_args(words)
+    seed = asked.seed or int.from_bytes(os.urandom(4), "big")
+    parts = [part for part in _parts(asked.runs, asked.messages) if not asked.only or part.name in asked.only]
+    print(f"seed {seed}\n", flush=True)
+    print("| when (UTC) | part | seed | took | result |\n|---|---|---|---|---|", flush=True)
+    return sum(not _try(part, seed) for part in parts)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed")
+    parser.add_argument("--seed", type=int, default=0, help="0: a new one")
+    parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
+    parser.add_argument("--only", nargs="*", default=[], help="names of parts: kills, stopped, killed, cut, hostile")
+    return parser
+
+
+def _parts(runs: int, messages: int) -> list[Part]:
+    return [
+        Part("kills", functools.partial(_kills, runs, messages)),
+        *(Part(way, functools.partial(_away, way)) for way in ("stopped", "killed", "cut")),
+        Part("hostile", _hostile),
+    ]
+
+
+def _try(part: Part, seed: int) -> bool:
+    folder, started = Path(tempfile.mkdtemp(prefix=f"soak-{part.name}-")), time.monotonic()
+    try:
+        said, held = part.run(folder, seed), True
+    except AssertionError as broken:
+        said, held = f"BROKEN: {' '.join(str(broken).split())[:400]} (data in {folder})", False
+    else:
+        shutil.rmtree(folder)
+    print(f"| {datetime.now(UTC):%Y-%m-%d %H:%M} | {part.name} | {seed} | {time.monotonic() - started:.0f} s | {said} |", flush=True)
+    return held
+
+
+def _kills(runs: int, messages: int, folder: Path, seed: int) -> str:
+    tried = kill_in_storms(folder, runs=runs, messages=messages, seed=seed)
+    return (
+        f"{runs} × kill -9 of the whole tree in {messages} messages: {tried.accepted} accepted, each with one effect; answers in hand "
+        f"{tried.in_hand}, delivered actively {tried.actively}, kept but never asked for again {tried.only_kept}; "
+        f"{tried.never_kept} never accepted; the ledger sums"
+    )
+
+
+def _away(way: str, folder: Path, seed: int) -> str:
+    tried = take_redis_away(folder, way, gone_s=GONE_S, seed=seed, messages=MESSAGES)
+    return (
+        f"Redis {way} for {GONE_S:g} s: callbacks got 5xx within 2 s, {tried.accepted} messages accepted, answers in hand {tried.in_hand}, "
+        f"delivered actively {tried.actively}; well within 5 s, no process restarted"
+    )
+
+
+def _hostile(folder: Path, seed: int) -> str:
+    del seed  # all attacks in turn: nothing to draw
+    tree = Tree(folder)
+    try:
+        tree.start()
+        siege = withstand(tree, ATTACKS, warm_up=WARM_UP, may_grow_kb=MAY_GROW_KB)
+    finally:
+        tree.stop()
+    told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
+    return f"{ATTACKS} hostile requests ({told}): web processes {siege.before_kb // 1024} MB before, {siege.after_kb // 1024} MB after"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
