@@ -5,6 +5,7 @@ Heavy rooms are imported where a command needs them, so that ``ask`` does not pa
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from bot.communities import Communities
     from bot.config import Config
+    from bot.erased import ErasedRegister
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
@@ -222,6 +224,7 @@ def worker(path: Path, later: Path | None) -> None:
     path = later or path
     config = _one_role(path)
     bot, stop = build(config, "worker"), threading.Event()
+    _sweep_restored(bot)
     from bot.processes import ProcessTree, Role
     from bot.worker import recover, start_threads
 
@@ -333,12 +336,45 @@ def erase(path: Path, later: Path | None, user: str, yes: bool) -> None:
     """删除一个人的全部数据，不能恢复。USER 是企业微信 userid 或成员编号。"""
     from handlers.privacy import erase_person, find_member
 
-    with _stores(later or path) as stores:
+    path = later or path
+    with _stores(path) as stores:
         number = find_member(stores, user)
         if not yes:
             click.confirm(f"将删除成员 {number} 的全部数据，不能恢复。继续吗？", abort=True)
-        for name, done in erase_person(stores, number):
+        for name, done in erase_person(stores, _erased_register(_load(path)), number):
             click.echo(f"{name}：{done}")
+
+
+@main.group()
+def content() -> None:
+    """运营内容（问答、词库、欢迎语、积分规则、推送）：导出成文件，改好再导入。"""
+
+
+@content.command("export")
+@config_option
+@click.argument("kind")
+@click.pass_obj
+def export_content(path: Path, later: Path | None, kind: str) -> None:
+    """把现在的内容写到标准输出。KIND 是 faq、words、welcome、points 或 pushes。"""
+    from handlers.contents import current_text, find_kind
+
+    with _stores(later or path) as stores:
+        click.echo(current_text(stores, find_kind(kind)), nl=False)
+
+
+@content.command("import")
+@config_option
+@click.argument("kind")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.pass_obj
+def import_content(path: Path, later: Path | None, kind: str, file: IO[str]) -> None:
+    """发布一个新版本，各进程两秒内生效。KIND 是 faq、words、welcome、points 或 pushes；有错就一条都不改，全部指出来。"""
+    from handlers.contents import find_kind, publish
+
+    with _stores(later or path) as stores:
+        found = find_kind(kind)
+        version = publish(stores, found, file.read(), f"命令行 {getpass.getuser()}", now())
+        click.echo(f"{found.title}：第 {version} 版已发布。")
 
 
 @main.command()
@@ -465,6 +501,20 @@ def _send(bot: Bot, stop: threading.Event) -> None:
     Sender(
         bot.stores.outbox, Limits(database), wire, lookups, now=now, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
     ).run(stop, Bell(database))  # fmt: skip
+
+
+def _sweep_restored(bot: Bot) -> None:
+    from handlers.privacy import sweep_restored
+
+    if back := sweep_restored(bot.stores, _erased_register(bot.config)):
+        click.echo(f"恢复的备份里有 {back} 位已删除的成员，已再次删除。", err=True)
+
+
+def _erased_register(config: Config) -> ErasedRegister:
+    from bot.erased import ErasedRegister
+    from bot.keyring import evidence_key
+
+    return ErasedRegister(config.data_path, evidence_key(config.data_path))
 
 
 def _stop_event() -> threading.Event:

@@ -39,11 +39,14 @@ class Communities:
     """The configured communities, and those that unlisted groups become at their first message."""
 
     def __init__(self, config: Config, groups: Groups, shards: int) -> None:
-        self._config = config
         self._groups = groups
         self._shards = shards
         self._known = {listed.id: self._listed(listed) for listed in config.communities}
         self._unlisted: dict[str, Community] = {}
+        self._admin_groups = frozenset(listed.admin_group for listed in config.communities if listed.admin_group)
+        self._by_chat = {
+            chat: self._known[listed.id] for listed in config.communities for chat in (*listed.groups, listed.admin_group) if chat
+        }
 
     @property
     def listed(self) -> tuple[Community, ...]:
@@ -52,8 +55,8 @@ class Communities:
 
     def of_chat(self, chat: str, now_ms: int) -> Community:
         """The community of a group; an unlisted group's first message costs a round trip."""
-        if listed := self._config.community_of_group(chat):
-            return self._known[listed.id]
+        if listed := self._by_chat.get(chat):
+            return listed
         if chat not in self._unlisted:
             self._unlisted[chat] = self._bare(chat if self._groups.register(chat, now_ms) else OVERFLOW)
         return self._unlisted[chat]
@@ -70,8 +73,7 @@ class Communities:
 
     def is_admin_group(self, chat: str) -> bool:
         """Whether commands typed in this chat steer a community."""
-        listed = self._config.community_of_group(chat) if chat else None
-        return listed is not None and listed.admin_group == chat
+        return chat in self._admin_groups
 
     def _listed(self, listed: CommunityConfig) -> Community:
         main = listed.groups[0] if listed.groups else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -120,6 +120,7 @@ class Pipeline:
         self._communities = communities
         self._metrics = metrics
         self._clock = clock
+        self._kinds = {channel.name: channel.kind for channel in config.channels}
 
     # In by the door -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,9 @@ class Pipeline:
         if left.tries > TRIES:
             self._bury(place, message, left, to_ms(now))
             return
-        accepted = self._stores.inbox.resume(place, message.id, left)
+        accepted = self._stores.inbox.resume(place, message.id, left, to_ms(now))
+        if accepted is None:
+            return
         person = Person(kept.member, kept.community, self._stores.directory.find_name(kept.member) if kept.member else "")
         self._see_through(_Work(message, place, community, person, accepted, now, kept.as_json), in_time=False)
 
@@ -171,13 +174,11 @@ class Pipeline:
             raise
         except RetryLater as later:
             log.info("message comes back", id=work.message.id, seconds=later.seconds)
+            self._stores.inbox.postpone(work.place, work.message.id, to_ms(self._clock() + timedelta(seconds=later.seconds)))
             return Outcome("answer")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged by _fail
             # Handlers are features of many hands: one that fails must not take the door with it. The message stays in the inbox and comes back.
-            self._metrics.failures.labels(match.route.name if match else "none").inc()
-            log.error(
-                "handler failed", id=work.message.id, route=match.route.name if match else None, error=type(error).__name__, exc_info=True
-            )
+            self._fail(work, match, error)
             return Outcome("answer")
         ending = self._ending(work, match, replies, in_time=in_time, took_ms=(time.perf_counter() - started) * 1000)
         day = context.today().isoformat()
@@ -288,9 +289,11 @@ class Pipeline:
         if alarm:
             self._stores.outbox.enqueue(place.shard, [alarm], now_ms)
 
-    def _record_failure(self, work: _Work, match: Match | None, error: Exception) -> None:
-        facts = {"route": match.route.name if match else None, "error": type(error).__name__}
-        place = work.place
+    def _fail(self, work: _Work, match: Match | None, error: Exception) -> None:
+        route, place = match.route.name if match else "none", work.place
+        self._metrics.failures.labels(route).inc()
+        log.error("handler failed", id=work.message.id, route=route, error=type(error).__name__, exc_info=error)
+        facts = {"route": route, "error": type(error).__name__}
         self._stores.events.record(place.shard, "error", place.community, work.now, facts, member=place.member, message=work.message.id)
 
     # Small steps --------------------------------------------------------------------------------------------------------
@@ -308,8 +311,7 @@ class Pipeline:
         return Place(shard, community.id, message.chat, member)
 
     def _kind(self, message: Message) -> str:
-        channel = self._config.channel(message.channel)
-        return channel.kind if channel else "contact"
+        return self._kinds.get(message.channel, "contact")
 
     def _context(self, work: _Work, match: Match | None) -> Context:
         return Context(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bot.erased import ErasedRegister
 from bot.errors import UserError
 from storage.stores import Stores
 
@@ -24,7 +25,21 @@ def export_person(stores: Stores, number: int) -> dict[str, Any]:
     return {name: store.export_user(number) for name, store in stores.of_persons().items()}
 
 
-def erase_person(stores: Stores, number: int) -> Iterator[tuple[str, str]]:
+def erase_person(stores: Stores, register: ErasedRegister, number: int) -> Iterator[tuple[str, str]]:
     """Forgets a member store by store; gives each store's name and what was done there. His row in the directory goes last."""
+    if user := stores.directory.find_user(number):
+        register.note(number, user)
     for name, store in stores.of_persons().items():
         yield name, store.erase_user(number)
+
+
+def sweep_restored(stores: Stores, register: ErasedRegister) -> int:
+    """Forgets again whom a restored backup brought back; gives how many they were."""
+    back = 0
+    for erased in dict.fromkeys(register.all()):
+        user = stores.directory.find_user(erased.number)
+        if user and register.is_meant(erased, user):
+            back += 1
+            for store in stores.of_persons().values():
+                store.erase_user(erased.number)
+    return back

@@ -8,6 +8,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ _ENDING = re.compile("什么|怎么|那么|这么|多么|要么|酒吧|网吧|�
 """Words whose last character is no particle."""
 
 
+@lru_cache(maxsize=64)  # router, judge and FAQ ask for the same message, one after the other
 def normalise(text: str) -> str:
     """The text in one width and case, without invisible characters, blanks collapsed; doing it twice changes nothing.
 

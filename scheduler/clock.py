@@ -16,6 +16,7 @@ import structlog
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.communities import Communities, Community
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 LOOK_BACK = timedelta(days=40)
+AGAIN_AFTER = timedelta(seconds=10)
+"""When a push is tried again after Redis was away."""
 UPKEEP_LEASE_MS = 3_500_000
 
 
@@ -99,10 +102,7 @@ class Clock:
         return fire(push, community, missed, self._stores, self._config, now)
 
     def _plan_push(self, push: Push, community: Community) -> None:
-        try:
-            self.make_up(push, community, self._clock())
-        except StorageAway as away:
-            log.warning("missed moments not looked for", push=push.id, reason=str(away))
+        self._catch_up(push, community)
         self._scheduler.add_job(
             self._ring, trigger_of(push, community), args=[push, community], id=f"push:{community.id}:{push.id}",
             misfire_grace_time=max(1, push.grace_minutes * 60),
@@ -112,8 +112,25 @@ class Clock:
 
     def _ring(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         now = self._clock()
-        if fire(push, community, planned, self._stores, self._config, now):
-            log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
+        try:
+            if fire(push, community, planned, self._stores, self._config, now):
+                log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
+        except StorageAway as away:
+            log.warning("push waits", push=push.id, community=community.id, reason=str(away))
+            self._try_again(push, community)
+
+    def _try_again(self, push: Push, community: Community) -> None:
+        self._scheduler.add_job(
+            self._catch_up, DateTrigger(self._clock() + AGAIN_AFTER), args=[push, community], id=f"again:{community.id}:{push.id}",
+            replace_existing=True,
+        )  # fmt: skip
+
+    def _catch_up(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
+        del planned  # its own; what counts is the moment that was missed
+        try:
+            self.make_up(push, community, self._clock())
+        except StorageAway:
+            self._try_again(push, community)
 
     def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):

@@ -13,12 +13,22 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.client import NEVER_DECODE
-from redis.exceptions import BusyLoadingError, ConnectionError, MaxConnectionsError, NoScriptError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    MaxConnectionsError,
+    NoScriptError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
 from redis.retry import Retry
 
 LUA = Path(__file__).parent / "lua"
 COOL_DOWN_S = 0.3
 """After a failure the server is left alone this long: callers fail at once instead of queueing up behind a time-out."""
+TRUSTED_S = 0.05
+"""A connection that answered so short a time ago is used without a look at it: no server is gone and back in less."""
 
 _AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError)
 
@@ -145,7 +155,7 @@ class _Links:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._idle: deque[Any] = deque()
+        self._idle: deque[tuple[Any, float]] = deque()
         self._pid = os.getpid()
 
     def ask(self, *words: Any) -> Any:
@@ -155,24 +165,24 @@ class _Links:
             link.send_packed_command(link.pack_command(*words), check_health=False)
             answer = link.read_response()
         except ResponseError:  # an answer like any other, as far as the connection is concerned
-            self._idle.append(link)
+            self._idle.append((link, time.monotonic()))
             raise
-        self._idle.append(link)
+        self._idle.append((link, time.monotonic()))
         return answer
 
     def close(self) -> None:
         """Closes what is idle now."""
         while self._idle:
-            self._idle.pop().disconnect()
+            self._idle.pop()[0].disconnect()
 
     def _borrow(self) -> Any:
         if self._pid != os.getpid():  # a fork shares its parent's sockets; it must not speak through them
             self._idle, self._pid = deque(), os.getpid()
         try:
-            link = self._idle.pop()
+            link, used = self._idle.pop()
         except IndexError:
             return self._pool.connection_class(**self._pool.connection_kwargs)
-        if _has_ended(link):
+        if time.monotonic() - used > TRUSTED_S and _has_ended(link):
             link.disconnect()  # it connects anew by itself
         return link
 

@@ -87,9 +87,7 @@ class Directory:
 
     def erase_user(self, number: int) -> str:
         """Removes the row; from then on nothing leads from the number to the person."""
-        where = [
-            keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.MEMBERS_ERASED(), keys.DIRECTORY_EPOCH(),
-        ]  # fmt: skip
+        where = [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.DIRECTORY_EPOCH()]
         done = self._database.act(self._erase, where, [number])
         self.forget_cached()
         return "已删除编号与企业微信 ID、名字的对应" if done else "没有这个编号的对应"

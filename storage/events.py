@@ -102,7 +102,7 @@ class Events:
         for shard in range(self._shards):
             last = "-"
             while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
-                hold = [entry for entry, flat in page if '"text"' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))]
+                hold = [entry for entry, flat in page if '"text":' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))]
                 if hold:
                     gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *hold)
                 last = f"({page[-1][0]}"

@@ -114,16 +114,26 @@ class Inbox:
             return Accepted("busy")
         return Accepted("yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]))
 
-    def resume(self, place: Place, message_id: str, left: Left) -> Accepted:
-        """What accepting told of a message that was left behind."""
-        seen, waiting, notices = self._database.pipeline(
+    def resume(self, place: Place, message_id: str, left: Left, now_ms: int) -> Accepted | None:
+        """What accepting told of a message that was left behind; None while it is postponed, and the try does not count."""
+        not_before, seen, waiting, notices = self._database.pipeline(
             [
+                ("HGET", keys.MESSAGE(shard=place.shard, id=message_id), "not_before"),
                 ("HGET", _members(place), place.member),
                 ("GET", _waiting(place)),
                 ("LRANGE", keys.NOTICES(shard=place.shard, member=place.member), 0, 9),
             ]
         )
+        if now_ms < int(not_before or 0):
+            self._database.command(
+                "XCLAIM", keys.INBOX(shard=left.shard), "bot", self._consumer(), 0, left.entry, "RETRYCOUNT", left.tries - 1, "JUSTID"
+            )
+            return None
         return Accepted("yours", entry=left.entry, is_first=seen == f"new:{message_id}", waiting=waiting or "", notices=tuple(notices))
+
+    def postpone(self, place: Place, message_id: str, until_ms: int) -> None:
+        """Leaves a message in the inbox, not to be taken up again before ``until_ms``."""
+        self._database.command("HSET", keys.MESSAGE(shard=place.shard, id=message_id), "not_before", until_ms)
 
     def find_answer(self, shard: int, message_id: str) -> str | None:
         """The kept answer of a finished message, None while it is at work."""

@@ -56,14 +56,16 @@ MEMBER_USERS = _family("qb:{{people}}:users", "hash", "until erased", "member nu
 MEMBER_NAMES = _family("qb:{{people}}:names", "hash", "until erased", "member number → learned display name")
 MEMBER_HOMES = _family("qb:{{people}}:homes", "hash", "until erased", "member number → community where last seen in a group")
 MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
-MEMBERS_ERASED = _family("qb:{{people}}:erased", "set", "for ever", "numbers of erased members, to sweep a restored backup")
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
 
 # One shard: the life of its messages ---------------------------------------------------------------------------------
 INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
 INBOX_DEAD = _family("qb:{{{shard}}}:inbox:dead", "list", "until handled", "messages that failed five times: JSON with the reason")
 MESSAGE = _family(
-    "qb:{{{shard}}}:msg:{id}", "hash", "7 days, once finished 24 h", "state of a message: since, entry, member; once finished its answer"
+    "qb:{{{shard}}}:msg:{id}",
+    "hash",
+    "7 days, once finished 24 h",
+    "state of a message: since, entry, member, not_before; once finished its answer",
 )
 EVENTS = _family(
     "qb:{{{shard}}}:events", "stream", "retention.events_days", "everything that happened: v, t, kind, c(ommunity), m(ember), id, data"

@@ -35,12 +35,14 @@ import run
 from bot.channels import KINDS
 from bot.communities import Communities, Community
 from bot.config import Config, load
+from bot.erased import ErasedRegister
 from bot.live import LiveContents
 from bot.message import Message
 from bot.metrics import Metrics
 from bot.pipeline import Gate, Outcome, Pipeline
 from bot.router import Router
 from handlers import GATES, discover
+from handlers.privacy import erase_person
 from handlers.upkeep import clean_up
 from rules.text import Words
 from storage.connection import Database
@@ -108,6 +110,11 @@ class Chat:
     clock: Clock
     _numbers: Iterator[int]
 
+    @property
+    def erased(self) -> ErasedRegister:
+        """Who was erased, as the data folder knows."""
+        return ErasedRegister(self.config.data_path, b"a key for tests")
+
     # Talking ------------------------------------------------------------------------------------------------------------
 
     def says(self, text: str, *, user: str = "lilei", group: str = MAIN, id: str = "", name: str = "") -> Said:
@@ -148,6 +155,10 @@ class Chat:
     def clean_up(self) -> dict[str, int]:
         """What the clock has done once an hour."""
         return clean_up(self.stores, self.config, self.clock())
+
+    def erase(self, user: str = "lilei") -> dict[str, str]:
+        """Forgets a person, as ``run.py erase`` does; gives what was done in each store."""
+        return dict(erase_person(self.stores, self.erased, self.member(user)))
 
     # Looking ------------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from bot.message import Message, Replies
 from bot.router import Router
 from bot.worker import recover_once
 from handlers import discover
-from handlers.privacy import erase_person, export_person, find_member
+from handlers.privacy import export_person, find_member
 from storage.moment import to_ms
 from storage.stores import Stores
 
@@ -145,7 +145,7 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
     chat = open_chat(router=with_accidents(), dry_run=False, app=app, keep_text=keep_text)
     number = lead_a_rich_life(chat)
     assert len(traces(chat, USER, NAME, MARK)) > 8, "or there is nothing to erase"
-    done = dict(erase_person(chat.stores, number))
+    done = chat.erase(USER)
     assert list(done)[-1] == "通讯录"
     left = {where for _, where in traces(chat, USER, NAME, MARK)}
     assert left <= {"qb:{4}:main:unanswered"}, "questions are kept without their sender: nobody knows any more whose they were"
@@ -156,9 +156,9 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
 
 def test_what_others_said_stays(open_chat: OpenChat) -> None:
     chat = open_chat(router=with_accidents(), dry_run=False, keep_text=True)
-    number = lead_a_rich_life(chat)
+    lead_a_rich_life(chat)
     before = export_person(chat.stores, chat.member("hanmei"))
-    list(erase_person(chat.stores, number))
+    chat.erase(USER)
     assert export_person(chat.stores, chat.member("hanmei")) == before
     assert "王八蛋" in chat.as_admin("案件")
     assert chat.stores.inbox.depth() == 0, "what he had left unfinished has gone with him"
@@ -167,9 +167,10 @@ def test_what_others_said_stays(open_chat: OpenChat) -> None:
 def test_erasing_twice_is_no_harm(open_chat: OpenChat) -> None:
     chat = open_chat(router=with_accidents(), dry_run=False)
     number = lead_a_rich_life(chat)
-    list(erase_person(chat.stores, number))
+    chat.erase(USER)
     first = everything(chat)
-    list(erase_person(chat.stores, number))
+    for store in chat.stores.of_persons().values():
+        store.erase_user(number)
     again = everything(chat)
     assert [key for key in first if first[key] != again[key]] == ["qb:{people}:epoch"]
 
@@ -180,7 +181,7 @@ def test_a_person_who_comes_back_is_somebody_new_to_every_process(open_chat: Ope
     chat.says("签到", user=USER, name=NAME)
     elsewhere.says("签到", user=USER)
     number = chat.member(USER)
-    list(erase_person(chat.stores, number))
+    chat.erase(USER)
     elsewhere.live.refresh()
     said = elsewhere.says("签到", user=USER)
     assert "很高兴认识你" in said

@@ -188,8 +188,8 @@ class Life(RuleBasedStateMachine):
                 self.answers[id] = ""
                 self.buried.add(id)
                 continue
-            resumed = self.stores.inbox.resume(self.place, id, left)
-            if not gives_up:
+            resumed = self.stores.inbox.resume(self.place, id, left, self.now)
+            if resumed is not None and not gives_up:
                 self.hands.append((id, resumed.entry))
 
     @invariant()

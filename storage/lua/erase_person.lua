@@ -1,10 +1,9 @@
 -- Removes a person's row from the directory: from then on nothing leads from his number to him.
--- KEYS 1 ids  2 users  3 names  4 homes  5 erased  6 epoch
+-- KEYS 1 ids  2 users  3 names  4 homes  5 epoch
 -- ARGV 1 member number
 -- Gives 1, or 0 when there was no such row.
 local user = redis.call('HGET', KEYS[2], ARGV[1])
-redis.call('SADD', KEYS[5], ARGV[1])
-redis.call('INCR', KEYS[6])
+redis.call('INCR', KEYS[5])
 if not user then return 0 end
 redis.call('HDEL', KEYS[1], user)
 redis.call('HDEL', KEYS[2], ARGV[1])

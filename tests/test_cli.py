@@ -1,0 +1,260 @@
+"""``python run.py …``: what operators type, what they read, and the exit code that scripts look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from chat import FAR, ROOT, Chat
+
+import run
+from storage.embedded import EmbeddedServer
+
+pytest_plugins = ("chat",)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command did: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], redis_server: EmbeddedServer) -> Cli:
+    """Runs a command in this process, on the test's Redis and the configuration in its folder."""
+    monkeypatch.setenv("BOT_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("BOT_CONFIG", str(tmp_path / "config.yaml"))
+    monkeypatch.delenv("BOT_PARENT", raising=False)
+
+    def ran(*words: str, types: str = "") -> Ran:
+        monkeypatch.setattr(sys, "argv", ["run.py", *words])
+        monkeypatch.setattr(sys, "stdin", StringIO(types))
+        capsys.readouterr()
+        code = 0
+        try:
+            run.entry()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        shown = capsys.readouterr()
+        return Ran(code, shown.out, shown.err)
+
+    return ran
+
+
+def writes(folder: Path, **tree: Any) -> Path:
+    """A configuration with a data folder of its own."""
+    file = folder / "config.yaml"
+    tree = {"data_dir": str(folder / "data"), "content": str(ROOT / "rules" / "content")} | tree
+    file.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+# log ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_read_as_json_a_line_for_each_entry(chat: Chat, cli: Cli) -> None:
+    chat.says("签到")
+    ran = cli("log", "--json")
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert [row["kind"] for row in rows] == ["inbound", "change", "decision", "outbound"]
+    assert set(rows[1]) == {"id", "at", "kind", "community", "member", "message", "data"}
+    assert (rows[1]["member"], rows[1]["community"], rows[1]["data"]["points"]) == (1, "main", 5)
+
+
+def test_the_log_is_narrowed_to_a_community_a_member_or_a_number_of_lines(chat: Chat, cli: Cli) -> None:
+    chat.says("签到", user="lilei")
+    chat.says("签到", user="hanmei", group=FAR)
+    assert {json.loads(line)["community"] for line in cli("log", "--json", "--community", "far").out.splitlines()} == {"far"}
+    assert {json.loads(line)["member"] for line in cli("log", "--json", "--user", "hanmei").out.splitlines()} == {2}
+    assert {json.loads(line)["member"] for line in cli("log", "--json", "-u", "1").out.splitlines()} == {1}
+    assert len(cli("log", "-n", "3").out.splitlines()) == 3
+
+
+def test_the_log_is_read_by_people_too(chat: Chat, cli: Cli) -> None:
+    chat.says("怎么退款")
+    decision = next(line for line in cli("log").out.splitlines() if " decision " in line)
+    assert "main 成员 1 assistant:M1" in decision
+    assert "faq=answer" in decision
+    assert "entry=refund" in decision
+
+
+def test_the_log_of_somebody_unknown_says_what_to_write(chat: Chat, cli: Cli) -> None:
+    ran = cli("log", "--user", "nobody")
+    assert (ran.code, ran.out) == (1, "")
+    assert "没有找到成员 nobody：请写企业微信 userid，或成员编号" in ran.err
+
+
+def test_the_log_can_be_followed_until_one_has_seen_enough(chat: Chat, tmp_path: Path) -> None:
+    chat.says("签到")
+    words = [sys.executable, str(ROOT / "run.py"), "log", "--json", "-f", "-n", "1", "--config", str(tmp_path / "config.yaml")]
+    environment = os.environ | {"BOT_REDIS_URL": chat.config.redis.url.get_secret_value()}
+    following = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, text=True)
+    try:
+        assert following.stdout
+        assert json.loads(following.stdout.readline())["kind"] == "outbound"
+        chat.says("签到", user="hanmei")
+        assert json.loads(following.stdout.readline())["member"] == 2
+    finally:
+        following.send_signal(signal.SIGTERM)
+        rest, _ = following.communicate(timeout=20)
+    assert following.returncode == 0
+    assert all(json.loads(line) for line in rest.splitlines())
+
+
+# export, erase ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_exported_as_json(chat: Chat, cli: Cli) -> None:
+    chat.says("签到", name="李雷")
+    given = json.loads(cli("export", "lilei").out)
+    assert given["通讯录"] == {"编号": 1, "企业微信 ID": "lilei", "名字": "李雷", "所在社群": "main"}
+    assert given["积分"]["main"]["积分"] == 5
+    assert list(given) == list(chat.stores.of_persons())
+
+
+def test_a_person_is_erased_after_a_yes(chat: Chat, cli: Cli) -> None:
+    chat.says("签到")
+    asked = cli("erase", "lilei", types="n\n")
+    assert asked.code == 1
+    assert "将删除成员 1 的全部数据，不能恢复。继续吗？" in asked.out
+    assert chat.points() == 5
+    erased = cli("erase", "1", types="y\n")
+    assert erased.code == 0
+    assert "通讯录：已删除" in erased.out
+    assert chat.stores.directory.find_number("lilei") is None
+    assert cli("erase", "lilei", "--yes").code == 1, "he is unknown now"
+
+
+def test_erasing_without_being_asked_needs_a_word(chat: Chat, cli: Cli) -> None:
+    chat.says("签到")
+    ran = cli("erase", "lilei", "--yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split("：")[0] for line in ran.out.splitlines()] == list(chat.stores.of_persons())
+
+
+# check ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_check_without_problems_ends_with_0(tmp_path: Path, cli: Cli) -> None:
+    writes(tmp_path)
+    ran = cli("check")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "✓ 没有发现问题。")
+    assert "还没有渠道" in ran.out
+
+
+def test_a_check_tells_all_problems_at_once_and_ends_with_1(tmp_path: Path, cli: Cli) -> None:
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / "faq.yaml").write_text("- {id: a}\n", encoding="utf-8")
+    (content / "pushes.yaml").write_text('- {id: p, cron: "x", text: 早安}\n', encoding="utf-8")
+    key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+    writes(tmp_path, content=str(content), channels=[{"name": "a", "kind": "aibot", "token": "literal", "aes_key": key}])
+    ran = cli("check")
+    assert ran.code == 1
+    for expected in ("channels[0].token", "faq.yaml", "pushes.yaml", "改成 ${变量名}"):
+        assert expected in ran.out, expected
+    assert "literal" not in ran.out, "secrets are not told"
+
+
+def test_a_check_of_a_wrong_configuration_says_where_and_what_instead(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "config.yaml").write_text("admin: [boss]\nserver: {port: 99999}\n", encoding="utf-8")
+    ran = cli("check")
+    assert ran.code == 1
+    assert len(ran.err.splitlines()) >= 2
+    assert "admins" in ran.err
+    assert "server.port" in ran.err or "port" in ran.err
+
+
+def test_a_redis_that_does_not_answer_is_a_problem_with_a_remedy(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes(tmp_path)
+    monkeypatch.setenv("BOT_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
+    ran = cli("check")
+    assert ran.code == 1
+    assert "✗ Redis：" in ran.out
+    assert "redis.url" in ran.out
+
+
+def test_a_check_finds_the_groups_that_nobody_listed(chat: Chat, cli: Cli) -> None:
+    chat.says("签到", group="wrSTRANGER")
+    assert "未列入配置的群 1 个（只答不推）：wrSTRANGER" in cli("check").out
+
+
+def test_a_redis_of_a_newer_program_is_left_alone(chat: Chat, cli: Cli) -> None:
+    chat.stores.database.command("HSET", "qb:{meta}:schema", "version", 999)
+    ran = cli("log")
+    assert ran.code == 1
+    assert "请升级程序" in ran.err
+
+
+def test_an_embedded_redis_is_started_for_a_short_command(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes(tmp_path)
+    monkeypatch.delenv("BOT_REDIS_URL")
+    ran = cli("log")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert (tmp_path / "data" / "redis").is_dir()
+
+
+# Starting -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words", [["no-such-command"], ["log", "--no-such-option"], ["log", "-n", "0"], ["export"], ["demo", "--port", "70000"]]
+)
+def test_wrong_usage_ends_with_2(cli: Cli, words: list[str]) -> None:
+    ran = cli(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage" in ran.err
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "clock"])
+def test_a_single_role_refuses_the_embedded_redis(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    writes(tmp_path)
+    monkeypatch.delenv("BOT_REDIS_URL")
+    ran = cli(role)
+    assert ran.code == 1
+    assert "只能由 serve 或 demo 使用" in ran.err
+    assert "redis://" in ran.err
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_taken_port_is_refused_with_the_name_of_who_has_it(tmp_path: Path, cli: Cli, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        writes(tmp_path, server={"port": port})
+        ran = cli(*(["serve"] if command == "serve" else ["demo", "--port", str(port), "--data", str(tmp_path / "demo")]))
+    assert ran.code == 1
+    assert f"端口 {port} 已被占用" in ran.err
+    assert f"（进程 {os.getpid()}）" in ran.err
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
+def test_the_configuration_may_be_named_before_or_behind_the_command(chat: Chat, tmp_path: Path, cli: Cli) -> None:
+    chat.says("签到")
+    file = (tmp_path / "config.yaml").rename(tmp_path / "other.yaml")
+    assert cli("log").code == 1
+    assert cli("--config", str(file), "log").code == 0
+    assert cli("log", "--config", str(file)).out.count("\n") == 4
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["log", "-h"]])
+def test_help_is_there_and_in_chinese(cli: Cli, words: list[str]) -> None:
+    ran = cli(*words)
+    assert ran.code == 0
+    assert "群管家" in ran.out or "启动" in ran.out or "看" in ran.out

@@ -1,0 +1,288 @@
+"""The clock: several processes over one Redis, in a time that tests move; every planned moment rings once, or is made up for once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+from threading import Event as Flag
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis
+import time_machine
+from chat import ROOT, Chat, Clock, OpenChat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.communities import Community
+from rules.contents import Push
+from scheduler import clock as scheduler_clock
+from scheduler.clock import previous_moment, trigger_of
+from storage.connection import StorageAway
+
+pytest_plugins = ("chat",)
+
+START = datetime(2026, 3, 10, 0, 30, 20, tzinfo=UTC)
+"""08:30:20 in Shanghai, 20:30:20 the evening before in New York."""
+EVERY_FIVE = '- {id: five, cron: "*/5 * * * *", community: main, grace_minutes: 3, text: 五分钟}\n'
+MORNING = '- {id: morning, cron: "0 9 * * *", community: "*", grace_minutes: 60, text: 早安}\n'
+
+
+class MovedClock(Clock):
+    """The time that the whole process has, which tests move: APScheduler looks at it too."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for a condition, ten seconds at most; counts pauses, as the time does not go by itself here."""
+    pause = Flag()
+    for _ in range(5_000):
+        if true():
+            return
+        pause.wait(0.002)
+    raise AssertionError("did not happen in ten seconds")
+
+
+@dataclass(slots=True)
+class Tower:
+    """Some processes with a clock each, on one Redis."""
+
+    open_chat: OpenChat
+    content: Path
+    time: time_machine.Traveller
+    processes: list[tuple[Chat, scheduler_clock.Clock]] = field(default_factory=list)
+
+    def start(self, count: int = 1) -> None:
+        """Starts processes."""
+        for _ in range(count):
+            chat = self.open_chat(content=self.content, clock=MovedClock())
+            ringing = scheduler_clock.Clock(chat.stores, chat.config, chat.live, chat.communities, chat.clock)
+            ringing.start()
+            self.processes.append((chat, ringing))
+
+    def kill(self, count: int = 1) -> None:
+        """Ends the processes that were started first."""
+        for _ in range(count):
+            _, ringing = self.processes.pop(0)
+            ringing.stop()
+
+    def writes(self, pushes: str) -> None:
+        """An operator publishes other pushes, and every process notices."""
+        self.processes[0][0].stores.content.put("pushes", pushes, "boss", datetime.now(UTC))
+        for chat, ringing in self.processes:
+            assert chat.live.refresh()
+            ringing.plan()
+
+    def wait(self, minutes: int) -> None:
+        """Lets minutes pass, each noticed by every process."""
+        for _ in range(minutes):
+            self.pass_s(60)
+
+    def pass_s(self, seconds: float) -> None:
+        """Lets seconds pass, and every process ring what is due."""
+        self.time.shift(seconds)
+        for _, ringing in self.processes:
+            ringing._scheduler.wakeup()
+        until(lambda: all(self._has_rung(ringing) for _, ringing in self.processes))
+
+    def fired(self) -> list[str]:
+        """Where and for which moment (in UTC) pushes went out, by the log, once all that ring have done so."""
+        for _, ringing in self.processes:
+            pool, free = ringing._scheduler._executors["default"]._pool, Barrier(4)
+            for waits in [pool.submit(free.wait, 10) for _ in range(4)]:
+                waits.result(10)  # all four threads are here, so none of them rings any more
+        if not self.processes:
+            return []
+        chat = self.processes[0][0]
+        found = chat.log("push")
+        assert len(chat.outbox()) == len(found), "each firing has its delivery"
+        return sorted(f"{entry.community} {datetime.fromisoformat(entry.data['planned']).astimezone(UTC):%d %H:%M}" for entry in found)
+
+    @staticmethod
+    def _has_rung(ringing: scheduler_clock.Clock) -> bool:
+        now = datetime.now(UTC)
+        return all(job.next_run_time is None or job.next_run_time > now for job in ringing._scheduler.get_jobs())
+
+
+@pytest.fixture
+def tower(open_chat: OpenChat, tmp_path: Path) -> Iterator[Tower]:
+    """Nobody rings yet; the only push comes every five minutes to the main group."""
+    content = tmp_path / "content"
+    shutil.copytree(ROOT / "rules" / "content", content)
+    (content / "pushes.yaml").write_text(EVERY_FIVE, encoding="utf-8")
+    with ExitStack() as stack:
+        time = stack.enter_context(time_machine.travel(START, tick=False))
+        tower = Tower(open_chat, content, time)
+        yield tower
+        tower.fired()
+        tower.kill(len(tower.processes))
+
+
+def test_three_clocks_ring_each_planned_moment_once(tower: Tower) -> None:
+    tower.start(3)
+    tower.wait(minutes=31)
+    assert tower.fired() == [f"main 10 {hour:02d}:{minute:02d}" for hour, minute in [(0, 35), (0, 40), (0, 45), (0, 50), (0, 55), (1, 0)]]
+    texts = [delivery.body["markdown"]["content"] for delivery in tower.processes[0][0].outbox()]
+    assert set(texts) == {"五分钟"}
+
+
+def test_a_clock_that_dies_leaves_no_gap(tower: Tower) -> None:
+    tower.start(3)
+    tower.wait(minutes=7)
+    tower.kill(2)
+    tower.wait(minutes=10)
+    assert tower.fired() == ["main 10 00:35", "main 10 00:40", "main 10 00:45"]
+
+
+def test_a_moment_that_nobody_rang_is_made_up_for_once_within_its_grace(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=5)
+    tower.kill()
+    tower.time.shift(6 * 60)  # 00:41:20, one minute after a moment
+    tower.start(3)
+    assert tower.fired() == ["main 10 00:35", "main 10 00:40"]
+    assert tower.processes[0][0].log("push")[-1].data["late_s"] == 80.0
+
+
+def test_a_moment_beyond_its_grace_is_let_go(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=5)
+    tower.kill()
+    tower.time.shift(9 * 60)  # 00:44:20
+    tower.start(3)
+    assert tower.fired() == ["main 10 00:35"]
+
+
+def test_of_many_missed_moments_only_the_newest_is_made_up_for(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=5)
+    tower.kill()
+    tower.time.shift(26 * 3600)  # the next day, 02:35:20
+    tower.start(2)
+    assert tower.fired() == ["main 10 00:35", "main 11 02:35"]
+
+
+def test_a_new_installation_makes_up_for_nothing(tower: Tower) -> None:
+    tower.time.shift(5 * 60)  # 00:35:20
+    tower.start(3)
+    assert tower.fired() == []
+
+
+def test_each_community_rings_by_its_own_time(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(MORNING, encoding="utf-8")
+    tower.start(2)
+    tower.wait(minutes=31)
+    assert tower.fired() == ["main 10 01:00"], "nine in Shanghai"
+    tower.pass_s(12 * 3600)
+    assert tower.fired() == ["far 10 13:00", "main 10 01:00"], "nine in New York"
+    far = [delivery for delivery in tower.processes[0][0].outbox() if delivery.community == "far"]
+    assert [(delivery.via, delivery.target) for delivery in far] == [("webhook", "hook.far.main")]
+
+
+def test_what_an_operator_changes_rings_as_changed(tower: Tower) -> None:
+    tower.start(2)
+    tower.wait(minutes=5)
+    tower.writes('- {id: five, cron: "42 * * * *", community: main, grace_minutes: 3, text: 新的}\n')
+    tower.wait(minutes=15)
+    assert tower.fired() == ["main 10 00:35", "main 10 00:42"]
+    assert tower.processes[0][0].outbox()[-1].body["markdown"]["content"] == "新的"
+    tower.writes('- {id: five, cron: "42 * * * *", community: main, enabled: false, text: 新的}\n')
+    tower.wait(minutes=60)
+    assert len(tower.fired()) == 2, "switched off"
+
+
+def test_a_change_does_not_ring_again_what_has_rung(tower: Tower) -> None:
+    tower.start(2)
+    tower.wait(minutes=5)
+    tower.writes(EVERY_FIVE.replace("五分钟", "改过的五分钟"))
+    assert tower.fired() == ["main 10 00:35"]
+
+
+def test_a_community_without_a_webhook_hears_nothing_and_breaks_nothing(tower: Tower) -> None:
+    tower.start()
+    chat = tower.processes[0][0]
+    chat.says("签到", group="wrSTRANGER")
+    tower.writes(EVERY_FIVE.replace("main", '"*"'))
+    tower.wait(minutes=5)
+    assert tower.fired() == ["far 10 00:35", "main 10 00:35"]
+
+
+def answers(chat: Chat) -> bool:
+    """Whether the process speaks to Redis again: after a failure it lets it rest for a moment."""
+    try:
+        return bool(chat.stores.database.command("PING"))
+    except StorageAway:
+        return False
+
+
+def test_a_push_waits_for_redis_and_rings_late_rather_than_never(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=4)
+    with redis.Redis.from_url(tower.processes[0][0].config.redis.url.get_secret_value()) as outside:
+        outside.execute_command("CLIENT", "PAUSE", "1100", "ALL")
+        tower.pass_s(60)
+        outside.ping()
+    chat, ringing = tower.processes[0]
+    until(lambda: any(job.id.startswith("again:") for job in ringing._scheduler.get_jobs()))
+    until(lambda: answers(chat))
+    tower.pass_s(11)
+    assert tower.fired() == ["main 10 00:35"]
+
+
+def test_upkeep_happens_once_an_hour_however_many_clocks_there_are(tower: Tower) -> None:
+    tower.start(3)
+    chat = tower.processes[0][0]
+    chat.stores.events.record(1, "change", "main", START - timedelta(days=181), {"old": True})
+    chat.stores.events.record(1, "change", "main", START - timedelta(days=179), {"old": False})
+    tower.wait(minutes=2)
+    tower.fired()
+    assert [entry.data["old"] for entry in chat.log("change")] == [False]
+    assert chat.stores.leases.hold("upkeep", 1) is True, "the lease is this process's: all three share its name here"
+
+
+# When ----------------------------------------------------------------------------------------------------------------------
+
+
+def a_community(zone: str) -> Community:
+    return Community("c", "c", 0, ZoneInfo(zone), True)
+
+
+@pytest.mark.parametrize(
+    ("zone", "cron", "after", "expected"),
+    [
+        ("Asia/Shanghai", "0 9 * * *", "2026-03-10T02:00", "2026-03-10T01:00"),
+        ("Asia/Shanghai", "0 9 * * mon", "2026-03-10T02:00", "2026-03-09T01:00"),
+        ("Asia/Shanghai", "0 9 * * 7", "2026-03-10T02:00", "2026-03-08T01:00"),
+        ("America/New_York", "0 9 * * *", "2026-03-08T14:00", "2026-03-08T13:00"),  # summer time began that night
+        ("America/New_York", "0 9 * * *", "2026-03-07T15:00", "2026-03-07T14:00"),
+        ("Asia/Shanghai", "0 9 29 2 *", "2026-03-10T02:00", None),
+    ],
+)
+def test_the_newest_planned_moment_is_found(zone: str, cron: str, after: str, expected: str | None) -> None:
+    push, now = Push("p", cron, "", "*", True, 60), datetime.fromisoformat(f"{after}+00:00")
+    found = previous_moment(push, a_community(zone), now - timedelta(days=14), now)
+    assert found == (datetime.fromisoformat(f"{expected}+00:00") if expected else None)
+
+
+@given(
+    st.sampled_from(["*/7 * * * *", "0 9 * * *", "30 2 * * *", "15,45 8-18 * * 1-5", "0 0 1 * *"]),
+    st.sampled_from(["Asia/Shanghai", "America/New_York", "UTC"]),
+    st.integers(0, 365 * 24 * 60),
+    st.integers(0, 3 * 24 * 60),
+)
+@settings(deadline=None, max_examples=40)
+def test_no_planned_moment_lies_between_the_newest_and_now(cron: str, zone: str, start: int, minutes: int) -> None:
+    push, community = Push("p", cron, "", "*", True, 60), a_community(zone)
+    after = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=start)
+    now = after + timedelta(minutes=minutes)
+    found = previous_moment(push, community, after, now)
+    assert found is None or after < found <= now
+    following = trigger_of(push, community).get_next_fire_time(None, (found or after) + timedelta(microseconds=1))
+    assert following is None or following > now

@@ -1,0 +1,227 @@
+"""The rules of Redis Cluster, kept by every act: all its keys in one slot, and no key that it did not declare.
+
+A single server in cluster mode that holds all slots refuses an act whose keys straddle slots (CROSSSLOT), as any cluster would. What scripts
+touch beyond their declared keys is read from MONITOR.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import socket as socketlib
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import Any
+
+import pytest
+import redis
+from chat import Chat, a_config, build, settings
+from redis.exceptions import ResponseError
+
+from bot.metrics import Metrics
+from bot.worker import recover_once
+from handlers.privacy import export_person
+from handlers.pushes import fire
+from rules.contents import Push
+from rules.text import Words
+from storage import keys
+from storage.connection import LUA, Database
+from storage.embedded import ask, find_server
+from storage.limits import WEBHOOK, Limits
+from storage.moment import to_ms
+from storage.outbox import Delivery
+from storage.tokens import TokenStore
+
+pytest_plugins = ("chat",)
+
+WITHOUT_KEYS = {"PUBLISH"}
+
+
+def until(true: Callable[[], object]) -> None:
+    """Waits for a condition, ten seconds at most."""
+    pause = Flag()
+    for _ in range(1_000):
+        if true():
+            return
+        pause.wait(0.01)
+    raise AssertionError("did not happen in ten seconds")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster of one."""
+    binary, _ = find_server()
+    folder = tmp_path_factory.mktemp("cluster")
+    socket = folder / "c.sock"
+    with socketlib.create_server(("127.0.0.1", 0)) as free, socketlib.create_server(("127.0.0.1", 0)) as free_too:
+        ports = free.getsockname()[1], free_too.getsockname()[1]  # a cluster wants ports, though nobody connects to them here
+    options = {"port": str(ports[0]), "cluster-port": str(ports[1]), "bind": "127.0.0.1", "unixsocket": str(socket), "save": ""}
+    options |= {"cluster-enabled": "yes", "dir": str(folder)}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    server = subprocess.Popen([binary, *words], stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: ask(socket, "PING") == "+PONG")
+        assert ask(socket, "CLUSTER ADDSLOTSRANGE 0 16383") == "+OK"
+        until(lambda: "cluster_state:ok" in ask(socket, "CLUSTER INFO"))
+        yield f"unix://{socket}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def chat(cluster: str, tmp_path: Path, dictionary: Words, metrics: Metrics, plain_logs: None) -> Iterator[Chat]:
+    """The bot on an empty cluster."""
+    assert ask(Path(cluster.removeprefix("unix://")), "FLUSHALL") == "+OK"
+    chat = build(iter(range(1, 10_000)), a_config(tmp_path, cluster, settings(dry_run=False)), dictionary, metrics)
+    yield chat
+    chat.stores.database.close()
+
+
+@contextmanager
+def watched(url: str) -> Iterator[list[str]]:
+    """Every command that the server runs meanwhile, with those of scripts, as MONITOR tells them."""
+    seen: list[str] = []
+    listener = redis.Redis.from_url(url).monitor()
+    with listener:
+
+        def listen() -> None:
+            while "the end" not in (line := listener.connection.read_response().decode()):
+                seen.append(line)
+
+        thread = Thread(target=listen)
+        thread.start()
+        yield seen
+        redis.Redis.from_url(url).echo("the end")
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def undeclared(seen: list[str]) -> set[tuple[str, str]]:
+    """Commands and keys that scripts touched without having declared the key."""
+    found, declared = set(), set()
+    for line in seen:
+        words = [bytes(word, "utf-8").decode("unicode_escape", "replace") for word in shlex.split(re.sub(r"^.*?\] ", "", line), posix=True)]
+        if " lua] " in line.split('"')[0] + " ":
+            if words[0].upper() not in WITHOUT_KEYS and words[1] not in declared:
+                found.add((words[0], words[1]))
+        elif words[0].upper() in {"EVALSHA", "EVAL"}:
+            declared = set(words[3 : 3 + int(words[2])])
+    return found
+
+
+def use_everything(chat: Chat) -> None:
+    """A day of the bot, so that every script runs."""
+    now_ms = to_ms(chat.clock())
+    for user in ("lilei", "hanmei", "boss"):
+        chat.says("签到", user=user)
+        chat.privately("我的积分", user=user)
+        chat.privately("积分明细", user=user, through="desk")
+        chat.enters(user=user)
+    chat.says("签到", group="wrSTRANGER")
+    chat.says("发票")
+    chat.says("1")
+    chat.says("量子纠缠的贝尔不等式是什么意思")
+    chat.says("你个王八蛋")
+    chat.clicks(chat.as_admin("案件"), "忽略")
+    chat.as_admin("处理 1 警告")
+    chat.as_admin("数据")
+    chat.stores.notices.keep(3, 1, "悄悄话", once="n")
+    chat.stores.moods.mix(chat.community.keys, 1, 0.7)
+    chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
+    chat.stores.leases.hold("mood", 1000)
+    chat.stores.content.put("welcome", "first_message: 你好\n", "boss", chat.clock())
+    chat.live.refresh()
+    fire(Push("p", "0 9 * * *", "早安"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    bury_one(chat)
+    send_all(chat, now_ms + 10_000)
+    limits, tokens = Limits(chat.stores.database), TokenStore(chat.stores.database)
+    limits.acquire("hook.main", WEBHOOK, now_ms)
+    limits.pause("hook.main", now_ms + 1000, now_ms)
+    tokens.put("id", "token", 7200, now_ms)
+    tokens.unlock("id", tokens.lock("id") or "")
+    chat.clean_up()
+    chat.stores.points.discrepancies(chat.community.keys)
+    export_person(chat.stores, chat.member("lilei"))
+    chat.erase("lilei")
+
+
+def bury_one(chat: Chat) -> None:
+    """A message that nobody can handle."""
+    place_shard = chat.community.shard
+    entry = chat.stores.database.command("XADD", keys.INBOX(shard=place_shard), "*", "m", kept(chat))
+    chat.stores.database.command("XREADGROUP", "GROUP", "bot", "dead", "STREAMS", keys.INBOX(shard=place_shard), ">")
+    chat.stores.database.command("XCLAIM", keys.INBOX(shard=place_shard), "bot", "dead", 0, entry, "RETRYCOUNT", 5, "JUSTID")
+    recover_once(chat.pipeline, chat.stores, idle_ms=0)
+    assert chat.stores.inbox.depth() == 0
+
+
+def kept(chat: Chat) -> str:
+    """An inbox entry of a member's message, as the pipeline writes it."""
+    return (
+        '{"message":{"id":"assistant:B","channel":"assistant","kind":"text","user":"lilei","chat":"wrMAIN","text":"x"},'
+        f'"member":{chat.member("lilei")},"community":"main","as_json":false}}'
+    )
+
+
+def send_all(chat: Chat, now_ms: int) -> None:
+    """Every way that a delivery can end: it arrives, waits, is given up, replayed, dropped, or taken twice."""
+    outbox = chat.stores.outbox
+    more = [
+        Delivery(id=f"d{n}", lane="now", target="hook.main.x", via="webhook", community="main", body={"n": n}, member=1) for n in range(4)
+    ]
+    assert outbox.enqueue(4, more, now_ms) == 4
+    for shard, lane, target in outbox.due(range(16), now_ms):
+        lease = outbox.lease(shard, lane, target, "me", now_ms, 1000)
+        assert lease
+        assert outbox.done(lease, now_ms)
+    for settle in (
+        lambda lease: outbox.again(lease, now_ms, count_attempt=True),
+        lambda lease: outbox.dead(lease, "test", now_ms),
+        lambda lease: outbox.dead(lease, "test", now_ms),
+    ):
+        lease = outbox.lease(4, "now", "hook.main.x", "me", now_ms, 1000)
+        assert lease
+        assert settle(lease)
+    first, second = outbox.dead_letters(4)
+    assert outbox.replay(4, first.delivery.id, now_ms)
+    assert outbox.drop(4, second.delivery.id)
+
+
+def test_every_act_keeps_to_one_slot_and_to_its_declared_keys(chat: Chat, cluster: str) -> None:
+    with watched(cluster) as seen:
+        use_everything(chat)
+    assert len([line for line in seen if " lua] " in line]) > 300, "or nothing was watched"
+    assert undeclared(seen) == set()
+
+
+def test_every_script_is_among_those_that_were_tried(chat: Chat, cluster: str) -> None:
+    with watched(cluster) as seen:
+        use_everything(chat)
+    ran = {line.split('"')[3] for line in seen if line.split('"')[1].upper() == "EVALSHA"}
+    untried = {path.stem for path in LUA.glob("*.lua") if sha_of(path) not in ran}
+    assert untried == set()
+
+
+def sha_of(path: Path) -> str:
+    """The name under which the server knows a script."""
+    return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def test_a_cluster_really_refuses_what_straddles_slots(cluster: str) -> None:
+    database = Database(cluster)
+    with pytest.raises(ResponseError, match="same slot"):
+        database.client.eval("return 1", 2, "qb:{1}:a", "qb:{2}:a")
+    database.close()
+
+
+def test_an_undeclared_key_would_be_seen(cluster: str) -> None:
+    client: Any = redis.Redis.from_url(cluster)
+    with watched(cluster) as seen:
+        client.eval("redis.call('SET', KEYS[1], 1) return redis.call('GET', 'qb:{1}:sec' .. 'ret')", 1, "qb:{1}:a")
+    assert undeclared(seen) == {("GET", "qb:{1}:secret")}

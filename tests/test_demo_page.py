@@ -1,0 +1,275 @@
+"""``run.py demo`` as a visitor sees it, in a real browser: the page, the bot behind it, and that nothing is left when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event as Flag
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = Path("/usr/bin/chromium")
+PICTURES = ROOT / "artifacts"
+MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
+READY_WITHIN_S, ENDS_WITHIN_S = 60.0, 10.0
+PAGE_MS = 20_000
+"""How long the page may take to show something on a busy machine."""
+
+needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium here: the demo page was not looked at")
+
+
+def until(true: Callable[[], object], within_s: float, what: str) -> None:
+    """Waits for a condition."""
+    pause = Flag()
+    for _ in range(int(within_s / 0.05)):
+        if true():
+            return
+        pause.wait(0.05)
+    raise AssertionError(f"not within {within_s} s: {what}")
+
+
+class Demo:
+    """A demo of its own: on free ports, in a folder that is its processes' mark."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = two_free_ports()
+        self.url = f"http://127.0.0.1:{self.port}/demo/"
+        words = [sys.executable, str(ROOT / "run.py"), "demo", "--port", str(self.port), "--data", str(folder)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "PROMETHEUS_"))}
+        self._log = folder.with_suffix(".log").open("wb")
+        self.parent = subprocess.Popen(
+            words, env=environment | {"DEMO_MARK": str(folder)}, stdout=self._log, stderr=self._log, start_new_session=True
+        )
+        try:
+            until(self._is_ready, READY_WITHIN_S, "a demo that is ready")
+        except AssertionError:
+            self.end()
+            raise
+
+    def processes(self) -> dict[int, str]:
+        """Every process that the demo started and that still runs: by its mark, or (Redis sees no environment) by its folder."""
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                state = process.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+                command, environment = process.joinpath("cmdline").read_bytes(), process.joinpath("environ").read_bytes()
+                if state != "Z" and (f"DEMO_MARK={self.folder}".encode() in environment or f"{self.folder}/".encode() in command):
+                    found[int(process.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+        return found
+
+    def end(self) -> None:
+        """Ends it politely, then by force."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                self.parent.send_signal(number)
+                self.parent.wait(ENDS_WITHIN_S)
+        self._log.close()
+
+    def _is_ready(self) -> bool:
+        assert self.parent.poll() is None, f"the demo ended: {self.folder.with_suffix('.log').read_text()[-2000:]}"
+        try:
+            # the browser's way through the bot to the page; a proxy of the environment has no part in it
+            return all(build_opener(ProxyHandler({})).open(url, timeout=5).status == 200 for url in (self.url, self._health))
+        except (URLError, OSError):
+            return False
+
+    @property
+    def _health(self) -> str:
+        return f"http://127.0.0.1:{self.port}/readyz"
+
+
+def two_free_ports() -> int:
+    """A port that is free together with the one above it."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port = first.getsockname()[1]
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+                return int(port)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    demo = Demo(tmp_path_factory.mktemp("demo") / "data")
+    yield demo
+    demo.end()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """Somebody at the page, and what may not happen there: errors in the console."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.set_default_timeout(PAGE_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        expect(page.get_by_test_id("chat-list").locator("[data-chat]").first).to_be_visible(timeout=PAGE_MS)
+
+    def becomes(self, user: str) -> None:
+        """Chooses who to be."""
+        self.page.get_by_test_id("who").click()
+        self.page.get_by_test_id("who-search").fill(user)
+        self.page.locator(f"[data-testid=who-option][data-user={user}]").click()
+
+    def opens(self, chat: str) -> None:
+        """Opens a chat of the list."""
+        self.page.get_by_test_id("chat-list").locator(f"[data-chat='{chat}']").click()
+
+    def says(self, text: str, *, mention: bool = True) -> None:
+        """Writes and sends, in a group with the button that mentions the bot."""
+        if mention:
+            self.page.get_by_test_id("mention").click()
+        self.page.get_by_test_id("input").press_sequentially(text)
+        self.page.get_by_test_id("send").click()
+
+    def hears(self, text: str, *, of: str = "bot") -> Locator:
+        """Waits for somebody to say something; gives that message."""
+        message = self.page.locator(f"[data-testid=message][data-from='{of}']").filter(has_text=text).last
+        expect(message).to_be_visible(timeout=PAGE_MS)
+        return message
+
+    def keeps(self, name: str) -> None:
+        """Keeps what is seen as a picture."""
+        PICTURES.mkdir(exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"demo-{name}.png")
+
+
+@pytest.fixture
+def visitor(demo: Demo, browser: Browser) -> Iterator[Visitor]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
+    visitor = Visitor(context.new_page(), demo.url)
+    yield visitor
+    context.close()
+    assert visitor.errors == []
+
+
+@needs_browser
+def test_a_visitor_checks_in_and_asks_and_is_answered(visitor: Visitor) -> None:
+    visitor.becomes("user04")
+    visitor.opens(MAIN)
+    visitor.says("签到")
+    visitor.hears("签到成功")
+    visitor.says("我的积分")
+    visitor.hears("你现在有 5 积分")  # markdown: the figure is set in bold, not in asterisks
+    visitor.says("怎么开发票")
+    visitor.hears("电子发票会在")
+    visitor.keeps("group")
+
+
+@needs_browser
+def test_what_is_said_without_a_mention_the_bot_does_not_hear(visitor: Visitor) -> None:
+    visitor.becomes("user06")
+    visitor.opens(MAIN)
+    visitor.says("大家晚上好", mention=False)
+    expect(visitor.hears("大家晚上好", of="user06")).to_contain_text("机器人听不到")
+
+
+@needs_browser
+def test_a_single_chat_needs_no_mention(visitor: Visitor) -> None:
+    visitor.becomes("user08")
+    visitor.opens("single|assistant|user08")
+    visitor.hears("我是社群小助手")
+    visitor.says("签到", mention=False)
+    visitor.hears("积分")
+    visitor.keeps("single")
+
+
+@needs_browser
+def test_an_insult_is_warned_of_in_private_and_decided_by_the_admin_with_a_card(visitor: Visitor) -> None:
+    visitor.becomes("user09")
+    visitor.opens(MAIN)
+    visitor.says("你个王八蛋")
+    visitor.opens("single|desk|user09")
+    visitor.hears("友善交流")
+    visitor.keeps("warning")
+
+    visitor.becomes("boss")
+    visitor.opens(ADMINS)
+    visitor.says("案件")
+    visitor.hears("待处理的案件")
+    card = visitor.page.get_by_test_id("message").filter(has=visitor.page.get_by_test_id("card-button")).last
+    expect(card).to_contain_text("你个王八蛋")
+    visitor.keeps("case")
+    card.get_by_test_id("card-button").filter(has_text="忽略").click()
+    visitor.hears("已警告 → 已忽略")
+    visitor.keeps("case-decided")
+
+
+@needs_browser
+def test_a_newcomer_joins_is_welcomed_and_leaves(visitor: Visitor) -> None:
+    visitor.opens(MAIN)
+    visitor.page.get_by_test_id("join").click()
+    visitor.page.get_by_test_id("join-name").fill("小明同学")
+    visitor.page.get_by_test_id("join-confirm").click()
+    expect(visitor.page.get_by_test_id("who")).to_contain_text("小明同学")
+    visitor.says("你好")
+    visitor.hears("很高兴认识你")
+    visitor.keeps("newcomer")
+    visitor.page.get_by_test_id("leave").click()
+    expect(visitor.page.get_by_text("你不在这个群里")).to_be_visible(timeout=PAGE_MS)
+
+
+@needs_browser
+def test_the_drawer_shows_what_went_over_the_wire(visitor: Visitor) -> None:
+    visitor.becomes("user10")
+    visitor.opens(MAIN)
+    visitor.says("帮助")
+    visitor.hears("我可以")
+    visitor.page.get_by_test_id("wire-toggle").click()
+    row = visitor.page.get_by_test_id("wire-row").filter(has_text="回调 assistant").first
+    expect(row).to_contain_text("200")
+    row.click()
+    expect(row).to_contain_text("msgtype")
+    visitor.keeps("wire")
+
+
+@needs_browser
+def test_the_page_fits_a_phone(demo: Demo, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True)
+    visitor = Visitor(context.new_page(), demo.url)
+    visitor.becomes("user12")
+    visitor.keeps("phone-list")
+    visitor.opens(MAIN)
+    visitor.says("签到")
+    visitor.hears("签到成功")
+    visitor.keeps("phone")
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out"
+    assert visitor.errors == []
+    context.close()
+
+
+# The end ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_the_demo(tmp_path: Path, number: signal.Signals) -> None:
+    demo = Demo(tmp_path / "data")
+    started = demo.processes()
+    assert any("valkey" in command or "redis" in command for command in started.values())
+    assert any("simulator" in command for command in started.values())
+    assert len(started) >= 7, "parent, simulator, serve, Redis, web with two workers, worker, clock"
+    demo.parent.send_signal(number)
+    code = demo.parent.wait(ENDS_WITHIN_S)
+    until(lambda: not demo.processes(), 2.0 if number != signal.SIGKILL else ENDS_WITHIN_S, "the end of every process")
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    demo.end()
