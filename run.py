@@ -202,11 +202,13 @@ def web(path: Path, later: Path | None) -> None:
     config = _one_role(path)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder(config))
     os.environ["BOT_CONFIG"] = str(path.resolve())
-    from bot.serving import serve_granian, serve_gthread
-
     if config.server.engine == "granian":
+        from bot.serving_fast import serve_granian
+
         serve_granian(config.server, "run:granian_app")
         return
+    from bot.serving import serve_gthread
+
     built: list[Bot] = []
 
     def build_app() -> Flask:
@@ -279,7 +281,6 @@ def demo(path: Path, later: Path | None, port: int, data: Path) -> None:
     for number in (port, port + 1):
         _refuse_taken_port("127.0.0.1", number)
     stage = set_stage(data.resolve(), port, starting_content=HERE / "rules" / "content")
-    _set_up_plain_logs()
     roles = [
         Role("bot", _command(stage.bot_config, "serve"), {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}),
         Role(
@@ -535,12 +536,6 @@ def _set_up_logs(config: Config) -> None:
     from bot.logs import set_up_logs
 
     set_up_logs(config.log.level)
-
-
-def _set_up_plain_logs() -> None:
-    from bot.logs import set_up_logs
-
-    set_up_logs("info")
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

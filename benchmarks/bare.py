@@ -13,7 +13,8 @@ from flask import Flask, Response, request
 from bot.config import ServerConfig
 from bot.envelope import Envelope
 from bot.processes import die_with_parent
-from bot.serving import serve_granian, serve_gthread
+from bot.serving import serve_gthread
+from bot.serving_fast import serve_granian
 from storage.connection import Database
 
 ANSWER = (

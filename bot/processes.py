@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -13,9 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
@@ -89,7 +88,7 @@ class ProcessTree:
             return
         lived_s = time.monotonic() - role.started
         role.falls = 0 if lived_s > 60 else role.falls + 1
-        log.error("role ended, starting it again", role=role.name, code=code, lived_s=round(lived_s, 1))
+        log.error("role %s ended with code %s after %.1f s, starting it again", role.name, code, lived_s)
         role.process, role.started = None, time.monotonic()
 
     def _stop(self) -> None:

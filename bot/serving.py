@@ -1,4 +1,4 @@
-"""The web servers: gunicorn's threads by default, granian as the faster choice."""
+"""The default web server: gunicorn's threads, made safe against strangers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 
 import structlog
 from flask import Flask
-from granian import Granian
-from granian.constants import Interfaces
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.util import write_error
@@ -88,7 +86,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": STOP_S,
             "loglevel": "warning",
             "control_socket_disable": True,
-            "post_fork": lambda arbiter, worker: self._start_worker(),
+            "post_fork": lambda _arbiter, _worker: self._start_worker(),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -104,11 +102,3 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def serve_gthread(server: ServerConfig, build: Callable[[], Flask], after_fork: Callable[[], None]) -> None:
     """Serves until SIGTERM. ``build`` makes the application once, before the forks; ``after_fork`` runs in each worker."""
     _Gunicorn(server, build, after_fork).run()
-
-
-def serve_granian(server: ServerConfig, target: str) -> None:
-    """Serves until SIGTERM. ``target`` is ``module:factory``: each worker builds its own application."""
-    Granian(
-        target, address=server.host, port=server.port, interface=Interfaces.WSGI, workers=server.processes,
-        blocking_threads=server.threads, factory=True, log_access=False, workers_kill_timeout=STOP_S,
-    ).serve()  # fmt: skip

@@ -7,23 +7,3 @@
         pretend.bot_url = "http://127.0.0.1:8080"
         result = pretend.say("lilei", "签到", chat="wrMAIN")
 """
-
-from __future__ import annotations
-
-from simulator.config import Channel, Group, Person, SimulatorConfig, parse_config, read_config
-from simulator.courier import CallbackResult
-from simulator.pretend import PretendWeCom
-from simulator.server import Server, serve
-
-__all__ = [
-    "CallbackResult",
-    "Channel",
-    "Group",
-    "Person",
-    "PretendWeCom",
-    "Server",
-    "SimulatorConfig",
-    "parse_config",
-    "read_config",
-    "serve",
-]

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from threading import Event
 
-from simulator import PretendWeCom, read_config, serve
+from simulator.config import read_config
+from simulator.pretend import PretendWeCom
+from simulator.server import serve
 
 
 def main() -> int:

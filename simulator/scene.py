@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import secrets
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
@@ -67,22 +67,29 @@ def wait_until_ready(port: int) -> bool:
     """Waits until the bot answers on ``port``; False when it does not in two minutes."""
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
-        try:
-            if requests.get(f"http://127.0.0.1:{port}/readyz", timeout=1).ok:
-                return True
-        except requests.RequestException:
-            pass
+        if _ask(port, "GET", "/readyz") == 200:
+            return True
         time.sleep(0.1)
     return False
 
 
 def speak(port: int, lines: Sequence[Line]) -> None:
     """Lets people speak in the main group, each mentioning the bot, through the pretend WeCom on ``port``."""
-    with requests.Session() as session:
-        session.trust_env = False
-        for line in lines:
-            said: dict[str, str | bool] = {"user": line.user, "text": line.text, "chat": MAIN, "channel": "assistant", "mention": True}
-            session.post(f"http://127.0.0.1:{port}/_/say", data=json.dumps(said), headers={"Content-Type": "application/json"}, timeout=20)
+    for line in lines:
+        said = {"user": line.user, "text": line.text, "chat": MAIN, "channel": "assistant", "mention": True}
+        _ask(port, "POST", "/_/say", json.dumps(said))
+
+
+def _ask(port: int, method: str, path: str, body: str = "") -> int:
+    """The status of one request to this machine; 0 when nobody answers."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        line.request(method, path, body.encode(), {"Content-Type": "application/json"})
+        return line.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        line.close()
 
 
 def _secrets(file: Path) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -45,7 +44,7 @@ class Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -24,6 +26,10 @@ MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
 READY_WITHIN_S, ENDS_WITHIN_S = 60.0, 10.0
 PAGE_MS = 20_000
 """How long the page may take to show something on a busy machine."""
+
+_NEW = """({before, of, text}) => [...document.querySelectorAll('.entry')]
+  .filter((entry) => Number(entry.dataset.id) > before && entry.querySelector(`[data-testid=message][data-from='${of}']`))
+  .filter((entry) => entry.textContent.includes(text)).at(-1)?.dataset.id"""
 
 needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium here: the demo page was not looked at")
 
@@ -68,6 +74,12 @@ class Demo:
                     found[int(process.name)] = command.replace(b"\0", b" ").decode(errors="replace")
         return found
 
+    def has_opened(self) -> bool:
+        """Whether the last of the thirty people who speak at the start was answered, so that nobody else speaks any more."""
+        posts = json.load(self._get(f"{self.url}api/updates?who=boss&after=0"))["posts"]
+        last = max((post["id"] for post in posts if post["sender"] == "user30"), default=None)
+        return last is not None and any(post["id"] > last and post["sender"] == "bot" for post in posts)
+
     def end(self) -> None:
         """Ends it politely, then by force."""
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -79,14 +91,14 @@ class Demo:
     def _is_ready(self) -> bool:
         assert self.parent.poll() is None, f"the demo ended: {self.folder.with_suffix('.log').read_text()[-2000:]}"
         try:
-            # the browser's way through the bot to the page; a proxy of the environment has no part in it
-            return all(build_opener(ProxyHandler({})).open(url, timeout=5).status == 200 for url in (self.url, self._health))
+            return all(self._get(url).status == 200 for url in (self.url, f"http://127.0.0.1:{self.port}/readyz"))
         except (URLError, OSError):
             return False
 
-    @property
-    def _health(self) -> str:
-        return f"http://127.0.0.1:{self.port}/readyz"
+    @staticmethod
+    def _get(url: str) -> Any:
+        # the browser's way, through the bot to the page; a proxy of the environment has no part in it
+        return build_opener(ProxyHandler({})).open(url, timeout=5)
 
 
 def two_free_ports() -> int:
@@ -101,6 +113,7 @@ def two_free_ports() -> int:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(tmp_path_factory.mktemp("demo") / "data")
+    until(demo.has_opened, READY_WITHIN_S, "the thirty opening lines")
     yield demo
     demo.end()
 
@@ -119,6 +132,7 @@ class Visitor:
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.errors: list[str] = []
+        self._before = 0
         page.set_default_timeout(PAGE_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
@@ -133,20 +147,23 @@ class Visitor:
 
     def opens(self, chat: str) -> None:
         """Opens a chat of the list."""
+        self._before = 0
         self.page.get_by_test_id("chat-list").locator(f"[data-chat='{chat}']").click()
 
     def says(self, text: str, *, mention: bool = True) -> None:
         """Writes and sends, in a group with the button that mentions the bot."""
+        self._before = self.page.evaluate(
+            "Math.max(0, ...[...document.querySelectorAll('.entry')].map((entry) => Number(entry.dataset.id)))"
+        )
         if mention:
             self.page.get_by_test_id("mention").click()
         self.page.get_by_test_id("input").press_sequentially(text)
         self.page.get_by_test_id("send").click()
 
     def hears(self, text: str, *, of: str = "bot") -> Locator:
-        """Waits for somebody to say something; gives that message."""
-        message = self.page.locator(f"[data-testid=message][data-from='{of}']").filter(has_text=text).last
-        expect(message).to_be_visible(timeout=PAGE_MS)
-        return message
+        """Waits for somebody to say something since the visitor spoke last (or opened the chat); gives that message."""
+        number = self.page.wait_for_function(_NEW, arg={"before": self._before, "of": of, "text": text}, timeout=PAGE_MS).json_value()
+        return self.page.locator(f".entry[data-id='{number}']").get_by_test_id("message")
 
     def keeps(self, name: str) -> None:
         """Keeps what is seen as a picture."""
@@ -231,7 +248,7 @@ def test_a_newcomer_joins_is_welcomed_and_leaves(visitor: Visitor) -> None:
 
 @needs_browser
 def test_the_drawer_shows_what_went_over_the_wire(visitor: Visitor) -> None:
-    visitor.becomes("user10")
+    visitor.becomes("user11")
     visitor.opens(MAIN)
     visitor.says("帮助")
     visitor.hears("我可以")
@@ -247,7 +264,7 @@ def test_the_drawer_shows_what_went_over_the_wire(visitor: Visitor) -> None:
 def test_the_page_fits_a_phone(demo: Demo, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True)
     visitor = Visitor(context.new_page(), demo.url)
-    visitor.becomes("user12")
+    visitor.becomes("user14")
     visitor.keeps("phone-list")
     visitor.opens(MAIN)
     visitor.says("签到")
@@ -261,7 +278,7 @@ def test_the_page_fits_a_phone(demo: Demo, browser: Browser) -> None:
 # The end ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_the_demo(tmp_path: Path, number: signal.Signals) -> None:
     demo = Demo(tmp_path / "data")
     started = demo.processes()

@@ -7,7 +7,7 @@ import itertools
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -138,6 +138,8 @@ LARGE = [
     Attack("a large ciphertext", lambda c: _post(callback(c["assistant"], MARK * (MB // len(MARK))))),
 ]
 
+MIXED = [*ATTACKS * 4, *LARGE]
+
 
 def _attack(bot: Tree, attack: Attack) -> Answer:
     method, made = attack.make(bot.channels)
@@ -229,12 +231,11 @@ def test_a_gigantic_length_is_refused_before_the_body_comes(bot: Tree) -> None:
     assert time.monotonic() - started < 2
 
 
-def besiege(bot: Tree, count: int) -> dict[int, int]:
+def besiege(bot: Tree, count: int, attacks: Sequence[Attack] = MIXED) -> dict[int, int]:
     """Sends ``count`` hostile requests, all kinds in turn, eight at a time; gives how many got which status."""
     told: dict[int, int] = {}
-    mixed = itertools.cycle([*ATTACKS * 4, *LARGE])
     with ThreadPoolExecutor(8) as pool:
-        for answer in pool.map(lambda attack: _attack(bot, attack), itertools.islice(mixed, count)):
+        for answer in pool.map(lambda attack: _attack(bot, attack), itertools.islice(itertools.cycle(attacks), count)):
             told[answer.status] = told.get(answer.status, 0) + 1
     return told
 
@@ -250,6 +251,7 @@ class Siege:
 
 def withstand(bot: Tree, count: int, *, warm_up: int, may_grow_kb: int) -> Siege:
     """Besieges the bot with ``count`` requests after a warm-up, and checks that nothing of them is left. AssertionError says what is."""
+    besiege(bot, len(LARGE) * 100, LARGE)  # every thread's allocator is to have seen the largest there is
     besiege(bot, warm_up)
     before = bot.memory_kb()
     siege = Siege(told=besiege(bot, count), before_kb=before, after_kb=bot.memory_kb())

@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
-from simulator import Channel, Group, Person, PretendWeCom, Server, SimulatorConfig, parse_config, serve
+from simulator.config import Channel, Group, Person, SimulatorConfig, parse_config
 from simulator.envelope import Envelope, EnvelopeError, Sealed
+from simulator.pretend import PretendWeCom
+from simulator.server import Server, serve
 from simulator.web import build_app
 from simulator.xmltext import from_xml, to_xml
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -66,13 +66,14 @@ class Tree:
             )  # fmt: skip
         await_until(self._is_up, READY_WITHIN_S, f"a bot that is ready; its log ends with:\n{self.log_text()[-2000:]}")
 
-    def kill(self, rng: random.Random | None = None) -> None:
-        """kill -9 of every process, Redis included, in any order; returns when all are gone."""
+    def kill(self, rng: random.Random | None = None, *, then: Callable[[], None] = lambda: None) -> None:
+        """kill -9 of every process, Redis included, in any order; does ``then`` at once, and returns when all are gone."""
         doomed = sorted(self.pids())
         (rng or random.Random()).shuffle(doomed)
         for pid in doomed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        then()
         assert self._process
         self._process.wait(10)
         await_until(lambda: not any(is_running(pid) for pid in doomed), 10, "the death of the whole tree")
