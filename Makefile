@@ -1,7 +1,7 @@
 # Needs GNU make, Python 3.11 (or newer) with its venv module, and nothing else. `make help` lists the targets.
 
 PORT ?= 8080
-RUNS ?= 20
+RUNS ?= 10
 SEED ?= 0
 ARGS ?=
 
@@ -30,7 +30,7 @@ run: install ## 启动演示 http://127.0.0.1:8080/demo/，不需要账号或密
 	@$(VENV) run.py demo --port $(PORT)
 
 test: install-dev ## 全部测试；单跑一个：make test ARGS="tests/test_points.py -k 签到"
-	@$(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(VENV) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: install-dev ## 格式、写法、分层、无用代码、依赖清单
 	$(VENV) -m ruff check .

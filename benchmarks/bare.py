@@ -1,4 +1,4 @@
-"""The bare app to compare with: the same server, the same envelope, the same Redis client; it keeps the plaintext and says always the same.
+"""The bare app to compare with: the same server, the same envelope, redis-py as it comes; it keeps the plaintext and says always the same.
 
 ``python -m benchmarks.bare`` serves; its settings come in the environment: BARE_PORT, BARE_ENGINE, BARE_REDIS, BARE_TOKEN, BARE_KEY.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+import redis
 from flask import Flask, Response, request
 
 from bot.config import ServerConfig
@@ -15,7 +16,6 @@ from bot.envelope import Envelope
 from bot.processes import die_with_parent
 from bot.serving import serve_gthread
 from bot.serving_fast import serve_granian
-from storage.connection import Database
 
 ANSWER = (
     '{"msgtype":"stream","stream":{"id":"s0123456789abcdef0123456789abcde","finish":true,'
@@ -27,12 +27,12 @@ def create_app() -> Flask:
     """The application: open, XADD, seal."""
     app = Flask("bare", static_folder=None)
     envelope = Envelope(os.environ["BARE_TOKEN"], os.environ["BARE_KEY"], "")
-    database = Database(os.environ["BARE_REDIS"])
+    client = redis.Redis.from_url(os.environ["BARE_REDIS"])
 
     def receive() -> Response:
         now_s = time.time()
         plaintext = envelope.open_json(request.args, request.get_data(cache=False), now_s)
-        database.command("XADD", "bare", "*", "m", plaintext)
+        client.xadd("bare", {"m": plaintext})
         return Response(envelope.seal_json(ANSWER, request.args["nonce"], now_s), mimetype="application/json")
 
     app.add_url_rule("/wecom/assistant", view_func=receive, methods=["POST"])

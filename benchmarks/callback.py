@@ -193,13 +193,14 @@ def report(compared: Compared) -> str:
         _row("  p99 / ms", full.at("p99_ms"), bare.at("p99_ms"), 2),
         _row("  CPU web, µs/message", full.cpu("web"), bare.cpu("web"), 0),
         _row("  CPU Redis, µs/message", full.cpu("redis"), bare.cpu("redis"), 0),
-        f"{'  CPU worker + clock, µs/message':34}{full.cpu('worker') + full.cpu('clock'):>12.0f}",
+        f"{'  CPU worker, µs/message':34}{full.cpu('worker'):>12.0f}",
+        f"{'  CPU mood, µs/message':34}{full.cpu('mood'):>12.0f}",
         f"{'  round trips/message, web':34}{full.trips('web'):>12.2f}{1:>12}",
         f"{'  round trips/message, all':34}{full.trips('all'):>12.2f}",
     ]
     lines += [
         _row(f"memory of {role}, MB", full.memory_mb.get(role, 0), bare.memory_mb.get(role, 0), 0)
-        for role in ("web", "redis", "worker", "clock")
+        for role in ("web", "redis", "worker", "mood", "parent")
     ]
     lines += [
         f"ratio of top rates: {full.top('rate') / bare.top('rate'):.2f}; answers opened and right: {full.checked}; errors: 0",
@@ -265,7 +266,9 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def _machine() -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?"
+    )
     return {
         "cpu": model,
         "cores": os.cpu_count(),

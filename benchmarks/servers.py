@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAT, COMMUNITY = "wrBENCHmain", "bench"
 START_WITHIN_S = 90.0
 DRAIN_WITHIN_S = 90.0
+ROLES = ("web", "redis", "worker", "mood")
 _ROUND_TRIPS = "bot_redis_round_trips_total"
 
 
@@ -66,7 +67,7 @@ class Server(ABC):
 
     @abstractmethod
     def processes(self) -> Mapping[str, list[int]]:
-        """The process ids by what they do: web, redis, worker, clock."""
+        """The process ids by what they do: web, redis, worker, mood, and the parent of them."""
 
     @abstractmethod
     def round_trips(self) -> Mapping[str, float]:
@@ -97,19 +98,16 @@ class Server(ABC):
 
 
 class FullPath(Server):
-    """The bot as ``run.py serve`` starts it: web, worker, clock and its Redis, mood on, 1,000 FAQ entries."""
+    """The bot as ``run.py serve`` starts it: web, worker (which rings too), mood and its Redis, 1,000 FAQ entries."""
 
     name = "full"
 
     def processes(self) -> Mapping[str, list[int]]:
-        found: dict[str, list[int]] = {"web": [], "redis": [], "worker": [], "clock": []}
-        for pid in usage.descendants(self._pid):
-            words = usage.command(pid)
-            if words and words[-1] in found:
-                found[words[-1]] += usage.descendants(pid)
-            elif usage.program(pid) in {"valkey-server", "redis-server"}:
-                found["redis"].append(pid)
-        return {role: sorted(set(pids)) for role, pids in found.items()}
+        roles: dict[int, str] = {}
+        for pid, parent in usage.descendants(self._pid).items():
+            name = "redis" if usage.program(pid) in {"valkey-server", "redis-server"} else "".join(usage.command(pid)[-1:])
+            roles[pid] = name if name in ROLES else roles.get(parent, "parent")
+        return {role: [pid for pid in roles if roles[pid] == role] for role in (*ROLES, "parent")}
 
     def round_trips(self) -> Mapping[str, float]:
         files = {int(file.stem.rpartition("_")[2]): str(file) for file in (self._folder / "data" / "metrics").glob("counter_*.db")}
@@ -158,15 +156,23 @@ class BareApp(Server):
     name = "bare"
 
     def processes(self) -> Mapping[str, list[int]]:
-        return {"web": usage.descendants(self._pid), "redis": [self._redis.pid or 0]}
+        return {"web": list(usage.descendants(self._pid)), "redis": [self._redis.pid or 0]}
 
     def round_trips(self) -> Mapping[str, float]:
         return {}
 
     def _start(self) -> None:
         self._redis = self._stack.enter_context(EmbeddedServer(self._folder))
-        settings = {"PORT": self.port, "ENGINE": self.engine, "REDIS": self._redis.url, "TOKEN": self._shared.token, "KEY": self._shared.aes_key}
-        self._pid = self._launch([sys.executable, "-m", "benchmarks.bare"], {f"BARE_{name}": str(value) for name, value in settings.items()})
+        settings = {
+            "PORT": self.port,
+            "ENGINE": self.engine,
+            "REDIS": self._redis.url,
+            "TOKEN": self._shared.token,
+            "KEY": self._shared.aes_key,
+        }
+        self._pid = self._launch(
+            [sys.executable, "-m", "benchmarks.bare"], {f"BARE_{name}": str(value) for name, value in settings.items()}
+        )
 
 
 def _sum_of(name: str, files: list[str]) -> float:

@@ -16,16 +16,17 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(sum(map(int, _stat(pid)[11:13])) for pid in pids) / _TICKS_PER_S
 
 
-def descendants(pid: int) -> list[int]:
-    """The process and all below it."""
+def descendants(pid: int) -> dict[int, int]:
+    """The process and all below it, each with its parent, parents first."""
     below: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and (folder / "stat").exists():
             below.setdefault(_parent(int(folder.name)), []).append(int(folder.name))
-    found, at = [pid], 0
-    while at < len(found):
-        found += below.get(found[at], [])
-        at += 1
+    found, reached = {pid: 0}, [pid]
+    for parent in reached:
+        children = below.get(parent, [])
+        found |= dict.fromkeys(children, parent)
+        reached += children
     return found
 
 

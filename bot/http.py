@@ -17,6 +17,7 @@ from bot.channels import KINDS, Kind
 from bot.config import AibotWsChannel, ChannelConfig, Config
 from bot.envelope import Envelope, is_json
 from bot.errors import Refused
+from bot.logs import Seldom
 from bot.metrics import Metrics
 from bot.pipeline import Outcome, Pipeline
 from storage.connection import StorageAway
@@ -75,6 +76,7 @@ class _Callbacks:
         self._pipeline = pipeline
         self._metrics = metrics
         self._clock = clock
+        self._seldom = Seldom()
 
     def verify(self, name: str) -> Response:
         """Answers the check that WeCom makes when an operator saves the address."""
@@ -116,7 +118,16 @@ class _Callbacks:
     def _refuse(self, name: str, refused: Refused) -> Response:
         channel = name if name in self._doors else "unknown"  # what strangers write into the address stays out of the log
         self._metrics.callbacks.labels(channel, "refused").inc()
-        log.warning("callback refused", channel=channel, status=refused.status, reason=refused.reason, address=client_address(self._config))
+        kept_back = self._seldom.admits(f"{channel} {refused.reason}", self._clock().timestamp())
+        if kept_back is not None:
+            log.warning(
+                "callback refused",
+                channel=channel,
+                status=refused.status,
+                reason=refused.reason,
+                address=client_address(self._config),
+                not_logged_before=kept_back,
+            )
         return Response(status=refused.status)
 
 

@@ -34,6 +34,23 @@ def set_up_logs(level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+class Seldom:
+    """Keeps strangers from filling the disk: of each kind of line, some a minute, and then how many more there were."""
+
+    def __init__(self, per_minute: int = 20) -> None:
+        self._per_minute = per_minute
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    def admits(self, kind: str, now_s: float) -> int | None:
+        """How many lines of this kind were kept back in the minute before, None when this one is to be kept back too."""
+        minute, (counted, lines) = int(now_s // 60), self._counts.get(kind, (0, 0))
+        if counted != minute:
+            self._counts[kind] = (minute, 1)
+            return max(0, lines - self._per_minute)
+        self._counts[kind] = (minute, lines + 1)
+        return 0 if lines < self._per_minute else None
+
+
 def _scrubbed(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     del logger, method
     return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -17,6 +17,7 @@ from gunicorn.util import write_error
 from gunicorn.workers.gthread import ThreadWorker
 
 from bot.config import ServerConfig
+from bot.logs import Seldom
 from bot.processes import die_with_parent
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         """Begins to serve."""
         self._reading: dict[Any, float] = {}
+        self._seldom = Seldom()
         threading.Thread(target=self._hang_up, name="hang-up", daemon=True).start()
         super().init_process()
 
@@ -53,7 +55,9 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             super().handle_error(req, client, addr, exc)
             return
         address = addr[0] if isinstance(addr, tuple) else ""
-        log.warning("request refused", status=400, reason=type(exc).__name__, address=address)
+        kept_back = self._seldom.admits(type(exc).__name__, time.time())
+        if kept_back is not None:
+            log.warning("request refused", status=400, reason=type(exc).__name__, address=address, not_logged_before=kept_back)
         with contextlib.suppress(OSError):
             write_error(client, 400, "Bad Request", "")
 

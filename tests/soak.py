@@ -26,8 +26,6 @@ MESSAGES = 5_000
 GONE_S = 10.0
 WAYS = ("stopped", "killed", "cut")
 ATTACKS = 100_000
-WARM_UP = 20_000
-MAY_GROW_KB = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +97,11 @@ def _hostile(folder: Path, seed: int) -> str:
     tree = Tree(folder)
     try:
         tree.start()
-        siege = withstand(tree, ATTACKS, warm_up=WARM_UP, may_grow_kb=MAY_GROW_KB)
+        siege = withstand(tree, ATTACKS)
     finally:
         tree.stop()
     told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
-    return f"{ATTACKS} hostile requests ({told}): web processes {siege.before_kb // 1024} MB before, {siege.after_kb // 1024} MB after"
+    return f"{ATTACKS} hostile requests ({told}): web processes hold {siege.start_kb} kB, {siege.middle_kb} kB, {siege.end_kb} kB"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import yaml
 from chat import FAR, ROOT, Chat
 
 import run
+from storage.connection import Database
 from storage.embedded import EmbeddedServer
 
 pytest_plugins = ("chat",)
@@ -37,8 +38,10 @@ Cli = Callable[..., Ran]
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], redis_server: EmbeddedServer) -> Cli:
-    """Runs a command in this process, on the test's Redis and the configuration in its folder."""
+def cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], redis_server: EmbeddedServer, database: Database
+) -> Cli:
+    """Runs a command in this process, on the test's empty Redis and the configuration in its folder."""
     monkeypatch.setenv("BOT_REDIS_URL", redis_server.url)
     monkeypatch.setenv("BOT_CONFIG", str(tmp_path / "config.yaml"))
     monkeypatch.delenv("BOT_PARENT", raising=False)

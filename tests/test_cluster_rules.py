@@ -34,7 +34,7 @@ from storage.connection import LUA, Database
 from storage.embedded import ask, find_server
 from storage.limits import WEBHOOK, Limits
 from storage.moment import to_ms
-from storage.outbox import Delivery
+from storage.outbox import Delivery, Lease
 from storage.tokens import TokenStore
 
 pytest_plugins = ("chat",)
@@ -87,7 +87,8 @@ def chat(cluster: str, tmp_path: Path, dictionary: Words, metrics: Metrics, plai
 def watched(url: str) -> Iterator[list[str]]:
     """Every command that the server runs meanwhile, with those of scripts, as MONITOR tells them."""
     seen: list[str] = []
-    listener = redis.Redis.from_url(url).monitor()
+    client: Any = redis.Redis.from_url(url)
+    listener = client.monitor()
     with listener:
 
         def listen() -> None:
@@ -97,7 +98,7 @@ def watched(url: str) -> Iterator[list[str]]:
         thread = Thread(target=listen)
         thread.start()
         yield seen
-        redis.Redis.from_url(url).echo("the end")
+        client.echo("the end")
         thread.join(10)
         assert not thread.is_alive()
 
@@ -180,11 +181,12 @@ def send_all(chat: Chat, now_ms: int) -> None:
         lease = outbox.lease(shard, lane, target, "me", now_ms, 1000)
         assert lease
         assert outbox.done(lease, now_ms)
-    for settle in (
+    settled: list[Callable[[Lease], bool]] = [
         lambda lease: outbox.again(lease, now_ms, count_attempt=True),
         lambda lease: outbox.dead(lease, "test", now_ms),
         lambda lease: outbox.dead(lease, "test", now_ms),
-    ):
+    ]
+    for settle in settled:
         lease = outbox.lease(4, "now", "hook.main.x", "me", now_ms, 1000)
         assert lease
         assert settle(lease)

@@ -322,7 +322,7 @@ def test_when_the_judge_is_broken_the_message_is_filed_for_people(open_chat: Ope
 
 def test_what_may_not_have_been_kept_is_not_acknowledged_and_its_repeat_is_done_once(chat: Chat) -> None:
     chat.says("我的积分")
-    outside = redis.Redis.from_url(chat.config.redis.url.get_secret_value())
+    outside: Any = redis.Redis.from_url(chat.config.redis.url.get_secret_value())
     outside.execute_command("CLIENT", "PAUSE", "1200", "ALL")
     with pytest.raises(StorageAway):
         chat.says("签到", id="A")

@@ -7,8 +7,9 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -87,7 +88,8 @@ def with_accidents() -> Router:
 
 def everything(chat: Chat) -> dict[str, bytes]:
     """Every key of Redis, with all that it holds."""
-    reads = {
+    raw: Any = redis.Redis.from_url(chat.config.redis.url.get_secret_value())
+    reads: dict[bytes, Callable[[bytes], list[bytes]]] = {
         b"string": lambda key: [raw.get(key)],
         b"hash": lambda key: [word for pair in raw.hgetall(key).items() for word in pair],
         b"list": lambda key: raw.lrange(key, 0, -1),
@@ -95,7 +97,7 @@ def everything(chat: Chat) -> dict[str, bytes]:
         b"zset": lambda key: raw.zrange(key, 0, -1),
         b"stream": lambda key: [word for _, row in raw.xrange(key) for pair in row.items() for word in pair],
     }
-    with redis.Redis.from_url(chat.config.redis.url.get_secret_value()) as raw:
+    with raw:
         return {key.decode(): b"\n".join([key, *reads[raw.type(key)](key)]) for key in sorted(raw.scan_iter(count=1000))}
 
 

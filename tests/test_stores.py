@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from rules.contents import Bonus, CheckInRule
-from rules.points import check_in_reward
+from rules.points import Bonus, CheckInRule, check_in_reward
 from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database
@@ -24,7 +23,7 @@ from storage.events import Events
 from storage.inbox import DAY_MS, TAKEOVER_MS, Accepted, Ending, Place
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery
-from storage.points import Rewards
+from storage.points import CheckIn, Rewards
 from storage.schema import VERSION, NewerData, settle_schema
 from storage.stores import Stores, open_stores
 
@@ -69,7 +68,8 @@ def at_once(act: Callable[[int], T], times: int = 32) -> list[T]:
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 12), st.integers(0, 25)), max_size=40))
 @settings(on_a_shared_server, max_examples=60)
 def test_the_ledger_balances_whatever_is_checked_in_repeated_or_late(stores: Stores, acts: list[tuple[int, int, int]]) -> None:
-    where, first_results, paid_days = somewhere(), {}, set()
+    where, paid_days = somewhere(), set()
+    first_results: dict[int, CheckIn] = {}
     for member, offset, once in sorted(acts, key=lambda act: act[1]):
         today = TODAY + timedelta(days=offset)
         done = stores.points.check_in(where, member, NOW, today=today, rewards=Rewards((5, 7, 11), True), reason="签到", once=str(once))
@@ -217,7 +217,7 @@ class Life(RuleBasedStateMachine):
 
 
 def test_a_message_ends_exactly_once_whatever_happens_to_it(stores: Stores) -> None:
-    run_state_machine_as_test(lambda: Life(stores), settings=settings(on_a_shared_server, max_examples=40, stateful_step_count=25))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(lambda: Life(stores), settings=settings(on_a_shared_server, max_examples=40, stateful_step_count=25))  # type: ignore[arg-type]
 
 
 def test_of_many_deliveries_at_once_one_is_worked_on(stores: Stores) -> None:
