@@ -77,17 +77,19 @@ class Bench:
 
     def compare(self, rounds: int) -> Compared:
         """Warm-up, then ``rounds`` times both servers without a clock, then as often at ``SHARE`` of the full path's top rate."""
-        with FullPath(_sub(self._folder, "full"), self._engine, self._shared) as full:
-            with BareApp(_sub(self._folder, "bare"), self._engine, self._shared) as bare:
-                servers: tuple[Server, ...] = (full, bare)
-                for server in servers:
-                    self._say(f"{server.name}: warming up, one message of each of {MEMBERS:,} members")
-                    self._round(server, MEMBERS, rate=0, seconds=600)
-                top = self._alternate(servers, rounds, rate=0)
-                rate = SHARE * statistics.median(each.rate for each in top[full.name])
-                steady = self._alternate(servers, rounds, rate=rate)
-                memory = {server.name: {role: usage.memory_mb(pids) for role, pids in server.processes().items()} for server in servers}
-                return Compared(self._engine, top, steady, memory)
+        with (
+            FullPath(_sub(self._folder, "full"), self._engine, self._shared) as full,
+            BareApp(_sub(self._folder, "bare"), self._engine, self._shared) as bare,
+        ):
+            servers: tuple[Server, ...] = (full, bare)
+            for server in servers:
+                self._say(f"{server.name}: warming up, one message of each of {MEMBERS:,} members")
+                self._round(server, MEMBERS, rate=0, seconds=600)
+            top = self._alternate(servers, rounds, rate=0)
+            rate = SHARE * statistics.median(each.rate for each in top[full.name])
+            steady = self._alternate(servers, rounds, rate=rate)
+            memory = {server.name: {role: usage.memory_mb(pids) for role, pids in server.processes().items()} for server in servers}
+            return Compared(self._engine, top, steady, memory)
 
     def _alternate(self, servers: Sequence[Server], rounds: int, *, rate: float) -> dict[str, list[Round]]:
         done: dict[str, list[Round]] = {server.name: [] for server in servers}
@@ -129,7 +131,8 @@ class Bench:
         todo.write_bytes(msgspec.msgpack.encode(job))
         command = [sys.executable, "-m", "benchmarks.load", str(todo), str(done)]
         with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
-            assert load.stdin is not None and load.stdout is not None
+            assert load.stdin is not None
+            assert load.stdout is not None
             try:
                 if load.stdout.readline() != "ready\n":
                     raise click.ClickException("the load does not come up")
@@ -229,10 +232,10 @@ class _Medians:
         self.checked = sum(each.checked for each in [*self._top, *self.steady])
 
     def top(self, figure: str) -> float:
-        return statistics.median(getattr(each, figure) for each in self._top)
+        return float(statistics.median(getattr(each, figure) for each in self._top))
 
     def at(self, figure: str) -> float:
-        return statistics.median(getattr(each, figure) for each in self.steady)
+        return float(statistics.median(getattr(each, figure) for each in self.steady))
 
     def cpu(self, role: str) -> float:
         return statistics.median(each.cpu_us.get(role, 0.0) for each in self.steady)

@@ -73,6 +73,7 @@ class Server(ABC):
     def round_trips(self) -> Mapping[str, float]:
         """Round trips to Redis so far: of the web processes, and of all."""
 
+    @abstractmethod
     def wait_until_idle(self) -> None:
         """Returns when no work is left from the last round."""
 
@@ -161,6 +162,9 @@ class BareApp(Server):
     def round_trips(self) -> Mapping[str, float]:
         return {}
 
+    def wait_until_idle(self) -> None:
+        return
+
     def _start(self) -> None:
         self._redis = self._stack.enter_context(EmbeddedServer(self._folder))
         settings = {
@@ -176,9 +180,8 @@ class BareApp(Server):
 
 
 def _sum_of(name: str, files: list[str]) -> float:
-    return sum(
-        sample.value for metric in MultiProcessCollector.merge(files, accumulate=False) for sample in metric.samples if sample.name == name
-    )  # type: ignore[no-untyped-call]
+    found = MultiProcessCollector.merge(files, accumulate=False)  # type: ignore[no-untyped-call]
+    return sum(float(sample.value) for metric in found for sample in metric.samples if sample.name == name)
 
 
 def _free_port() -> int:

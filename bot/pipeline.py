@@ -340,7 +340,8 @@ class Pipeline:
         return "-" if match and match.answers_prompt else ""
 
     def _accept(self, place: Place, message: Message, payload: str, now: datetime) -> Accepted:
-        return self._stores.inbox.accept(place, message.id, payload, self._inbound_facts(message), to_ms(now))
+        facts = self._inbound_facts(message)
+        return self._stores.inbox.accept(place, message.id, payload, facts, to_ms(now), is_speech=message.event is None)
 
     def _await_answer(self, shard: int, id: str) -> str | None:
         """Waits for the process that is at work on the same message."""

@@ -67,6 +67,7 @@ class Clock:
         self._live = live
         self._communities = communities
         self._clock = clock
+        self._planned: dict[str, str] | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC, executors={"default": _Ringer()}, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 4}
         )
@@ -78,12 +79,16 @@ class Clock:
         self._scheduler.start()
 
     def plan(self) -> None:
-        """Plans anew after a change of content."""
+        """Plans all pushes, anew after a change of content: what was changed or switched on then has missed nothing."""
+        before, self._planned = self._planned, {}
         for job in self._scheduler.get_jobs():
             if job.id.startswith("push:"):
                 job.remove()
         for push in self._live.current.pushes:
             for community in audience(push, self._communities):
+                if before is not None and before.get(f"{community.id}:{push.id}") != push.cron:
+                    self._stores.firings.begin_anew(community.keys, push.id, self._clock())
+                self._planned[f"{community.id}:{push.id}"] = push.cron
                 self._plan_push(push, community)
 
     def stop(self) -> None:

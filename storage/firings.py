@@ -54,6 +54,10 @@ class Firings:
         """Notes when a push was first known, so that only moments after it can have been missed."""
         self._database.command("HSETNX", keys.FIRED_LAST(shard=where.shard, community=where.id), push, to_ms(now))
 
+    def begin_anew(self, where: CommunityKeys, push: str, now: datetime) -> None:
+        """Notes that a push was changed: moments before ``now`` were not missed."""
+        self._database.command("HSET", keys.FIRED_LAST(shard=where.shard, community=where.id), push, to_ms(now))
+
     def export_user(self, number: int) -> dict[str, object]:
         """Firings name nobody."""
         return {}

@@ -94,8 +94,10 @@ class Inbox:
             for stream in (keys.INBOX(shard=shard), keys.JOBS(shard=shard)):
                 _make_group(self._database, stream)
 
-    def accept(self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int) -> Accepted:
-        """Takes a message in, first time only; raises StorageAway when it is not known to be kept."""
+    def accept(
+        self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int, *, is_speech: bool = True
+    ) -> Accepted:
+        """Takes a message in, first time only; raises StorageAway when it is not known to be kept. ``is_speech`` makes its member known."""
         got = self._database.act(
             self._accept,
             [
@@ -106,8 +108,11 @@ class Inbox:
                 _waiting(place),
                 keys.NOTICES(shard=place.shard, member=place.member),
             ],
-            [now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, STATE_LIFE_MS],
-        )
+            [
+                now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, STATE_LIFE_MS,
+                int(is_speech),
+            ],
+        )  # fmt: skip
         if got[0] == "done":
             return Accepted("done", answer=got[1])
         if got[0] == "busy":

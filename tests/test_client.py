@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from vendor import Vendor, vendor
 
 from bot.client import ANSWER_BYTES, NoAnswer, WeComClient, Wire
-from bot.scrub import scrub
 from bot.errors import ApiError
+from bot.scrub import scrub
 from storage.connection import Database
 from storage.moment import to_ms
 from storage.tokens import TokenStore, secret_id

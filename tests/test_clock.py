@@ -205,6 +205,22 @@ def test_a_change_does_not_ring_again_what_has_rung(tower: Tower) -> None:
     assert tower.fired() == ["main 10 00:35"]
 
 
+def test_a_time_that_is_moved_to_a_moment_just_past_is_not_missed_but_over(tower: Tower) -> None:
+    tower.start(2)
+    tower.wait(minutes=7)
+    tower.writes('- {id: five, cron: "36 * * * *", community: main, grace_minutes: 3, text: 早一点}\n')
+    assert tower.fired() == ["main 10 00:35"]
+
+
+def test_what_is_switched_on_begins_with_its_next_moment(tower: Tower) -> None:
+    tower.start(2)
+    tower.writes(EVERY_FIVE.replace("text:", "enabled: false, text:"))
+    tower.wait(minutes=6)
+    tower.writes(EVERY_FIVE)
+    tower.wait(minutes=5)
+    assert tower.fired() == ["main 10 00:40"]
+
+
 def test_a_community_without_a_webhook_hears_nothing_and_breaks_nothing(tower: Tower) -> None:
     tower.start()
     chat = tower.processes[0][0]

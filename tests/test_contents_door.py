@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from chat import OpenChat
 
 from bot.errors import UserError
 from handlers.contents import current_text, find_kind, publish
-from tests.chat import OpenChat
+
+pytest_plugins = ("chat",)
 
 
 def test_a_published_answer_is_said_by_every_process(open_chat: OpenChat) -> None:

@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from chat import ADMINS, FAR, MAIN, SUB, Chat, OpenChat, settings
+from chat import ADMINS, FAR, MAIN, SUB, Chat, OpenChat, Said, settings
 
 from rules.contents import KINDS, parse
 
@@ -483,3 +483,10 @@ def test_a_process_whose_clock_is_behind_does_not_open_a_day_again(chat: Chat) -
 def test_the_settings_of_these_tests_name_only_what_they_need() -> None:
     assert set(settings()) == {"wecom", "admins", "channels", "communities", "content", "moderation", "log"}
     assert ADMINS not in settings()["communities"][0]["groups"]
+
+
+def test_a_newcomer_whose_first_act_is_a_click_is_welcomed_at_his_first_words(chat: Chat) -> None:
+    card = Said("x", card={"task_id": "t", "card_type": "button_interaction", "button_list": [{"text": "好", "key": "nothing:1"}]})
+    chat.clicks(card, "好", user="lilei", group=MAIN)
+    assert "很高兴认识你" in chat.says("签到")
+    assert "很高兴认识你" not in chat.says("签到")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from chat import Chat, OpenChat
+
 from handlers.privacy import erase_person, sweep_restored
 from storage.connection import Database
-from tests.chat import Chat, OpenChat
+
+pytest_plugins = ("chat",)
 
 
 def backup(database: Database) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 -- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices
 -- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON)
 --      8 takeover_ms: how old unfinished work must be before a repeat may take it over  9 keep_ms of the state
+--      10 whether it is speech, which makes its member known: 1 or 0
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
 --       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices}
 local now, member = tonumber(ARGV[1]), ARGV[5]
@@ -21,11 +22,9 @@ else
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
 if member == '0' then return {'yours', entry, 0, false, {}} end
-local first, seen, mark = 0, redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
-if not seen then
+local seen, mark = redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
+if not seen and ARGV[10] == '1' then
   redis.call('HSET', KEYS[4], member, mark)
-  first = 1
-elseif seen == mark then
-  first = 1
+  seen = mark
 end
-return {'yours', entry, first, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9)}
+return {'yours', entry, seen == mark and 1 or 0, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9)}
