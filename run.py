@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
+    from bot.processes import Role
     from storage.connection import Database
     from storage.stores import Stores
 
@@ -186,11 +187,11 @@ def serve(path: Path, later: Path | None) -> None:
     _refuse_taken_port(config.server.host, config.server.port)
     _end_with_parent()
     _set_up_logs(config)
-    shutil.rmtree(_metrics_folder(config))
-    _metrics_folder(config)
+    from bot.processes import ProcessTree
+
     with _redis_of(config) as url:
         click.echo(f"群管家：http://{config.server.host}:{config.server.port}/  数据：{config.data_path}")
-        sys.exit(_run_roles(path, {"BOT_REDIS_URL": url, "PROMETHEUS_MULTIPROC_DIR": str(_metrics_folder(config))}))
+        sys.exit(ProcessTree(_bot_roles(path, _bot_environment(config.data_path, url))).run())
 
 
 @main.command()
@@ -277,20 +278,17 @@ def demo(path: Path, later: Path | None, port: int, data: Path) -> None:
     del path, later  # the demo writes a configuration of its own
     from bot.processes import ProcessTree, Role
     from simulator.scene import set_stage
+    from storage.embedded import EmbeddedServer
 
     for number in (port, port + 1):
         _refuse_taken_port("127.0.0.1", number)
     stage = set_stage(data.resolve(), port, starting_content=HERE / "rules" / "content")
-    roles = [
-        Role("bot", _command(stage.bot_config, "serve"), {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}),
-        Role(
-            "simulator",
-            [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"],
-        ),
-    ]
+    pretend = [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"]
     os.chdir(HERE)  # where python -m finds the simulator
-    threading.Thread(target=_open_demo, args=(port, stage.lines), daemon=True).start()
-    sys.exit(ProcessTree(roles).run())
+    with EmbeddedServer(stage.data) as server:
+        threading.Thread(target=_open_demo, args=(port, stage.lines), daemon=True).start()
+        environment = _bot_environment(stage.data, server.url) | {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}
+        sys.exit(ProcessTree([*_bot_roles(stage.bot_config, environment), Role("simulator", pretend)]).run())
 
 
 @main.command()
@@ -452,13 +450,23 @@ def _stores(path: Path) -> Iterator[Stores]:
         yield open_all(_load(path, BOT_REDIS_URL=url), "command")
 
 
-def _run_roles(path: Path, environment: dict[str, str]) -> int:
-    from bot.processes import ProcessTree, Role
+def _bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
+    """What makes up a whole bot. The worker rings too, so one process tree needs no clock of its own."""
+    from bot.processes import Role
 
-    # With an arena for each of many threads, glibc keeps some 50 MB a process that nobody uses.
-    environment = {"MALLOC_ARENA_MAX": "2", **environment}
-    # The worker rings too, so one process tree needs no clock of its own.
-    return ProcessTree([Role(name, _command(path, name), environment) for name in ("web", "worker")]).run()
+    return [Role(name, _command(path, name), environment) for name in ("web", "worker")]
+
+
+def _bot_environment(data: Path, url: str) -> dict[str, str]:
+    """What the roles of one tree share: their Redis, and an empty folder in which their figures meet."""
+    shutil.rmtree(data / "metrics", ignore_errors=True)
+    (data / "metrics").mkdir(parents=True)
+    return {
+        "BOT_REDIS_URL": url,
+        "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
+        # With an arena for each of many threads, glibc keeps some 50 MB a process that nobody uses.
+        "MALLOC_ARENA_MAX": "2",
+    }
 
 
 def _command(path: Path, role: str) -> list[str]:

@@ -178,7 +178,7 @@ def main(seconds: float, rounds: int, engine: str, connections: int, file: Path 
     if file:
         figures = {"machine": machine, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "compared": [asdict(each) for each in compared]}
         file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    if any(missed(each) for each in compared if each.engine == "gthread"):
+    if any(missed(each) for each in compared):
         sys.exit(1)
 
 
@@ -213,7 +213,9 @@ def report(compared: Compared) -> str:
 
 
 def missed(compared: Compared) -> list[str]:
-    """The limits that the default server is to keep and does not."""
+    """The limits that are not kept; they are asked of the default server only."""
+    if compared.engine != "gthread":
+        return []
     limits = (
         (_added_us(compared) <= MOST_ADDED_US, f"added CPU ≤ {MOST_ADDED_US} µs"),
         (_Medians(compared, "full").trips("all") <= MOST_ROUND_TRIPS, f"round trips ≤ {MOST_ROUND_TRIPS}"),

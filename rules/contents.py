@@ -478,7 +478,7 @@ def _read(raw: str) -> _Node:
         raise ContentProblem([f"第 {line} 行：有 YAML 不认识的字符，请删去看不见的控制字符"]) from None
     except yaml.MarkedYAMLError as error:
         raise ContentProblem([_syntax_problem(error)]) from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):  # the latter: half of a surrogate pair, which no UTF-8 file can hold
         raise ContentProblem(["不是有效的 YAML，请检查缩进和引号，并保存为 UTF-8"]) from None
     return reader.root or _Node(1, None)
 

@@ -41,9 +41,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Both sides' configuration files and the opening lines."""
+    """Both sides' configuration files, the bot's data folder, and the opening lines."""
 
     bot_config: Path
+    data: Path
     simulator_config: Path
     lines: tuple[Line, ...]
 
@@ -60,7 +61,7 @@ def set_stage(folder: Path, port: int, *, starting_content: Path) -> Stage:
     _write(bot, _bot_config(port))
     _write(simulator, _simulator_config(port, kept))
     lines = tuple(Line(f"user{n:02d}", words) for n, words in enumerate(_WORDS, 1))
-    return Stage(bot, simulator, lines)
+    return Stage(bot, folder / _DATA, simulator, lines)
 
 
 def wait_until_ready(port: int) -> bool:
@@ -120,6 +121,7 @@ def _write(file: Path, text: str) -> None:
 
 _CALLBACKS = ("ASSISTANT", "DESK", "CUSTOMERS", "ROBOT")
 _CORP = "wwDEMO0123456789"
+_DATA = "bot"
 _PUSHES = """\
 # 演示用的推送：每两分钟一条，好让人看见它到来。
 - id: tip
@@ -162,7 +164,7 @@ def _bot_config(port: int) -> str:
                 }
             ],
             "content": "content",
-            "data_dir": "bot",
+            "data_dir": _DATA,
             "moderation": {"dry_run": False},
         },
     )
