@@ -5,6 +5,7 @@ Heavy rooms are imported where a command needs them, so that ``ask`` does not pa
 
 from __future__ import annotations
 
+import gc
 import getpass
 import json
 import os
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from storage.stores import Stores
 
 HERE = Path(__file__).resolve().parent
+WORKER_AFTER_S = 2.5
 
 
 def now() -> datetime:
@@ -78,6 +80,8 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
     pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
+    gc.freeze()  # what is built by now stays: no collection need look at it, and forks share its memory
+    gc.enable()
     return Bot(config, stores, live, communities, pipeline, metrics)
 
 
@@ -224,6 +228,7 @@ def web(path: Path, later: Path | None) -> None:
 @click.pass_obj
 def worker(path: Path, later: Path | None) -> None:
     """只启动后台：恢复、发送、情绪，也报时。"""
+    os.nice(5)  # members wait for the web processes
     path = later or path
     config = _one_role(path)
     bot, stop = build(config, "worker"), threading.Event()
@@ -247,11 +252,12 @@ def worker(path: Path, later: Path | None) -> None:
 @click.pass_obj
 def mood(path: Path, later: Path | None) -> None:
     """只算情绪值：由后台启动，整个部署里只有一个在工作。"""
+    os.nice(19)  # figures can wait, answers cannot
     config = _one_role(later or path)
+    gc.enable()
     from bot.communities import Communities
     from bot.moods import keep_moods
 
-    os.nice(19)  # figures can wait, answers cannot
     stores = open_all(config, "mood")
     keep_moods(stores, Communities(config, stores.groups, stores.shards), _stop_event())
 
@@ -451,10 +457,10 @@ def _stores(path: Path) -> Iterator[Stores]:
 
 
 def _bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
-    """What makes up a whole bot. The worker rings too, so one process tree needs no clock of its own."""
+    """What makes up a whole bot: members wait for the web, so it has the processor to itself at first. The worker rings too."""
     from bot.processes import Role
 
-    return [Role(name, _command(path, name), environment) for name in ("web", "worker")]
+    return [Role("web", _command(path, "web"), environment), Role("worker", _command(path, "worker"), environment, after_s=WORKER_AFTER_S)]
 
 
 def _bot_environment(data: Path, url: str) -> dict[str, str]:

@@ -42,13 +42,14 @@ def _watch_parent(parent: int) -> None:
 
 @dataclass(slots=True)
 class Role:
-    """One child: its name, its command, and what its environment adds."""
+    """One child: its name, its command, what its environment adds, and how long after the others it may begin."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    after_s: float = 0.0
     process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
+    started: float = 0.0  # or, while there is no process, when there is to be one
     falls: int = 0
 
 
@@ -64,8 +65,10 @@ class ProcessTree:
         """Runs until SIGTERM or SIGINT; gives the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        began = time.monotonic()
         for role in self._roles:
-            self._start(role)
+            role.started = began + role.after_s
+            self._look_after(role)
         while not self._stopping.wait(0.2):
             for role in self._roles:
                 self._look_after(role)
@@ -80,7 +83,7 @@ class ProcessTree:
 
     def _look_after(self, role: Role) -> None:
         if role.process is None:
-            if time.monotonic() - role.started > min(30.0, 0.5 * 2**role.falls):
+            if time.monotonic() >= role.started:
                 self._start(role)
             return
         code = role.process.poll()
@@ -89,7 +92,7 @@ class ProcessTree:
         lived_s = time.monotonic() - role.started
         role.falls = 0 if lived_s > 60 else role.falls + 1
         log.error("role %s ended with code %s after %.1f s, starting it again", role.name, code, lived_s)
-        role.process, role.started = None, time.monotonic()
+        role.process, role.started = None, time.monotonic() + min(30.0, 0.5 * 2**role.falls)
 
     def _stop(self) -> None:
         running = [role.process for role in self._roles if role.process]
