@@ -252,7 +252,7 @@ def worker(path: Path, later: Path | None) -> None:
 @click.pass_obj
 def mood(path: Path, later: Path | None) -> None:
     """只算情绪值：由后台启动，整个部署里只有一个在工作。"""
-    os.nice(19)  # figures can wait, answers cannot
+    _run_when_idle()
     config = _one_role(later or path)
     gc.enable()
     from bot.communities import Communities
@@ -532,6 +532,14 @@ def _erased_register(config: Config) -> ErasedRegister:
     from bot.keyring import evidence_key
 
     return ErasedRegister(config.data_path, evidence_key(config.data_path))
+
+
+def _run_when_idle() -> None:
+    """Figures can wait, answers cannot: this process gets what no other wants."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
 
 
 def _stop_event() -> threading.Event:

@@ -10,7 +10,6 @@ import structlog
 from bot.communities import Communities
 from rules.mood import SnowMood
 from storage.connection import StorageAway
-from storage.jobs import Job
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -35,12 +34,12 @@ def keep_moods(stores: Stores, communities: Communities, stop: Event) -> None:
 
 def _score_some(stores: Stores, communities: Communities, model: SnowMood) -> bool:
     jobs = stores.jobs.take() or list(stores.jobs.left_behind(IDLE_JOB_MS))
+    scored: dict[str, list[tuple[int, float]]] = {}
     for job in jobs:
-        _score(stores, communities, model, job)
+        asked = msgspec.json.decode(job.body)
+        scored.setdefault(asked["community"], []).append((asked["member"], model.score(asked["text"])))
+    # Written together: with appendfsync always every act of its own would make the answers wait for the disk once more.
+    for community, scores in scored.items():
+        stores.moods.mix(communities.named(community).keys, scores)
     stores.jobs.done(jobs)
     return bool(jobs)
-
-
-def _score(stores: Stores, communities: Communities, model: SnowMood, job: Job) -> None:
-    asked = msgspec.json.decode(job.body)
-    stores.moods.mix(communities.named(asked["community"]).keys, asked["member"], model.score(asked["text"]))

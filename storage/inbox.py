@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -102,17 +103,13 @@ class Inbox:
             self._accept,
             [
                 keys.MESSAGE(shard=place.shard, id=message_id),
-                keys.INBOX(shard=place.shard),
-                keys.EVENTS(shard=place.shard),
+                *_keys_of_shard(place.shard, place.community)[:2],
                 _members(place),
                 _waiting(place),
                 keys.NOTICES(shard=place.shard, member=place.member),
             ],
-            [
-                now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, STATE_LIFE_MS,
-                int(is_speech),
-            ],
-        )  # fmt: skip
+            [now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, int(is_speech)],
+        )
         if got[0] == "done":
             return Accepted("done", answer=got[1])
         if got[0] == "busy":
@@ -152,30 +149,22 @@ class Inbox:
             queue, member, item = encode_delivery(place.shard, delivery)
             queues.append(queue)
             queued += [member, item]
+        counts = [part for counted in ending.counts.items() for part in counted]
         events: list[Any] = []
         for kind, data in ending.events:
             events += [kind, _encode(data)]
         shard = place.shard
+        inbox, log, jobs, unanswered, due = _keys_of_shard(shard, place.community)
         got = self._database.act(
             self._finish,
             [
-                keys.MESSAGE(shard=shard, id=message_id),
-                keys.INBOX(shard=shard),
-                keys.EVENTS(shard=shard),
-                keys.JOBS(shard=shard),
-                keys.COUNTS(shard=shard, community=place.community, day=day),
-                keys.ACTIVE(shard=shard, community=place.community, day=day),
-                _members(place),
-                _waiting(place),
-                keys.NOTICES(shard=shard, member=place.member),
-                keys.UNANSWERED(shard=shard, community=place.community),
-                keys.OUTBOX_DUE(shard=shard),
-                *queues,
+                keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
+                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.notices_said, ending.unanswered, ending.job, JOBS_WAITING,
-                _encode(ending.counts), int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.events), *events, *queued,
+                int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.counts), *counts, len(ending.events), *events, *queued,
             ],
         )  # fmt: skip
         return got[0] == 1, got[1]
@@ -203,7 +192,7 @@ class Inbox:
                 keys.INBOX_DEAD(shard=left.shard),
                 keys.EVENTS(shard=left.shard),
             ],
-            [now_ms, left.entry, _encode(letter), message_id, place.community, place.member, _encode({"buried": reason})],
+            [now_ms, left.entry, _encode(letter), message_id, place.community, place.member, _encode({"buried": reason}), STATE_LIFE_MS],
         )
         return bool(done)
 
@@ -248,6 +237,21 @@ def drop_idle_consumers(database: Database, stream: str) -> int:
             database.command("XGROUP", "DELCONSUMER", stream, "bot", about["name"])
             gone += 1
     return gone
+
+
+# A message needs a dozen keys, and most are those of the message before it.
+
+
+@lru_cache(4096)
+def _keys_of_shard(shard: int, community: str) -> tuple[str, str, str, str, str]:
+    part = {"shard": shard, "community": community}
+    return keys.INBOX(**part), keys.EVENTS(**part), keys.JOBS(**part), keys.UNANSWERED(**part), keys.OUTBOX_DUE(**part)
+
+
+@lru_cache(4096)
+def _keys_of_day(shard: int, community: str, day: str) -> tuple[str, str]:
+    part = {"shard": shard, "community": community, "day": day}
+    return keys.COUNTS(**part), keys.ACTIVE(**part)
 
 
 def _members(place: Place) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Jobs:
         self._consumer = consumer
         self._shards = shards
 
-    def take(self, count: int = 20) -> list[Job]:
+    def take(self, count: int = 50) -> list[Job]:
         """New jobs of all shards, in one round trip; they are this process's until done."""
         asked = (
             ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.JOBS(shard=shard), ">")
@@ -48,11 +48,14 @@ class Jobs:
             )
             yield from (Job(shard, entry, flat[1]) for entry, flat in entries if flat)
 
-    def done(self, jobs: list[Job]) -> None:
+    def done(self, jobs: Sequence[Job]) -> None:
         """Takes finished jobs off the streams; one round trip."""
-        commands: list[tuple[Any, ...]] = []
+        by_shard: dict[int, list[str]] = {}
         for job in jobs:
-            commands += [("XACK", keys.JOBS(shard=job.shard), "bot", job.entry), ("XDEL", keys.JOBS(shard=job.shard), job.entry)]
+            by_shard.setdefault(job.shard, []).append(job.entry)
+        commands: list[tuple[Any, ...]] = []
+        for shard, entries in by_shard.items():
+            commands += [("XACK", keys.JOBS(shard=shard), "bot", *entries), ("XDEL", keys.JOBS(shard=shard), *entries)]
         if commands:
             self._database.pipeline(commands)
 

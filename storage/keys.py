@@ -64,7 +64,7 @@ INBOX_DEAD = _family("qb:{{{shard}}}:inbox:dead", "list", "until handled", "mess
 MESSAGE = _family(
     "qb:{{{shard}}}:msg:{id}",
     "hash",
-    "7 days, once finished 24 h",
+    "until finished, then retention.answers_hours",
     "state of a message: since, entry, member, not_before; once finished its answer",
 )
 EVENTS = _family(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,10 @@ class Moods:
         self._database = database
         self._mix = Script("mix_mood")
 
-    def mix(self, where: CommunityKeys, member: int, score: float) -> None:
-        """Mixes one message's score (0..1) into its member's and its group's mean."""
-        self._database.act(self._mix, [keys.MOOD(shard=where.shard, community=where.id)], [member, score, WEIGHT])
+    def mix(self, where: CommunityKeys, scores: Sequence[tuple[int, float]]) -> None:
+        """Mixes the scores (0..1) of some messages, each with its member, into the members' and the group's means: one act for many."""
+        flat = [part for scored in scores for part in scored]
+        self._database.act(self._mix, [keys.MOOD(shard=where.shard, community=where.id)], [WEIGHT, *flat])
 
     def find_group(self, where: CommunityKeys) -> Mood | None:
         """The group's mood, None before the first message."""

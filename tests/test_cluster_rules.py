@@ -133,7 +133,7 @@ def use_everything(chat: Chat) -> None:
     chat.as_admin("处理 1 警告")
     chat.as_admin("数据")
     chat.stores.notices.keep(3, 1, "悄悄话", once="n")
-    chat.stores.moods.mix(chat.community.keys, 1, 0.7)
+    chat.stores.moods.mix(chat.community.keys, [(1, 0.7)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
     chat.stores.leases.hold("mood", 1000)
     chat.stores.content.put("welcome", "first_message: 你好\n", "boss", chat.clock())

@@ -1,8 +1,8 @@
 -- Takes a message in, once.
 -- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices
 -- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON)
---      8 takeover_ms: how old unfinished work must be before a repeat may take it over  9 keep_ms of the state
---      10 whether it is speech, which makes its member known: 1 or 0
+--      8 takeover_ms: how old unfinished work must be before a repeat may take it over
+--      9 whether it is speech, which makes its member known: 1 or 0
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
 --       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices}
 local now, member = tonumber(ARGV[1]), ARGV[5]
@@ -18,12 +18,11 @@ else
   -- FORCE puts it into the pending list at once, so that a crash right after this leaves it to be claimed by others
   redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'FORCE', 'JUSTID', 'LASTID', entry)
   redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
-  redis.call('PEXPIRE', KEYS[1], ARGV[9])
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
 if member == '0' then return {'yours', entry, 0, false, {}} end
 local seen, mark = redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
-if not seen and ARGV[10] == '1' then
+if not seen and ARGV[9] == '1' then
   redis.call('HSET', KEYS[4], member, mark)
   seen = mark
 end

@@ -3,9 +3,9 @@
 --      12… one outbox queue for each delivery
 -- ARGV 1 now_ms  2 inbox entry  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 notices that were said  12 unanswered question ('' none)
---      13 job (JSON, '' none)  14 most jobs that may wait  15 counters (JSON object: name → by)  16 counted as active 0/1
---      17 life of the counters in ms  18 shard
---      19 number of events, then kind, data each; then for each delivery its member of due and its item (JSON)
+--      13 job (JSON, '' none)  14 most jobs that may wait  15 counted as active 0/1  16 life of the counters in ms  17 shard
+--      18 number of counters, then name, by each; number of events, then kind, data each; then for each delivery its member of due and its
+--      item (JSON)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before: then nothing else was done.
 local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
 local before = redis.call('HGET', KEYS[1], 'answer')
@@ -15,7 +15,6 @@ if before then
   return {0, before}
 end
 redis.call('HSET', KEYS[1], 'answer', ARGV[6], 'member', member)
-redis.call('HDEL', KEYS[1], 'since', 'entry')
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 if ARGV[8] == '1' then redis.call('HSET', KEYS[7], member, now) end
 if ARGV[9] == '-' then
@@ -31,17 +30,18 @@ end
 if ARGV[13] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[14]) then
   redis.call('XADD', KEYS[4], '*', 'j', ARGV[13])
 end
-local fresh = false
-for name, by in pairs(cjson.decode(ARGV[15])) do
-  if redis.call('HINCRBY', KEYS[5], name, by) == by then fresh = true end
+local fresh, at = false, 19
+for _ = 1, tonumber(ARGV[18]) do
+  if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
+  at = at + 2
 end
-if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[17]) end
-if ARGV[16] == '1' then
+if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[16]) end
+if ARGV[15] == '1' then
   redis.call('SETBIT', KEYS[6], member, 1)
-  if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[17]) end
+  if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[16]) end
 end
-local at = 20
-for _ = 1, tonumber(ARGV[19]) do
+at = at + 1
+for _ = 1, tonumber(ARGV[at - 1]) do
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', ARGV[at], 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[at + 1])
   at = at + 2
 end
@@ -50,7 +50,7 @@ for queue = 12, #KEYS do
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[18]) end
+if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[17]) end
 redis.call('XACK', KEYS[2], 'bot', entry)
 redis.call('XDEL', KEYS[2], entry)
 return {1, ARGV[6]}

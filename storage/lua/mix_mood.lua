@@ -1,17 +1,22 @@
--- Mixes a mood score into the weighted means of a group and of a member.
+-- Mixes mood scores into the weighted means of a group and of its members, in their order.
 -- KEYS 1 moods
--- ARGV 1 member  2 score 0..1  3 weight of the new score 0..1
--- Gives the group's mean as text.
-local function mix(field)
-  local kept = redis.call('HGET', KEYS[1], field)
-  local mean, count = tonumber(ARGV[2]), 0
-  if kept then
-    local before, n = string.match(kept, '^([^|]+)|(%d+)$')
-    mean, count = tonumber(before) * (1 - tonumber(ARGV[3])) + mean * tonumber(ARGV[3]), tonumber(n)
+-- ARGV 1 weight of a new score 0..1, then for each message: member, score 0..1
+-- Gives the number of messages.
+local weight = tonumber(ARGV[1])
+local means, counts = {}, {}
+local function mix(field, score)
+  if not means[field] then
+    local before, n = string.match(redis.call('HGET', KEYS[1], field) or '', '^([^|]+)|(%d+)$')
+    means[field], counts[field] = tonumber(before), tonumber(n) or 0
   end
-  local text = string.format('%.4f', mean)
-  redis.call('HSET', KEYS[1], field, text .. '|' .. (count + 1))
-  return text
+  means[field] = means[field] and means[field] * (1 - weight) + score * weight or score
+  counts[field] = counts[field] + 1
 end
-mix('m' .. ARGV[1])
-return mix('group')
+for at = 2, #ARGV, 2 do
+  mix('m' .. ARGV[at], tonumber(ARGV[at + 1]))
+  mix('group', tonumber(ARGV[at + 1]))
+end
+for field, mean in pairs(means) do
+  redis.call('HSET', KEYS[1], field, string.format('%.4f', mean) .. '|' .. counts[field])
+end
+return (#ARGV - 1) / 2
