@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
 
 import msgspec
@@ -26,13 +27,15 @@ def keep_moods(stores: Stores, communities: Communities, stop: Event) -> None:
             if not stores.leases.hold("mood", LEASE_MS):
                 continue
             model = model or SnowMood()
-            while not stop.is_set() and _score_some(stores, communities, model):
+            while _score_some(stores, communities, model, stop):
                 stores.leases.hold("mood", LEASE_MS)
         except StorageAway as away:
             log.warning("moods wait", reason=str(away))
 
 
-def _score_some(stores: Stores, communities: Communities, model: SnowMood) -> bool:
+def _score_some(stores: Stores, communities: Communities, model: SnowMood, stop: Event) -> bool:
+    """Scores some messages, then rests three times as long; False when there were none or it is time to stop."""
+    began = time.monotonic()
     jobs = stores.jobs.take() or list(stores.jobs.left_behind(IDLE_JOB_MS))
     scored: dict[str, list[tuple[int, float]]] = {}
     for job in jobs:
@@ -42,4 +45,5 @@ def _score_some(stores: Stores, communities: Communities, model: SnowMood) -> bo
     for community, scores in scored.items():
         stores.moods.mix(communities.named(community).keys, scores)
     stores.jobs.done(jobs)
-    return bool(jobs)
+    # Even at the lowest priority it would slow its neighbours down: two processors are often two halves of one.
+    return bool(jobs) and not stop.wait(3 * (time.monotonic() - began))

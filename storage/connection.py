@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.client import NEVER_DECODE
 from redis.exceptions import (
@@ -111,7 +112,7 @@ class Database:
     def load(self, scripts: Iterable[Script]) -> None:
         """Loads scripts ahead of use, so that the first message does not pay for it."""
         for script in scripts:
-            self.command("SCRIPT LOAD", script.text)
+            self.command("SCRIPT", "LOAD", script.text)
 
     def scan(self, pattern: str, *, count: int = 1000) -> Iterator[str]:
         """All keys that fit the glob: for rare acts of one person's rights and for checks, never for a message."""
@@ -162,7 +163,7 @@ class _Links:
         """Sends one command and gives its answer. A connection that failed is not used again."""
         link = self._borrow()
         try:
-            link.send_packed_command(link.pack_command(*words), check_health=False)
+            link.send_packed_command([pack_command(words)], check_health=False)
             answer = link.read_response()
         except ResponseError:  # an answer like any other, as far as the connection is concerned
             self._idle.append((link, time.monotonic()))

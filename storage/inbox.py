@@ -21,8 +21,8 @@ TAKEOVER_MS = 4_000
 STATE_LIFE_MS = 7 * DAY_MS
 COUNTS_LIFE_MS = 400 * DAY_MS
 IDLE_CONSUMER_MS = 3_600_000
-JOBS_WAITING = 2_000
-"""Background work is for figures: more than this many waiting jobs in a shard are not queued."""
+JOBS_WAITING = 200
+"""Background work is for figures: when this many jobs wait in a shard, the next messages go unscored."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -28,7 +28,7 @@ class Jobs:
         self._consumer = consumer
         self._shards = shards
 
-    def take(self, count: int = 50) -> list[Job]:
+    def take(self, count: int = 20) -> list[Job]:
         """New jobs of all shards, in one round trip; they are this process's until done."""
         asked = (
             ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.JOBS(shard=shard), ">")
