@@ -71,7 +71,6 @@ class LiveContents:
         self._words = words
         self._is_eager = is_eager
         self._lock = Lock()
-        self._epoch = ""
         self.current = self._build({})
 
     def take_in(self, folder: Path, now: datetime) -> None:
@@ -95,9 +94,7 @@ class LiveContents:
     def refresh(self) -> bool:
         """Loads what is new; True when something was. Two small round trips when nothing is."""
         with self._lock:
-            if (epoch := self._directory.epoch()) != self._epoch:
-                self._epoch = epoch
-                self._directory.forget_cached()
+            self._directory.keep_up()
             versions = self._store.versions()
             changed = {kind: number for kind, number in versions.items() if self.current.versions.get(kind) != number}
             if not changed:

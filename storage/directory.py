@@ -14,6 +14,9 @@ CACHED = 50_000
 """Members that a process remembers; about 10 MB."""
 
 
+LEARNED_AT_ONCE = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A member: number, the community where last seen in a group ('' never) and the learned name ('' unknown)."""
@@ -32,6 +35,8 @@ class Directory:
         self._erase = Script("erase_person")
         self._cache: OrderedDict[str, Person] = OrderedDict()
         self._lock = Lock()
+        self._epoch: str | None = None
+        self._learned = 0
 
     def enrol(self, user: str, *, name: str = "", community: str = "") -> Person:
         """The member behind a WeCom user id, made known at first sight.
@@ -65,14 +70,17 @@ class Directory:
         """The community where a member was last seen in a group, '' when never."""
         return self._database.command("HGET", keys.MEMBER_HOMES(), number) or ""
 
-    def epoch(self) -> str:
-        """Changes with every erasure; a process that sees a new one calls :meth:`forget_cached`."""
-        return self._database.command("GET", keys.DIRECTORY_EPOCH()) or "0"
-
-    def forget_cached(self) -> None:
-        """Drops what this process remembers."""
-        with self._lock:
-            self._cache.clear()
+    def keep_up(self) -> None:
+        """Remembers the members whom other processes made known since the last call, the newest 50,000 at most, and forgets all it knew
+        after an erasure. One round trip when there is nothing new; called once a second, so that a message finds its member remembered."""
+        epoch, newest = self._database.pipeline([("GET", keys.DIRECTORY_EPOCH()), ("GET", keys.MEMBER_NEXT())])
+        if epoch != self._epoch:
+            self._forget()
+            self._epoch, self._learned = epoch, 0
+        last = int(newest or 0)
+        for first in range(max(self._learned, last - CACHED) + 1, last + 1, LEARNED_AT_ONCE):
+            self._learn(range(first, min(first + LEARNED_AT_ONCE, last + 1)))
+        self._learned = last
 
     def export_user(self, number: int) -> dict[str, Any]:
         """The person's row: WeCom id, name, home."""
@@ -89,8 +97,19 @@ class Directory:
         """Removes the row; from then on nothing leads from the number to the person."""
         where = [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.DIRECTORY_EPOCH()]
         done = self._database.act(self._erase, where, [number])
-        self.forget_cached()
+        self._forget()
         return "已删除编号与企业微信 ID、名字的对应" if done else "没有这个编号的对应"
+
+    def _learn(self, numbers: range) -> None:
+        where = (keys.MEMBER_USERS(), keys.MEMBER_HOMES(), keys.MEMBER_NAMES())
+        users, homes, names = self._database.pipeline([("HMGET", key, *numbers) for key in where])
+        for number, user, home, name in zip(numbers, users, homes, names, strict=True):
+            if user and user not in self._cache:
+                self._remember(user, Person(number, home or "", name or ""))
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._cache.clear()
 
     def _remember(self, user: str, person: Person) -> None:
         with self._lock:

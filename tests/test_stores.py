@@ -530,3 +530,23 @@ def test_a_community_is_found_by_its_keys_whatever_it_is_called(database: Databa
     assert list(communities_with(database, keys.MEMBERS)) == [CommunityKeys(id, 11)]
     assert list(communities_with(database, keys.STRIKES)) == [CommunityKeys(id, 3)]
     assert list(communities_with(database, keys.MOOD)) == []
+
+
+def test_a_process_remembers_whom_another_made_known(database: Database) -> None:
+    one, two = open_as(database, "one").directory, open_as(database, "two").directory
+    known = one.enrol("lilei", name="李雷", community="main")
+    two.keep_up()
+    database.command("HSET", keys.MEMBER_IDS(), "lilei", 999)  # only who asks Redis would see this
+    assert two.enrol("lilei", community="main") == known
+    two.keep_up()
+    assert two.enrol("lilei", community="main") == known
+
+
+def test_what_was_remembered_goes_with_an_erasure_elsewhere(database: Database) -> None:
+    one, two = open_as(database, "one").directory, open_as(database, "two").directory
+    number = one.enrol("lilei", community="main").number
+    one.enrol("hanmei", community="main")
+    two.keep_up()
+    one.erase_user(number)
+    two.keep_up()
+    assert two.enrol("lilei", community="main").number not in (number, one.enrol("hanmei", community="main").number)
