@@ -97,7 +97,8 @@ def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | N
         shards = settle_schema(database, int(clock().timestamp() * 1000))
     except NewerData as newer:
         raise StartError([str(newer)]) from newer
-    host = socket.gethostname()[:32]
+    # The tail of a pod's name is what tells it from the others; all of them have the same process ids.
+    host = socket.gethostname()[-40:]
     stores = open_stores(
         database,
         shards,
@@ -126,7 +127,12 @@ def create_web(bot: Bot) -> Flask:
 
 def granian_app() -> Flask:
     """The web application as a granian worker builds it."""
-    bot = build(_load(Path(os.environ["BOT_CONFIG"])), "web")
+    from bot.processes import die_with_parent
+
+    die_with_parent()
+    config = _load(Path(os.environ["BOT_CONFIG"]))
+    _set_up_logs(config)
+    bot = build(config, "web")
     _watch(bot)
     return create_web(bot)
 

@@ -62,15 +62,19 @@ def _channels(config: Config) -> list[str]:
 
 def _redis(config: Config, stores: Stores) -> tuple[list[str], list[str]]:
     problems, notes = [], []
-    settings = dict(zip(*[iter(stores.database.command("CONFIG", "GET", "append*"))] * 2, strict=True))
-    policy = stores.database.command("CONFIG", "GET", "maxmemory-policy")[1]
-    if settings.get("appendonly") != "yes":
+    appendonly, appendfsync, policy = (stores.database.setting(name) for name in ("appendonly", "appendfsync", "maxmemory-policy"))
+    if appendonly is None or policy is None:
+        notes.append("Redis：它不让查看设置（托管服务常见），请自行确认 appendonly 是 yes、maxmemory-policy 是 noeviction")
+    elif appendonly != "yes":
         problems.append("Redis：没有打开 AOF（appendonly no），重启会丢消息。在 redis.conf 里写 appendonly yes")
-    elif settings.get("appendfsync") != "always":
-        notes.append(f"Redis：appendfsync 是 {settings.get('appendfsync')}，断电时可能丢最后一秒；要一条不丢，改成 always")
-    if policy != "noeviction":
+    elif appendfsync != "always":
+        notes.append(f"Redis：appendfsync 是 {appendfsync}，断电时可能丢最后一秒；要一条不丢，改成 always")
+    if policy not in (None, "noeviction"):
         problems.append(f"Redis：maxmemory-policy 是 {policy}，内存满时会悄悄丢数据。改成 noeviction")
     notes.append(f"密钥：证据密钥在 {config.data_path / 'evidence.key'}，请与数据一起备份")
     if unlisted := stores.groups.all():
-        notes.append(f"未列入配置的群 {len(unlisted)} 个（只答不推）：{'、'.join(list(unlisted)[:10])}。要推送，把它们写进 communities")
+        notes.append(
+            f"未列入配置的群 {len(unlisted)} 个（只答不推）：{'、'.join(list(unlisted)[:10])}。要推送，把它们写进 communities；"
+            "想留住已有的积分，就把 id 也写成这个 chatid"
+        )
     return problems, notes

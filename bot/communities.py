@@ -64,7 +64,7 @@ class Communities:
     def of_home(self, home: str) -> Community:
         """The community of a single chat, by where the member was last seen in a group."""
         if home:
-            return self.named(home)
+            return self._by_chat.get(home) or self.named(home)
         return self.listed[0] if self._known else self._bare(LOBBY)
 
     def named(self, id: str) -> Community:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+MARK_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,17 @@ class ErasedRegister:
         """Adds a member."""
         with self._file.open("a", encoding="ascii") as out:
             out.write(f"{number} {self._mark(user)}\n")
+            out.flush()
+            os.fsync(out.fileno())
 
     def all(self) -> Iterator[Erased]:
         """Everybody who was noted."""
         if not self._file.exists():
             return
         for line in self._file.read_text(encoding="ascii").splitlines():
-            number, mark = line.split()
-            yield Erased(int(number), mark)
+            number, _, mark = line.partition(" ")
+            if number.isdecimal() and len(mark) == MARK_LENGTH:  # a power cut may leave half a line
+                yield Erased(int(number), mark)
 
     def is_meant(self, erased: Erased, user: str) -> bool:
         """Whether ``user`` is who was erased. After a restore a number may have been given to somebody else, so the number alone does not say."""

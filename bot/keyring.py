@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -14,13 +16,19 @@ def evidence_key(folder: Path) -> bytes:
 
 
 def _kept(file: Path) -> bytes:
+    if not file.exists():
+        _make(file)
+    return file.read_bytes().strip()
+
+
+def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        # O_EXCL: of several processes that start at once, one makes the key and the others read it.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_bytes().strip()
+    descriptor, fresh = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")  # readable by its owner alone
     with os.fdopen(descriptor, "wb") as out:
-        key = Fernet.generate_key()
-        out.write(key)
-    return key
+        out.write(Fernet.generate_key())
+        out.flush()
+        os.fsync(out.fileno())
+    # A link appears whole or not at all, and only once: of several processes that start together, one makes the key and the others read it.
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, file)
+    os.unlink(fresh)

@@ -107,12 +107,18 @@ class LiveContents:
 
     def watch(self, stop: Event, on_change: Callable[[], None] = lambda: None) -> None:
         """Looks for new versions until ``stop`` is set."""
+        is_owed = False
         while not stop.wait(WATCH_S):
             try:
-                if self.refresh():
+                is_owed = self.refresh() or is_owed
+                if is_owed:
                     on_change()
+                is_owed = False
             except StorageAway as away:
                 log.warning("content not refreshed", reason=str(away))
+            except Exception as error:
+                # Without this loop edits would stop to arrive, and nobody would see why.
+                log.error("content not refreshed", error=type(error).__name__, exc_info=True)
 
     def _build(self, changed: Mapping[str, int]) -> Contents:
         parts: dict[str, Any] = {}

@@ -141,6 +141,11 @@ class Pipeline:
             accepted = self._accept(place, message, payload, now)
         if accepted.state != "yours":
             return Outcome("answer" if accepted.state == "done" else "busy", accepted.answer)
+        if accepted.payload:
+            # Taken over: the same work in the same community as the same member, wherever he has been seen since.
+            kept = _decode_kept(accepted.payload)
+            community, person = self._communities.named(kept.community), replace(person, number=kept.member)
+            place = self._place(message, community, kept.member)
         return self._see_through(_Work(message, place, community, person, accepted, now, as_json))
 
     # In by recovery -----------------------------------------------------------------------------------------------------
@@ -168,8 +173,6 @@ class Pipeline:
         context = self._context(work, match)
         try:
             replies = self._handle(work.message, context, match)
-        except UserError as refusal:
-            replies = [Reply(str(refusal), note={"refused": True})]
         except StorageAway:
             raise
         except RetryLater as later:
@@ -197,7 +200,10 @@ class Pipeline:
             return said
         if refusal := self._refusal(message, context, match):
             return [*said, refusal]
-        return said + _as_list(match.route.handler(message, context))
+        try:
+            return said + _as_list(match.route.handler(message, context))
+        except UserError as refusal:
+            return [*said, Reply(str(refusal), note={"refused": True})]
 
     def _pass_gate(self, gate: Gate, message: Message, context: Context) -> Gated | None:
         try:
@@ -248,7 +254,7 @@ class Pipeline:
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._job(work, match),
             is_active=message.event is None and work.place.member > 0,
-            notices_said=len(notices),
+            notices_said=notices if answered or (passive and in_time) else (),
             was_first=work.accepted.is_first,
         )
 
@@ -392,7 +398,7 @@ def _as_list(replies: Replies) -> list[Reply]:
 
 def _audit(match: Match | None, note: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The audit row of an administrator's command; what he was denied stands in the decision."""
-    if match is None or match.route.role == "member" or "denied" in note or "private" in note:
+    if match is None or match.route.role == "member" or not note.keys().isdisjoint(("denied", "private", "refused")):
         return []
     return [("admin", {"act": match.route.name})]
 

@@ -92,7 +92,7 @@ class ProcessTree:
         lived_s = time.monotonic() - role.started
         role.falls = 0 if lived_s > 60 else role.falls + 1
         log.error("role %s ended with code %s after %.1f s, starting it again", role.name, code, lived_s)
-        role.process, role.started = None, time.monotonic() + min(30.0, 0.5 * 2**role.falls)
+        role.process, role.started = None, time.monotonic() + min(30.0, 0.5 * 2 ** min(role.falls, 6))
 
     def _stop(self) -> None:
         running = [role.process for role in self._roles if role.process]

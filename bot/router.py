@@ -128,7 +128,8 @@ class Router:
         """The route of a message, None when nobody wants it."""
         if message.event:
             return self._find_event(message)
-        text = normalise(message.text).strip(_ENDINGS)
+        plain = normalise(message.text)
+        text = plain.strip(_ENDINGS) or plain
         if not text:
             return None
         return self._find_command(text, message.text) or self._find_choice(text, waiting) or self._find_pattern(text) or self._last_resort()
@@ -156,7 +157,7 @@ class Router:
             return Match(route)
         head, _, tail = text.partition(" ")
         route = self.commands.get(head) if tail else None
-        return Match(route, tuple(raw.split()[1:])) if route and route.takes_words else None
+        return Match(route, tuple(raw.rstrip(_ENDINGS).split()[1:])) if route and route.takes_words else None
 
     def _find_choice(self, text: str, waiting: Prompt | None) -> Match | None:
         if waiting is None or not _NUMBER.fullmatch(text):

@@ -27,6 +27,9 @@ def recover(pipeline: Pipeline, stores: Stores, metrics: Metrics, stop: Event) -
             metrics.unfinished.set(stores.inbox.depth())
         except StorageAway as away:
             log.warning("recovery waits", reason=str(away))
+        except Exception as error:
+            # This loop is what brings messages back: whatever happens, it looks again.
+            log.error("recovery failed", error=type(error).__name__, exc_info=True)
 
 
 def recover_once(pipeline: Pipeline, stores: Stores, *, idle_ms: int) -> int:

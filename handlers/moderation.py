@@ -57,7 +57,7 @@ def show_cases(message: Message, ctx: Context) -> Replies:
         return Reply("没有待处理的案件。")
     more = ctx.stores.cases.count_undecided(ctx.community.keys) - len(cases)
     lines = [_line(case, ctx) for case in cases] + ([f"……还有 {more} 件"] if more else [])
-    listed = Reply("待处理的案件：\n" + "\n".join(lines) + "\n处理：`处理 编号 警告` 或 `处理 编号 忽略`")
+    listed = Reply(f"{ctx.community.name} · 待处理的案件：\n" + "\n".join(lines) + "\n处理：`处理 编号 警告` 或 `处理 编号 忽略`")
     # The card is a reply of its own: where cards are shown, its text would not be, and the other cases would go unseen.
     return [listed, Reply(card=_card(cases[0], ctx))]
 
@@ -73,9 +73,10 @@ def decide(message: Message, ctx: Context) -> list[Reply]:
 @router.card("case", role="moderator")
 def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
     """案件卡片：点按钮处理"""
-    if not _is_decision(ctx.args):
-        raise UserError("这张卡片已经过期，请再说一次“案件”。")
-    number, word = ctx.args
+    # Case numbers begin anew in every community, and the one who clicks may have moved on to another since the card was shown.
+    if len(ctx.args) != 3 or ctx.args[0] != ctx.community.id or not _is_decision(ctx.args[1:]):
+        raise UserError("这张卡片属于另一个社群，或已经过期，请再说一次“案件”。")
+    number, word = ctx.args[1:]
     replies = _decide(int(number), word, message, ctx)
     said = replies[0].text
     card = {
@@ -107,7 +108,7 @@ def _decide(number: int, word: str, message: Message, ctx: Context) -> list[Repl
     if done is None:
         raise UserError(f"没有编号为 {number} 的案件。")
     said = Reply(
-        f"案件 {number}：{SHOWN[done.before]} → {SHOWN[STATES[word]]}。该成员现有 {done.strikes} 次警告。",
+        f"{ctx.community.name} · 案件 {number}：{SHOWN[done.before]} → {SHOWN[STATES[word]]}。该成员现有 {done.strikes} 次警告。",
         note={"case": number, "decided": word},
     )
     if word == "警告" and done.before != "warned":
@@ -133,8 +134,8 @@ def _card(case: Case, ctx: Context) -> dict[str, object]:
         "main_title": {"title": f"案件 {case.number} · {case.rule}"[:26], "desc": f"成员 {case.member}"},
         "sub_title_text": case.evidence[:100] or "（原文已清除）",
         "button_list": [
-            {"text": "警告", "style": 2, "key": f"case:{case.number}:警告"},
-            {"text": "忽略", "style": 1, "key": f"case:{case.number}:忽略"},
+            {"text": "警告", "style": 2, "key": f"case:{ctx.community.id}:{case.number}:警告"},
+            {"text": "忽略", "style": 1, "key": f"case:{ctx.community.id}:{case.number}:忽略"},
         ],
         "task_id": f"case-{ctx.community.shard}-{case.number}-{int(ctx.now().timestamp() * 1000)}",
     }

@@ -15,5 +15,6 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         "events": stores.events.trim(now - timedelta(days=keep.events_days)),
         "unanswered": stores.tallies.drop_unanswered(now - timedelta(days=keep.unanswered_days)),
         "evidence": stores.cases.drop_evidence(now - timedelta(days=keep.evidence_days)),
+        "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
         "consumers": stores.inbox.drop_idle_consumers() + stores.jobs.drop_idle_consumers(),
     }

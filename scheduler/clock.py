@@ -31,7 +31,6 @@ from storage.stores import Stores
 log = structlog.get_logger(__name__)
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-LOOK_BACK = timedelta(days=40)
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
 UPKEEP_LEASE_MS = 3_500_000
@@ -80,16 +79,18 @@ class Clock:
 
     def plan(self) -> None:
         """Plans all pushes, anew after a change of content: what was changed or switched on then has missed nothing."""
-        before, self._planned = self._planned, {}
-        for job in self._scheduler.get_jobs():
-            if job.id.startswith("push:"):
-                job.remove()
-        for push in self._live.current.pushes:
-            for community in audience(push, self._communities):
-                if before is not None and before.get(f"{community.id}:{push.id}") != push.cron:
+        wanted = [(push, community) for push in self._live.current.pushes for community in audience(push, self._communities)]
+        if self._planned is not None:
+            for push, community in wanted:
+                if self._planned.get(f"{community.id}:{push.id}") != push.cron:
                     self._stores.firings.begin_anew(community.keys, push.id, self._clock())
-                self._planned[f"{community.id}:{push.id}"] = push.cron
-                self._plan_push(push, community)
+        # From here on nothing asks Redis without minding that it may be away: a plan is changed whole or not at all.
+        self._planned = {f"{community.id}:{push.id}": push.cron for push, community in wanted}
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith(("push:", "again:")):
+                job.remove()
+        for push, community in wanted:
+            self._plan_push(push, community)
 
     def stop(self) -> None:
         """Stops ringing."""
@@ -101,8 +102,8 @@ class Clock:
         if last is None:
             self._stores.firings.note_start(community.keys, push.id, now)
             return False
-        missed = previous_moment(push, community, max(last, now - LOOK_BACK), now)
-        if missed is None or now - missed > timedelta(minutes=push.grace_minutes):
+        missed = previous_moment(push, community, max(last, now - timedelta(minutes=push.grace_minutes)), now)
+        if missed is None:
             return False
         return fire(push, community, missed, self._stores, self._config, now)
 

@@ -94,11 +94,11 @@ def _ask(port: int, method: str, path: str, body: str = "") -> int:
 
 
 def _secrets(file: Path) -> dict[str, str]:
-    if file.exists():
-        return dict(line.split("=", 1) for line in file.read_text().split())
+    kept = dict(line.split("=", 1) for line in file.read_text().split()) if file.exists() else {}
     made = {f"DEMO_{name}_TOKEN": secrets.token_urlsafe(18) for name in _CALLBACKS}
     made |= {f"DEMO_{name}_KEY": _aes_key() for name in _CALLBACKS}
     made |= {f"DEMO_{name}": secrets.token_urlsafe(24) for name in ("DESK_SECRET", "CUSTOMERS_SECRET", "WEBHOOK", "ADMIN_WEBHOOK")}
+    made |= kept  # a later version may need more of them
     _write(file, "".join(f"{name}={value}\n" for name, value in made.items()))
     return made
 

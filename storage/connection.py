@@ -19,6 +19,7 @@ from redis.exceptions import (
     ConnectionError,
     MaxConnectionsError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,
@@ -129,6 +130,14 @@ class Database:
         listener.subscribe(channel)
         return listener
 
+    def setting(self, name: str) -> str | None:
+        """A setting of the server, None where it does not tell (managed services forbid CONFIG)."""
+        try:
+            answer = self.command("CONFIG", "GET", name)
+        except ResponseError:
+            return None
+        return str(answer[1]) if answer else None
+
     def close(self) -> None:
         """Closes the idle connections."""
         self._links.close()
@@ -140,6 +149,11 @@ class Database:
         self._on_round_trip()
         try:
             answer = send()
+        except ResponseError as error:
+            # The disk is full, or the memory: the server answers, but keeps nothing.
+            if isinstance(error, OutOfMemoryError) or str(error).startswith("MISCONF"):
+                raise StorageAway("Redis 不能写入：磁盘或内存已满") from error
+            raise
         except _AWAY as error:
             self._away_until = time.monotonic() + COOL_DOWN_S
             raise StorageAway(f"Redis 不可用：{type(error).__name__}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 
 DAY_MS = 86_400_000
@@ -39,7 +41,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What accepting gave: ``state`` is yours, busy or done; with ``done`` the first answer, with ``yours`` what the gates need to know."""
+    """What accepting gave: ``state`` is yours, busy or done; with ``done`` the first answer, with ``yours`` what the gates need to know.
+
+    ``payload`` is what was kept at the first try, where this call takes over.
+    """
 
     state: str
     answer: str = ""
@@ -47,6 +52,7 @@ class Accepted:
     is_first: bool = False
     waiting: str = ""
     notices: tuple[str, ...] = ()
+    payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Ending:
     unanswered: str = ""
     job: str = ""
     is_active: bool = False
-    notices_said: int = 0
+    notices_said: Sequence[str] = ()
     was_first: bool = False
 
 
@@ -114,7 +120,7 @@ class Inbox:
             return Accepted("done", answer=got[1])
         if got[0] == "busy":
             return Accepted("busy")
-        return Accepted("yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]))
+        return Accepted("yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]), payload=got[5])
 
     def resume(self, place: Place, message_id: str, left: Left, now_ms: int) -> Accepted | None:
         """What accepting told of a message that was left behind; None while it is postponed, and the try does not count."""
@@ -163,17 +169,21 @@ class Inbox:
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
-                ending.prompt, ending.prompt_life_ms, ending.notices_said, ending.unanswered, ending.job, JOBS_WAITING,
-                int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.counts), *counts, len(ending.events), *events, *queued,
+                ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
+                int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.counts), *counts, len(ending.events), *events,
+                len(ending.notices_said), *ending.notices_said, *queued,
             ],
         )  # fmt: skip
         return got[0] == 1, got[1]
 
-    def left_behind(self, shard: int, idle_ms: int, count: int = 50) -> Iterator[Left]:
-        """Claims what nobody has worked on for ``idle_ms``: what a crash left, and what failed and is to come back."""
+    def left_behind(self, shard: int, idle_ms: int) -> Iterator[Left]:
+        """Claims what nobody has worked on for ``idle_ms``: what a crash left, and what failed and is to come back.
+
+        One at a time: claiming counts as a try, and a message that kills its worker must not use up the tries of those behind it.
+        """
         stream, start = keys.INBOX(shard=shard), "0-0"
         while True:
-            start, entries, *_ = self._database.command("XAUTOCLAIM", stream, "bot", self._consumer(), idle_ms, start, "COUNT", count)
+            start, entries, *_ = self._database.command("XAUTOCLAIM", stream, "bot", self._consumer(), idle_ms, start, "COUNT", 1)
             tries = self._tries(stream, [entry for entry, _ in entries])
             for entry, fields in entries:
                 if fields:  # None: acknowledged and deleted in between
@@ -195,6 +205,16 @@ class Inbox:
             [now_ms, left.entry, _encode(letter), message_id, place.community, place.member, _encode({"buried": reason}), STATE_LIFE_MS],
         )
         return bool(done)
+
+    def drop_dead_letters(self, before: datetime) -> int:
+        """Removes buried messages, with the texts in them, that were buried before ``before``; gives how many went."""
+        gone, limit = 0, to_ms(before)
+        for shard in range(self._shards):
+            key = keys.INBOX_DEAD(shard=shard)
+            for letter in self._database.command("LRANGE", key, 0, -1):
+                if json.loads(letter)["t"] < limit:
+                    gone += self._database.command("LREM", key, 1, letter)
+        return gone
 
     def depth(self) -> int:
         """How many accepted messages are not finished; one round trip."""

@@ -60,7 +60,9 @@ DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised b
 
 # One shard: the life of its messages ---------------------------------------------------------------------------------
 INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
-INBOX_DEAD = _family("qb:{{{shard}}}:inbox:dead", "list", "until handled", "messages that failed five times: JSON with the reason")
+INBOX_DEAD = _family(
+    "qb:{{{shard}}}:inbox:dead", "list", "retention.evidence_days", "messages that failed five times: JSON with the reason"
+)
 MESSAGE = _family(
     "qb:{{{shard}}}:msg:{id}",
     "hash",

@@ -490,3 +490,19 @@ def test_a_newcomer_whose_first_act_is_a_click_is_welcomed_at_his_first_words(ch
     chat.clicks(card, "好", user="lilei", group=MAIN)
     assert "很高兴认识你" in chat.says("签到")
     assert "很高兴认识你" not in chat.says("签到")
+
+
+def test_a_card_decides_nothing_in_another_community(chat: Chat) -> None:
+    for group in (MAIN, FAR):
+        chat.says(INSULT, group=group)
+    chat.says("你好", user="boss", group=MAIN)
+    cases = chat.privately("案件", user="boss")
+    chat.says("你好", user="boss", group=FAR)
+    assert chat.clicks(cases, "警告", user="boss", group="").updated is None
+    assert "1." in chat.privately("案件", user="boss"), "the other community's case is open still"
+
+
+def test_marks_alone_ask_for_help_and_marks_behind_a_command_are_no_words_of_it(chat: Chat) -> None:
+    assert "签到" in chat.says("？")
+    chat.says(INSULT)
+    assert "已忽略" in chat.as_admin("处理 1 忽略。")

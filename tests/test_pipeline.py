@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-from chat import MAIN, Chat, OpenChat
+from chat import FAR, MAIN, Chat, OpenChat
 
 from bot.context import Context
 from bot.errors import RetryLater, UserError
@@ -381,3 +381,35 @@ def test_no_text_of_a_member_breaks_the_bot(chat: Chat, text: str) -> None:
     assert chat.says(text)
     assert chat.stores.inbox.depth() == 0
     assert "积分 +5" in chat.says("签到")
+
+
+def test_a_repeat_that_takes_over_works_where_the_first_try_did(open_chat: OpenChat) -> None:
+    falls = [True]
+
+    def does(message: Message, ctx: Context) -> Replies:
+        if message.is_private:
+            ctx.stores.points.check_in(
+                ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, reason="签到", once=message.id
+            )
+            if falls:
+                falls.clear()
+                raise ValueError
+        return Reply(ctx.community.id)
+
+    chat = open_chat(router=routes(does), gates=())
+    chat.says("x", group=MAIN)
+    chat.privately("x", id="A")
+    chat.says("x", group=FAR)
+    chat.later(seconds=5)
+    assert chat.privately("x", id="A") == "main"
+    far = chat.communities.named("far").keys
+    assert chat.stores.points.balance(far, chat.member("lilei")) == 0
+
+
+def test_a_refusal_does_not_swallow_what_the_gates_said(open_chat: OpenChat) -> None:
+    def does(message: Message, ctx: Context) -> Replies:
+        raise UserError("积分不足，还差 20 分")
+
+    said = open_chat(router=routes(does)).says("x")
+    assert "很高兴认识你" in said
+    assert "还差 20 分" in said

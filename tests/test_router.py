@@ -69,7 +69,7 @@ def found(router: Router, text: str, waiting: Prompt | None = None) -> str | Non
         ("怎么退款", "fallback"),
         ("1", "fallback"),
         ("", None),
-        ("？！。", None),
+        ("？！。", "fallback"),
     ],
 )
 def test_a_text_goes_to_the_handler_that_it_names(router: Router, text: str, name: str | None) -> None:

@@ -152,7 +152,8 @@ class Life(RuleBasedStateMachine):
         if id in self.since and self.now - self.since[id] < TAKEOVER_MS:
             return Accepted("busy")
         assert got.entry == self.entries.get(id, got.entry), "a repeat takes over the same entry"
-        return Accepted("yours", entry=got.entry, is_first=got.is_first)
+        kept = json.dumps({"id": id}) if id in self.entries else ""
+        return Accepted("yours", entry=got.entry, is_first=got.is_first, payload=kept)
 
     @precondition(lambda self: self.hands)
     @rule(data=st.data())
@@ -313,7 +314,7 @@ def test_a_notice_is_kept_once_found_with_the_next_message_and_gone_when_said(st
     accepted = stores.inbox.accept(place, "m", "{}", {}, to_ms(NOW))
     assert accepted.notices == ("悄悄话", "第二句")
     stores.notices.keep(3, 1, "晚到的", once="c")
-    stores.inbox.finish(place, "m", accepted.entry, "2026-03-10", Ending(notices_said=2), to_ms(NOW))
+    stores.inbox.finish(place, "m", accepted.entry, "2026-03-10", Ending(notices_said=accepted.notices), to_ms(NOW))
     assert stores.notices.export_user(1) == {"待转达": ["晚到的"]}
 
 

@@ -4,15 +4,17 @@
 --      8 takeover_ms: how old unfinished work must be before a repeat may take it over
 --      9 whether it is speech, which makes its member known: 1 or 0
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
---       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices}
+--       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices, payload kept at the first try or ''}
 local now, member = tonumber(ARGV[1]), ARGV[5]
 local was = redis.call('HMGET', KEYS[1], 'answer', 'since', 'entry')
 if was[1] then return {'done', was[1]} end
-local entry = was[3]
+local entry, kept = was[3], ''
 if entry then
   if now - tonumber(was[2]) < tonumber(ARGV[8]) then return {'busy'} end
   redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'JUSTID')
   redis.call('HSET', KEYS[1], 'since', ARGV[1])
+  local found = redis.call('XRANGE', KEYS[2], entry, entry)
+  kept = found[1] and found[1][2][2] or ''
 else
   entry = redis.call('XADD', KEYS[2], '*', 'm', ARGV[3])
   -- FORCE puts it into the pending list at once, so that a crash right after this leaves it to be claimed by others
@@ -20,10 +22,10 @@ else
   redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
-if member == '0' then return {'yours', entry, 0, false, {}} end
+if member == '0' then return {'yours', entry, 0, false, {}, kept} end
 local seen, mark = redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
 if not seen and ARGV[9] == '1' then
   redis.call('HSET', KEYS[4], member, mark)
   seen = mark
 end
-return {'yours', entry, seen == mark and 1 or 0, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9)}
+return {'yours', entry, seen == mark and 1 or 0, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9), kept}

@@ -2,10 +2,10 @@
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
 --      12… one outbox queue for each delivery
 -- ARGV 1 now_ms  2 inbox entry  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
---      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 notices that were said  12 unanswered question ('' none)
---      13 job (JSON, '' none)  14 most jobs that may wait  15 counted as active 0/1  16 life of the counters in ms  17 shard
---      18 number of counters, then name, by each; number of events, then kind, data each; then for each delivery its member of due and its
---      item (JSON)
+--      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
+--      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
+--      17 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      then for each delivery its member of due and its item (JSON)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before: then nothing else was done.
 local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
 local before = redis.call('HGET', KEYS[1], 'answer')
@@ -22,35 +22,39 @@ if ARGV[9] == '-' then
 elseif ARGV[9] ~= '' then
   redis.call('SET', KEYS[8], ARGV[9], 'PX', ARGV[10])
 end
-if ARGV[11] ~= '0' then redis.call('LTRIM', KEYS[9], ARGV[11], -1) end
-if ARGV[12] ~= '' then
-  redis.call('RPUSH', KEYS[10], ARGV[12])
+if ARGV[11] ~= '' then
+  redis.call('RPUSH', KEYS[10], ARGV[11])
   redis.call('LTRIM', KEYS[10], -2000, -1)
 end
-if ARGV[13] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[14]) then
-  redis.call('XADD', KEYS[4], '*', 'j', ARGV[13])
+if ARGV[12] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[13]) then
+  redis.call('XADD', KEYS[4], '*', 'j', ARGV[12])
 end
-local fresh, at = false, 19
-for _ = 1, tonumber(ARGV[18]) do
+local fresh, at = false, 18
+for _ = 1, tonumber(ARGV[17]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
-if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[16]) end
-if ARGV[15] == '1' then
+if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[15]) end
+if ARGV[14] == '1' then
   redis.call('SETBIT', KEYS[6], member, 1)
-  if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[16]) end
+  if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[15]) end
 end
 at = at + 1
 for _ = 1, tonumber(ARGV[at - 1]) do
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', ARGV[at], 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[at + 1])
   at = at + 2
 end
+at = at + 1
+for _ = 1, tonumber(ARGV[at - 1]) do
+  redis.call('LREM', KEYS[9], 1, ARGV[at])
+  at = at + 1
+end
 for queue = 12, #KEYS do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[17]) end
+if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 redis.call('XACK', KEYS[2], 'bot', entry)
 redis.call('XDEL', KEYS[2], entry)
 return {1, ARGV[6]}

@@ -1,0 +1,31 @@
+"""What keeps the processes running must not fall itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bot.keyring import evidence_key
+from bot.processes import ProcessTree, Role
+
+
+def test_a_role_that_falls_for_days_is_started_again_all_the_same() -> None:
+    role = Role("falling", [sys.executable, "-c", ""], falls=5_000)
+    role.process = subprocess.Popen(role.command)
+    role.started = time.monotonic()
+    role.process.wait()
+    tree = ProcessTree([role])
+    tree._look_after(role)
+    assert role.process is None
+    assert role.started - time.monotonic() <= 30
+
+
+def test_of_many_that_start_together_one_makes_the_key_and_all_have_it(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        keys = set(pool.map(lambda _: evidence_key(tmp_path / "data"), range(64)))
+    assert len(keys) == 1
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["evidence.key"]
+    assert (tmp_path / "data" / "evidence.key").stat().st_mode & 0o777 == 0o600
