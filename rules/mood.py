@@ -32,10 +32,3 @@ class SnowMood:
         except (ArithmeticError, LookupError, ValueError):  # snownlp fails on some texts its segmenter leaves nothing of
             return NEUTRAL
         return min(1.0, max(0.0, score))
-
-
-def ewma(previous: float | None, score: float, weight: float) -> float:
-    """The exponentially weighted mean after one more ``score``; ``weight`` (0..1) is the share of the new one, no ``previous`` means the first."""
-    if previous is None:
-        return score
-    return previous + weight * (score - previous)

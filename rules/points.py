@@ -1,9 +1,8 @@
-"""What a check-in earns and how a streak grows."""
+"""What a check-in earns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +39,3 @@ def bonus_on(streak_days: int, rule: CheckInRule) -> int:
     longest = max((bonus.days for bonus in rule.bonuses), default=0)
     day = (streak_days - 1) % longest + 1 if rule.repeat and longest else streak_days
     return sum(bonus.points for bonus in rule.bonuses if bonus.days == day)
-
-
-def next_bonus(streak_days: int, rule: CheckInRule) -> Bonus | None:
-    """The next bonus ahead as (days still to go, points), or None when there is none left."""
-    longest = max((bonus.days for bonus in rule.bonuses), default=0)
-    for ahead in range(1, longest + 1):
-        points = bonus_on(streak_days + ahead, rule)
-        if points:
-            return Bonus(ahead, points)
-    return None
-
-
-def streak_after(last_day: date | None, today: date, streak: int) -> int:
-    """The streak once ``today`` is checked in: one more after yesterday, 1 after a gap, unchanged when today (or a later day) is in already."""
-    if last_day is None:
-        return 1
-    if last_day >= today:
-        return max(streak, 1)
-    return max(streak, 0) + 1 if today - last_day == timedelta(days=1) else 1
