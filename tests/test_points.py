@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.points import Bonus, CheckInRule, check_in_reward
 
-TODAY = date(2026, 3, 1)
 RULE = CheckInRule(5, (Bonus(3, 5), Bonus(7, 15), Bonus(30, 100)))
 rules = st.builds(
     CheckInRule,
