@@ -14,12 +14,13 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from storage.stores import Stores
 
 HERE = Path(__file__).resolve().parent
+Built = TypeVar("Built")
 WORKER_AFTER_S = 2.5
 
 
@@ -223,7 +225,7 @@ def web(path: Path, later: Path | None) -> None:
     built: list[Bot] = []
 
     def build_app() -> Flask:
-        built.append(build(config, "web"))
+        built.append(_patiently(lambda: build(config, "web")))
         return create_web(built[0])
 
     serve_gthread(config.server, build_app, lambda: _watch(built[0]))
@@ -237,8 +239,8 @@ def worker(path: Path, later: Path | None) -> None:
     os.nice(5)  # members wait for the web processes
     path = later or path
     config = _one_role(path)
-    bot, stop = build(config, "worker"), threading.Event()
-    _sweep_restored(bot)
+    bot, stop = _patiently(lambda: build(config, "worker")), threading.Event()
+    _patiently(lambda: _sweep_restored(bot))
     from bot.processes import ProcessTree, Role
     from bot.worker import recover, start_threads
 
@@ -264,7 +266,7 @@ def mood(path: Path, later: Path | None) -> None:
     from bot.communities import Communities
     from bot.moods import keep_moods
 
-    stores = open_all(config, "mood")
+    stores = _patiently(lambda: open_all(config, "mood"))
     keep_moods(stores, Communities(config, stores.groups, stores.shards), _stop_event())
 
 
@@ -274,7 +276,7 @@ def mood(path: Path, later: Path | None) -> None:
 def clock(path: Path, later: Path | None) -> None:
     """只启动时钟：到点把推送放进发件箱（可以有任意多个）。"""
     config = _one_role(later or path)
-    bot, stop = build(config, "clock"), _stop_event()
+    bot, stop = _patiently(lambda: build(config, "clock")), _stop_event()
     ringing = _start_clock(bot)
     stop.wait()
     ringing.stop()
@@ -483,6 +485,18 @@ def _bot_environment(data: Path, url: str) -> dict[str, str]:
 
 def _command(path: Path, role: str) -> list[str]:
     return [sys.executable, str(HERE / "run.py"), "--config", str(path.resolve()), role]
+
+
+def _patiently(make: Callable[[], Built]) -> Built:
+    """What ``make`` gives, once Redis answers: a role that is started while it is away waits for it."""
+    from storage.connection import StorageAway
+
+    while True:
+        try:
+            return make()
+        except StorageAway as away:
+            click.echo(f"等待 Redis：{away}", err=True)
+            time.sleep(0.5)
 
 
 def _start_clock(bot: Bot) -> Any:
