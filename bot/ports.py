@@ -24,7 +24,8 @@ def is_free(host: str, port: int) -> bool:
 def who_listens(port: int) -> str:
     """The program that listens on a TCP port: ``python run.py serve（进程 4711）``; 另一个程序 where the system does not say (not Linux, not ours)."""
     inodes = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _listeners(Path("/proc/net") / table, port)}
-    for process in Path("/proc").glob("[0-9]*") if inodes else ():
+    # The oldest first: a child that was just forked holds its parent's sockets for a moment.
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda found: int(found.name)) if inodes else ():
         if _holds(process, inodes):
             command = process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             return f"{command[:120]}（进程 {process.name}）"
@@ -41,6 +42,14 @@ def _listeners(table: Path, port: int) -> list[str]:
 
 def _holds(process: Path, inodes: set[str]) -> bool:
     try:
-        return any(os.readlink(file) in inodes for file in process.joinpath("fd").iterdir())
+        files = list(process.joinpath("fd").iterdir())
     except OSError:  # gone, or somebody else's
         return False
+    return any(_target(file) in inodes for file in files)
+
+
+def _target(file: Path) -> str:
+    try:
+        return os.readlink(file)
+    except OSError:  # closed in between
+        return ""
