@@ -66,10 +66,6 @@ class Directory:
         """The learned name of a member, '' while it is unknown."""
         return self._database.command("HGET", keys.MEMBER_NAMES(), number) or ""
 
-    def find_home(self, number: int) -> str:
-        """The community where a member was last seen in a group, '' when never."""
-        return self._database.command("HGET", keys.MEMBER_HOMES(), number) or ""
-
     def keep_up(self) -> None:
         """Remembers the members whom other processes made known since the last call, the newest 50,000 at most, and forgets all it knew
         after an erasure. One round trip when there is nothing new; called once a second, so that a message finds its member remembered."""

@@ -451,7 +451,7 @@ def test_a_stranger_in_a_single_chat_belongs_to_the_first_community(chat: Chat) 
 def test_the_admin_group_speaks_for_its_community(chat: Chat) -> None:
     chat.says("签到")
     assert "**主群**" in chat.as_admin("数据")
-    assert chat.stores.directory.find_home(chat.member("boss")) == "main"
+    assert chat.stores.directory.export_user(chat.member("boss"))["所在社群"] == "main"
 
 
 def test_the_app_answers_like_the_aibot(chat: Chat) -> None:
