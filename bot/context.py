@@ -32,7 +32,7 @@ class Context:
     ``commands`` lists the commands whose role a test accepts.
     """
 
-    stores: Stores
+    open_stores: Callable[[], Stores]
     config: Config
     contents: Contents
     commands: Callable[[Callable[[Role], bool]], Iterable[Command]]
@@ -42,6 +42,11 @@ class Context:
     is_first: bool = False
     in_admin_group: bool = False
     args: tuple[str, ...] = ()
+
+    @property
+    def stores(self) -> Stores:
+        """All that is remembered. Whoever looks here first has his message kept before: from then on a crash does not lose it."""
+        return self.open_stores()
 
     @property
     def member(self) -> int:

@@ -24,7 +24,7 @@ from bot.permissions import may, role_of
 from bot.router import Match, Router
 from storage.connection import StorageAway
 from storage.directory import Person
-from storage.inbox import Accepted, Ending, Left, Place
+from storage.inbox import UNTOUCHED, Accepted, Ending, Left, Place
 from storage.keys import shard_of
 from storage.moment import to_ms
 from storage.outbox import Delivery
@@ -81,9 +81,9 @@ _decode_kept = msgspec.json.Decoder(_Kept).decode
 _decode_waiting = msgspec.json.Decoder(_Waiting).decode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
-    """A message on its way: where it lives, who sent it, what accepting told."""
+    """A message on its way: where it lives, who sent it, what accepting told – or what is taken for granted while it is ``UNTOUCHED``."""
 
     message: Message
     place: Place
@@ -96,6 +96,14 @@ class _Work:
     @property
     def now_ms(self) -> int:
         return to_ms(self.now)
+
+
+class _TakenIn(BaseException):
+    """The message is taken in now, and not what was taken for granted: the work begins anew. No feature may catch this."""
+
+    def __init__(self, accepted: Accepted) -> None:
+        super().__init__()
+        self.accepted = accepted
 
 
 class Pipeline:
@@ -130,23 +138,27 @@ class Pipeline:
         message = replace(message, id=f"{message.channel}:{message.id}")
         community, person = self._locate(message, to_ms(now))
         place = self._place(message, community, person.number)
-        payload = _encode(_Kept(message, person.number, community.id, as_json)).decode()
-        accepted = self._accept(place, message, payload, now)
+        work = _Work(message, place, community, person, UNTOUCHED, now, as_json)
+        try:
+            return self._see_through(work)
+        except _TakenIn as known:
+            accepted = known.accepted
         if accepted.state == "busy":
             answer = self._await_answer(place.shard, message.id)
             if answer is not None:
                 return Outcome("answer", answer)
             # Whoever had it has had it for longer than any handler needs: it is taken over, or still busy if somebody else did so just now.
-            now = self._clock()
-            accepted = self._accept(place, message, payload, now)
+            work.now = self._clock()
+            accepted = self._accept(work)
         if accepted.state != "yours":
             return Outcome("answer" if accepted.state == "done" else "busy", accepted.answer)
         if accepted.payload:
             # Taken over: the same work in the same community as the same member, wherever he has been seen since.
             kept = _decode_kept(accepted.payload)
-            community, person = self._communities.named(kept.community), replace(person, number=kept.member)
-            place = self._place(message, community, kept.member)
-        return self._see_through(_Work(message, place, community, person, accepted, now, as_json))
+            work.community, work.person = self._communities.named(kept.community), replace(person, number=kept.member)
+            work.place = self._place(message, work.community, kept.member)
+        work.accepted = accepted
+        return self._see_through(work)
 
     # In by recovery -----------------------------------------------------------------------------------------------------
 
@@ -177,16 +189,26 @@ class Pipeline:
             raise
         except RetryLater as later:
             log.info("message comes back", id=work.message.id, seconds=later.seconds)
-            self._stores.inbox.postpone(work.place, work.message.id, to_ms(self._clock() + timedelta(seconds=later.seconds)))
+            again_ms = to_ms(self._clock() + timedelta(seconds=later.seconds))
+            self._take_in(work, as_assumed=False).inbox.postpone(work.place, work.message.id, again_ms)
             return Outcome("answer")
         except Exception as error:  # noqa: BLE001 - logged by _fail
             # Handlers are features of many hands: one that fails must not take the door with it. The message stays in the inbox and comes back.
+            self._take_in(work, as_assumed=False)
             self._fail(work, match, error)
             return Outcome("answer")
         ending = self._ending(work, match, replies, in_time=in_time, took_ms=(time.perf_counter() - started) * 1000)
-        day = context.today().isoformat()
-        _, answer = self._stores.inbox.finish(work.place, work.message.id, work.accepted.entry, day, ending, work.now_ms)
-        return Outcome("answer", answer)
+        return Outcome("answer", self._finish(work, context.today().isoformat(), ending))
+
+    def _finish(self, work: _Work, day: str, ending: Ending) -> str:
+        inbox, id = self._stores.inbox, work.message.id
+        if work.accepted is not UNTOUCHED:
+            return inbox.finish(work.place, id, work.accepted.entry, day, ending, work.now_ms)[1]
+        is_speech = work.message.event is None
+        answer = inbox.settle(work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech)
+        if answer is None:
+            raise _TakenIn(self._accept(work))
+        return answer
 
     def _handle(self, message: Message, context: Context, match: Match | None) -> list[Reply]:
         said: list[Reply] = []
@@ -270,7 +292,7 @@ class Pipeline:
                 if private:
                     queued.append(private)
                 elif user := self._stores.directory.find_user(reply.to):
-                    self._stores.notices.keep(shard_of(user, self._stores.shards), reply.to, reply.text, once=id)
+                    self._take_in(work).notices.keep(shard_of(user, self._stores.shards), reply.to, reply.text, once=id)
             elif reply.push:
                 post = deliveries.to_group(
                     self._config,
@@ -321,7 +343,7 @@ class Pipeline:
 
     def _context(self, work: _Work, match: Match | None) -> Context:
         return Context(
-            stores=self._stores,
+            open_stores=lambda: self._take_in(work),
             config=self._config,
             contents=self._live.current,
             commands=self._router.listed,
@@ -345,9 +367,20 @@ class Pipeline:
             return _encode(_Waiting(prompt.kind, prompt.choices, work.now_ms)).decode()
         return "-" if match and match.answers_prompt else ""
 
-    def _accept(self, place: Place, message: Message, payload: str, now: datetime) -> Accepted:
+    def _take_in(self, work: _Work, *, as_assumed: bool = True) -> Stores:
+        """The stores, for a message that is kept: taken in now, if it was not before. What failed anyway is not done anew for other facts."""
+        if work.accepted is UNTOUCHED:
+            accepted = self._accept(work)
+            if accepted.state != "yours" or (as_assumed and accepted != replace(UNTOUCHED, entry=accepted.entry)):
+                raise _TakenIn(accepted)
+            work.accepted = accepted
+        return self._stores
+
+    def _accept(self, work: _Work) -> Accepted:
+        message, place = work.message, work.place
+        payload = _encode(_Kept(message, place.member, work.community.id, work.as_json)).decode()
         facts = self._inbound_facts(message)
-        return self._stores.inbox.accept(place, message.id, payload, facts, to_ms(now), is_speech=message.event is None)
+        return self._stores.inbox.accept(place, message.id, payload, facts, work.now_ms, is_speech=message.event is None)
 
     def _await_answer(self, shard: int, id: str) -> str | None:
         """Waits for the process that is at work on the same message."""

@@ -55,6 +55,10 @@ class Accepted:
     payload: str = ""
 
 
+UNTOUCHED = Accepted("yours")
+"""What accepting most often tells: nobody saw the message before, its member is known, and nothing waits for him."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """All that ends a message, done in one act: its answer, its log, its counts and what is left to do."""
@@ -150,31 +154,18 @@ class Inbox:
 
     def finish(self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int) -> tuple[bool, str]:
         """Ends a message; gives whether this call did it, and the answer that holds (an earlier one, if it had ended before)."""
-        queues, queued = [], []
-        for delivery in ending.deliveries:
-            queue, member, item = encode_delivery(place.shard, delivery)
-            queues.append(queue)
-            queued += [member, item]
-        counts = [part for counted in ending.counts.items() for part in counted]
-        events: list[Any] = []
-        for kind, data in ending.events:
-            events += [kind, _encode(data)]
-        shard = place.shard
-        inbox, log, jobs, unanswered, due = _keys_of_shard(shard, place.community)
-        got = self._database.act(
-            self._finish,
-            [
-                keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
-                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues,
-            ],
-            [
-                now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
-                ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
-                int(ending.is_active), COUNTS_LIFE_MS, shard, len(ending.counts), *counts, len(ending.events), *events,
-                len(ending.notices_said), *ending.notices_said, *queued,
-            ],
-        )  # fmt: skip
-        return got[0] == 1, got[1]
+        done, answer = self._end(place, message_id, entry, day, ending, now_ms, "", is_speech=True)
+        return done == 1, answer
+
+    def settle(
+        self, place: Place, message_id: str, facts: Mapping[str, Any], day: str, ending: Ending, now_ms: int, *, is_speech: bool = True
+    ) -> str | None:
+        """Takes a message in and ends it in one act; gives the answer that holds, None if ``accept`` must come first.
+
+        It must when another works on it, or when its member is new here, is asked something or has notices waiting: what ``UNTOUCHED`` denies.
+        """
+        done, answer = self._end(place, message_id, "", day, ending, now_ms, _encode(facts), is_speech=is_speech)
+        return None if done < 0 else answer
 
     def left_behind(self, shard: int, idle_ms: int) -> Iterator[Left]:
         """Claims what nobody has worked on for ``idle_ms``: what a crash left, and what failed and is to come back.
@@ -240,6 +231,36 @@ class Inbox:
                 if mine in json.loads(letter)["payload"]:
                     gone += self._database.command("LREM", dead, 1, letter)
         return f"已删除 {gone} 条没有处理完或处理失败的消息"
+
+    def _end(
+        self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int, facts: bytes | str, *, is_speech: bool
+    ) -> tuple[int, str]:
+        queues, queued = [], []
+        for delivery in ending.deliveries:
+            queue, member, item = encode_delivery(place.shard, delivery)
+            queues.append(queue)
+            queued += [member, item]
+        counts = [part for counted in ending.counts.items() for part in counted]
+        events: list[Any] = []
+        for kind, data in ending.events:
+            events += [kind, _encode(data)]
+        shard = place.shard
+        inbox, log, jobs, unanswered, due = _keys_of_shard(shard, place.community)
+        got = self._database.act(
+            self._finish,
+            [
+                keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
+                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues,
+            ],
+            [
+                now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
+                ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
+                int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech),
+                len(ending.counts), *counts, len(ending.events), *events,
+                len(ending.notices_said), *ending.notices_said, *queued,
+            ],
+        )  # fmt: skip
+        return got[0], got[1]
 
     def _tries(self, stream: str, entries: Sequence[str]) -> dict[str, int]:
         if not entries:

@@ -15,7 +15,7 @@ from chat import FAR, MAIN, Chat, OpenChat
 
 from bot.context import Context
 from bot.errors import RetryLater, UserError
-from bot.message import Message, Replies, Reply
+from bot.message import Message, Prompt, Replies, Reply
 from bot.pipeline import TRIES, Gated
 from bot.router import Router
 from bot.worker import recover_once
@@ -108,6 +108,7 @@ def test_a_repeat_gets_the_first_answer_without_a_second_look(open_chat: OpenCha
     calls: list[str] = []
 
     def does(message: Message, ctx: Context) -> Replies:
+        assert ctx.stores
         calls.append(message.id)
         return Reply(f"第 {len(calls)} 次")
 
@@ -125,6 +126,7 @@ def test_a_repeat_of_a_message_at_work_waits_for_its_answer(open_chat: OpenChat)
     at_work, go_on = Flag(), Flag()
 
     def does(message: Message, ctx: Context) -> Replies:
+        assert ctx.stores
         at_work.set()
         assert go_on.wait(10)
         return Reply("fertig")
@@ -157,10 +159,49 @@ def test_a_repeat_takes_over_what_a_dead_process_left_after_four_seconds(open_ch
     assert heir.stores.inbox.depth() == 0
 
 
+def acts_so_far(chat: Chat) -> int:
+    """How many scripts the server has run."""
+    lines = chat.stores.database.command("INFO", "commandstats").splitlines()
+    return sum(int(line.split("calls=")[1].split(",")[0]) for line in lines if line.startswith(("cmdstat_eval:", "cmdstat_evalsha:")))
+
+
+def test_a_message_that_changes_nothing_costs_one_act(open_chat: OpenChat) -> None:
+    chat = open_chat(router=routes(lambda m, c: Reply("da")), gates=())
+    chat.says("x")  # its first message makes a member known
+    before = acts_so_far(chat)
+    assert chat.says("x") == "da"
+    assert acts_so_far(chat) - before == 1
+    assert [entry.kind for entry in chat.log()[-3:]] == ["inbound", "decision", "outbound"]
+    assert chat.stores.inbox.depth() == 0
+
+
+def test_a_message_is_kept_from_the_first_look_at_the_stores(open_chat: OpenChat) -> None:
+    depths: list[int] = []
+
+    def does(message: Message, ctx: Context) -> Replies:
+        depths.append(chat.stores.inbox.depth())
+        depths.append(ctx.stores.inbox.depth())
+        return Reply("da")
+
+    chat = open_chat(router=routes(does), gates=())
+    chat.says("x")
+    depths.clear()
+    assert chat.says("x") == "da"
+    assert depths == [0, 1]
+
+
+def test_what_waits_for_a_member_is_not_passed_over(open_chat: OpenChat) -> None:
+    asks = open_chat(router=routes(lambda m, c: Reply("welche?", prompt=Prompt("faq", ("a", "b")))), gates=())
+    asks.says("x")
+    chat = open_chat(gates=(), clock=asks.clock)
+    assert "修改" in chat.says("2"), "a number answers the question that was asked before"
+
+
 # Crashes and failures -------------------------------------------------------------------------------------------------------
 
 
 def _killed(message: Message, ctx: Context) -> Replies:
+    assert ctx.stores
     raise Killed
 
 
@@ -193,6 +234,7 @@ def test_a_recovered_answer_without_an_address_finds_another_way(open_chat: Open
     crashes = iter([True, False])
 
     def does(message: Message, ctx: Context) -> Replies:
+        assert ctx.stores
         if next(crashes):
             raise Killed
         return Reply("da")
@@ -208,6 +250,7 @@ def test_a_newcomer_is_welcomed_once_although_his_first_message_needed_two_tries
     crashes = iter([True, False])
 
     def does(message: Message, ctx: Context) -> Replies:
+        assert ctx.stores
         if next(crashes):
             raise Killed
         return Reply("da")

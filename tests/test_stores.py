@@ -167,6 +167,23 @@ class Life(RuleBasedStateMachine):
         assert was_first == (id not in self.answers)
         assert answer == self.answers.setdefault(id, mine)
 
+    @rule(number=st.integers(0, 4))
+    def settle(self, number: int) -> None:
+        """WeCom delivers a message that changes nothing: it comes in and ends in one act, unless somebody has it in hand or nobody knows its member."""
+        id = self._id(number)
+        self.ends += 1
+        mine = f"answer {self.ends}"
+        ending = Ending(answer=mine, events=[("decision", {})], counts={"messages": 1}, is_active=True)
+        answer = self.stores.inbox.settle(self.place, id, {}, "2026-03-10", ending, self.now)
+        if id in self.answers:
+            assert answer == self.answers[id]
+        elif id in self.since or not self.since:
+            assert answer is None
+        else:
+            assert answer == mine
+            self.answers[id] = mine
+            self.since[id] = self.now
+
     @precondition(lambda self: self.hands)
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:

@@ -1,18 +1,31 @@
--- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox.
+-- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox. A message that
+-- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
 --      12… one outbox queue for each delivery
--- ARGV 1 now_ms  2 inbox entry  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
+-- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
---      17 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0
+--      19 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
 --      then for each delivery its member of due and its item (JSON)
--- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before: then nothing else was done.
+-- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
+--       another works on it, or its member is new, is asked something or has notices: then nothing else was done.
 local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
-local before = redis.call('HGET', KEYS[1], 'answer')
-if before then
-  redis.call('XACK', KEYS[2], 'bot', entry)
-  redis.call('XDEL', KEYS[2], entry)
-  return {0, before}
+local was = redis.call('HMGET', KEYS[1], 'answer', 'entry')
+if was[1] then
+  if entry ~= '' then
+    redis.call('XACK', KEYS[2], 'bot', entry)
+    redis.call('XDEL', KEYS[2], entry)
+  end
+  return {0, was[1]}
+end
+if entry == '' then
+  if was[2] then return {-1, ''} end
+  if member ~= '0' then
+    if ARGV[18] == '1' and redis.call('HEXISTS', KEYS[7], member) == 0 then return {-1, ''} end
+    if redis.call('EXISTS', KEYS[8], KEYS[9]) > 0 then return {-1, ''} end
+  end
+  redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', 'inbound', 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[17])
 end
 redis.call('HSET', KEYS[1], 'answer', ARGV[6], 'member', member)
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
@@ -29,8 +42,8 @@ end
 if ARGV[12] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[13]) then
   redis.call('XADD', KEYS[4], '*', 'j', ARGV[12])
 end
-local fresh, at = false, 18
-for _ = 1, tonumber(ARGV[17]) do
+local fresh, at = false, 20
+for _ = 1, tonumber(ARGV[19]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
@@ -55,6 +68,8 @@ for queue = 12, #KEYS do
   at = at + 2
 end
 if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
-redis.call('XACK', KEYS[2], 'bot', entry)
-redis.call('XDEL', KEYS[2], entry)
+if entry ~= '' then
+  redis.call('XACK', KEYS[2], 'bot', entry)
+  redis.call('XDEL', KEYS[2], entry)
+end
 return {1, ARGV[6]}
