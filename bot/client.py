@@ -7,7 +7,9 @@ is followed, and whatever is raised is an :class:`ApiError` without secrets.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +21,8 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
@@ -33,11 +37,15 @@ TIMEOUT_S = (3.0, 8.0)
 ANSWER_S = 10.0
 """For the whole answer."""
 ANSWER_BYTES = 1_048_576
+DOWNLOAD_S = 60.0
+"""For a whole file."""
 POOL = 32
 WAIT_FOR_TOKEN_S = 12.0
 """How long one waits for another process that fetches a token."""
 
 _OFFICIAL_HOST = "qyapi.weixin.qq.com"
+_FILE_HOSTS = (".myqcloud.com",)
+"""Where the files lie that callbacks speak of (path 100719)."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REJECTED = (40014, 42001)
 """An access token that is invalid or has expired: worth one new token and one more try."""
@@ -46,6 +54,9 @@ _REFUSED_MS = {None: 3_000, -1: 3_000, 45009: 60_000}
 _REFUSED_CONFIG_MS = 60_000
 _TOO_NEW_MS = 1_000
 """A token that is rejected at this age will not be better for being fetched again."""
+
+UploadedFile = tuple[str, bytes, str]
+"""A file's name, bytes and content type. Bytes, never a stream: a repeat after a new token must not send an empty file."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,12 +93,36 @@ class _Http(requests.Session):
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["allow_redirects"], kwargs["stream"] = False, True
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
+        most_bytes, longest_s = kwargs.pop("most_bytes", ANSWER_BYTES), kwargs.pop("longest_s", ANSWER_S)
         response = super().request(*args, **kwargs)
         try:
-            response._content = _read(response)
+            response._content = _read(response, most_bytes, longest_s)
         finally:
             response.close()
         return response
+
+
+class _PublicOnly(HTTPSConnection):
+    """A connection that is given up, before a byte is sent, when the name led to an address that is not public."""
+
+    def _new_conn(self) -> socket.socket:
+        link = super()._new_conn()
+        if not ipaddress.ip_address(link.getpeername()[0]).is_global:
+            link.close()
+            raise NewConnectionError(self, "the name leads to an address that is not public")
+        return link
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicOnly
+
+
+class _ToTheOutside(HTTPAdapter):
+    """Leads to public addresses only. Through a proxy of the machine it is the proxy that looks names up, and the proxy's word holds."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
 
 
 class Wire:
@@ -99,6 +134,10 @@ class Wire:
         self._is_loopback = urlsplit(self.base).hostname in _LOOPBACK
         self.http = _Http(pool=pool)
         self.http.trust_env = not self._is_loopback  # a proxy of the machine is for the outside only
+        self._downloads = _Http(pool=4)
+        self._downloads.trust_env = self.http.trust_env
+        if not self._is_loopback:
+            self._downloads.mount("https://", _ToTheOutside(max_retries=0))
 
     def post_webhook(self, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Posts one message into a group through its webhook; raises ApiError with WeCom's errcode."""
@@ -116,6 +155,23 @@ class Wire:
         """Posts JSON to a trusted address and gives WeCom's answer; raises ApiError."""
         return self.ask("post", url, params=params, data=_encode(body), headers={"Content-Type": "application/json"})
 
+    def upload_webhook(self, key: str, kind: str, file: UploadedFile) -> dict[str, Any]:
+        """Uploads a file that only this webhook's robot may send, with WeCom's answer; raises ApiError."""
+        return self.ask("post", f"{self.base}/cgi-bin/webhook/upload_media", params={"key": key, "type": kind}, files={"media": file})
+
+    def download(self, url: str, *, most_bytes: int) -> bytes:
+        """The bytes at an address that came in a callback; raises ApiError, also when there are more than ``most_bytes``.
+
+        An address may say anything, so only https to WeCom's own hosts is asked, at public addresses, without redirects. Where ``api_base``
+        is this machine itself (drills, tests), that very server is allowed too.
+        """
+        if not self._may_download(url):
+            raise ApiError(None, "下载地址不属于企业微信，拒绝下载（只允许 https 和企业微信的文件服务器）")
+        response = self.send(lambda: self._downloads.request("get", url, most_bytes=most_bytes, longest_s=DOWNLOAD_S))
+        if response.status_code != 200:
+            raise NoAnswer(f"下载失败：HTTP {response.status_code}（地址只在 5 分钟内有效）", may_have_arrived=False)
+        return cast(bytes, response.content)
+
     def ask(self, method: str, url: str, **kwargs: Any) -> dict[str, Any]:
         """One request; gives the answer's JSON object when its errcode is 0, else raises ApiError."""
         response = self.send(lambda: self.http.request(method, url, **kwargs))
@@ -131,6 +187,19 @@ class Wire:
 
     def close(self) -> None:
         self.http.close()
+        self._downloads.close()
+
+    def _may_download(self, url: str) -> bool:
+        try:
+            parts, origin = urlsplit(url), _origin(url)
+        except ValueError:
+            return False
+        if "@" in parts.netloc or "\\" in url or not parts.path.startswith("/"):
+            return False
+        if self._is_loopback and origin == self._origin:
+            return True
+        scheme, host, port = origin
+        return scheme == "https" and port == 443 and (host == _OFFICIAL_HOST or host.endswith(_FILE_HOSTS))
 
     def _own_address(self, url: str) -> str:
         try:
@@ -185,6 +254,23 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
         """WeCom's answer to a GET; the query is ``params=``."""
         return cast(dict[str, Any], self._request("get", url, **kwargs))
 
+    def upload(self, kind: str, file: UploadedFile) -> dict[str, Any]:
+        """Uploads a temporary file that every app of the corp may send for three days, with WeCom's answer (path 90253)."""
+        return cast(dict[str, Any], self._request("post", "media/upload", params={"type": kind}, files={"media": file}))
+
+    def download(self, media_id: str, *, most_bytes: int) -> bytes:
+        """The bytes of a temporary file; raises ApiError, also when there are more than ``most_bytes`` (path 90254)."""
+        found = self._request("get", "media/get", params={"media_id": media_id}, most_bytes=most_bytes, longest_s=DOWNLOAD_S)
+        if not isinstance(found, requests.Response):
+            raise ApiError(None, "媒体文件的应答不是文件")
+        return found.content
+
+    def _handle_result(self, res: Any, *args: Any, **kwargs: Any) -> Any:
+        """wechatpy's reading of an answer; what was sent as a file stays a file, even when it holds JSON."""
+        if isinstance(res, requests.Response) and "Content-Disposition" in res.headers:
+            return res
+        return super()._handle_result(res, *args, **kwargs)
+
     def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
         token = self._token()
         try:
@@ -194,7 +280,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
                 raise
             code = error.code
         fresh = self._token(rejected=token)
-        if "files" in kwargs:  # its streams are read to their ends: a repeat would upload empty files
+        if not _can_be_repeated(kwargs.get("files") or {}):  # its streams are read to their ends: a repeat would upload empty files
             raise ApiError(code, "access_token 已更新，请重新上传")
         return self._once(method, url_or_endpoint, fresh, **kwargs)
 
@@ -274,15 +360,20 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
         return fetched
 
 
-def _read(response: requests.Response) -> bytes:
-    deadline, parts, size = time.monotonic() + ANSWER_S, [], 0
+def _can_be_repeated(files: Mapping[str, Any]) -> bool:
+    """Whether every file is whole in memory, with its name or bare."""
+    return all(isinstance(file[1] if isinstance(file, tuple) else file, bytes | str) for file in files.values())
+
+
+def _read(response: requests.Response, most_bytes: int, longest_s: float) -> bytes:
+    deadline, parts, size = time.monotonic() + longest_s, [], 0
     for part in response.iter_content(65_536):
         parts.append(part)
         size += len(part)
-        if size > ANSWER_BYTES:
-            raise requests.exceptions.ContentDecodingError(f"answer of more than {ANSWER_BYTES} bytes")
+        if size > most_bytes:
+            raise requests.exceptions.ContentDecodingError(f"answer of more than {most_bytes} bytes")
         if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout(f"answer took more than {ANSWER_S:g} s")
+            raise requests.exceptions.ReadTimeout(f"answer took more than {longest_s:g} s")
     return b"".join(parts)
 
 

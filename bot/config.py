@@ -31,7 +31,7 @@ REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 Place = tuple[str | int, ...]
 """Where a setting stands in the file: ``("channels", 1, "aes_key")``."""
 
-_SECRETS = frozenset({"token", "aes_key", "secret", "webhook", "webhooks", "admin_webhook"})
+_SECRETS = frozenset({"token", "token_next", "aes_key", "aes_key_next", "secret", "webhook", "webhooks", "admin_webhook"})
 _EXPANDED = _SECRETS | {"bot_id", "url"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -54,6 +54,18 @@ def _is_web_address(text: str) -> bool:
 def _base_address(text: str) -> str:
     if not _is_web_address(text) or re.search(r"[?#@\s]", text):
         raise _reject("应为以 http:// 或 https:// 开头的网址", "写成 https://bot.example.com 的样子，不带 ? 和 # 之后的部分")
+    return text.rstrip("/")
+
+
+def _socket_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_safe = parts.scheme == "wss" or (parts.scheme == "ws" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+        is_good = is_safe and bool(parts.hostname) and (parts.port is None or parts.port > 0) and not re.search(r"[?#@\s]", text)
+    except ValueError:  # urlsplit's word for a malformed host or port
+        is_good = False
+    if not is_good:
+        raise _reject("应为以 wss:// 开头的网址", "写成 wss://openws.work.weixin.qq.com 的样子；只有本机可以写 ws://127.0.0.1:端口")
     return text.rstrip("/")
 
 
@@ -117,6 +129,14 @@ def _aes_key(secret: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9+/]{43}", text) or len(base64.b64decode(text + "=")) != 32:
         raise _reject("含有不属于 EncodingAESKey 的字符", "它只由英文字母和数字组成，从后台的“接收消息”页面重新复制")
     return secret
+
+
+def _next_token(secret: SecretStr) -> SecretStr:
+    return _without_blanks(secret)
+
+
+def _next_aes_key(secret: SecretStr) -> SecretStr:
+    return _aes_key(secret) if secret else secret
 
 
 def webhook_key(value: SecretStr | str) -> str:
@@ -185,6 +205,7 @@ def _timezone(text: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_base_address)]
+SocketAddress = Annotated[str, AfterValidator(_socket_address)]
 Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 AesKey = Annotated[SecretStr, AfterValidator(_aes_key)]
 Webhook = Annotated[SecretStr, AfterValidator(_webhook)]
@@ -226,6 +247,12 @@ class ServerConfig(Section):
     public_url: Annotated[str, AfterValidator(_optional_address)] = Field(
         default="", description="成员和管理员从外面访问时的网址，登录、导出、邀请的链接以它开头；空着就用监听地址"
     )
+    canary_minutes: int = Field(
+        default=10,
+        ge=0,
+        le=1440,
+        description="每隔几分钟从 public_url 试一次自己的回调地址，两次不通就告警；0 是不试，public_url 空着也不试",
+    )
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         default=(), description="前面的反向代理的 IP 或网段；只相信它们转来的来访者地址"
     )
@@ -255,6 +282,9 @@ class WeComConfig(Section):
     api_base: Address = Field(
         default="https://qyapi.weixin.qq.com", description="企业微信接口的网址；私有部署或演练时才改，所有外发请求都跟着走"
     )
+    ws_url: SocketAddress = Field(
+        default="wss://openws.work.weixin.qq.com", description="智能机器人长连接的网址；演练时才改，除本机外必须是 wss://"
+    )
 
 
 class _Channel(Section):
@@ -265,6 +295,25 @@ class _Channel(Section):
 class _CallbackChannel(_Channel):
     token: Secret = Field(description="接收消息的 Token")
     aes_key: AesKey = Field(description="接收消息的 EncodingAESKey，43 个字符")
+    token_next: Annotated[SecretStr, AfterValidator(_next_token)] = Field(
+        default=SecretStr(""), description="换密钥时的新 Token：新旧两组同时有效；换完后移到 token，这一项删掉"
+    )
+    aes_key_next: Annotated[SecretStr, AfterValidator(_next_aes_key)] = Field(
+        default=SecretStr(""), description="换密钥时的新 EncodingAESKey；与 token_next 只换一个时，另一个不写"
+    )
+
+    @property
+    def key_pairs(self) -> tuple[tuple[SecretStr, SecretStr], ...]:
+        """Token and EncodingAESKey in force and, while they are being replaced, those that are to take over."""
+        now = (self.token, self.aes_key)
+        if not self.is_changing_keys:
+            return (now,)
+        return now, (self.token_next or self.token, self.aes_key_next or self.aes_key)
+
+    @property
+    def is_changing_keys(self) -> bool:
+        """Whether a new token or a new key is announced."""
+        return bool(self.token_next or self.aes_key_next)
 
 
 class AibotChannel(_CallbackChannel):
@@ -302,14 +351,26 @@ class AibotWsChannel(_Channel):
     secret: Secret = Field(description="长连接的 Secret")
 
 
+class ArchiveChannel(_Channel):
+    """会话内容存档：旁听群里没有 @ 机器人的消息，由 run.py archive 逐行读入。"""
+
+    kind: Literal["archive"] = Field(description="会话内容存档（旁听）")
+    answers: bool = Field(
+        default=True, description="有人 @ 机器人时是否由这个渠道回答；群里另有智能机器人就写 false，那些消息归它，不会答两遍、数两遍"
+    )
+
+
 CHANNEL_MODELS: Mapping[str, type[Section]] = {
     "aibot": AibotChannel,
     "app": AppChannel,
     "robot": RobotChannel,
     "contact": ContactChannel,
     "aibot_ws": AibotWsChannel,
+    "archive": ArchiveChannel,
 }
-ChannelConfig = Annotated[AibotChannel | AppChannel | RobotChannel | ContactChannel | AibotWsChannel, Field(discriminator="kind")]
+ChannelConfig = Annotated[
+    AibotChannel | AppChannel | RobotChannel | ContactChannel | AibotWsChannel | ArchiveChannel, Field(discriminator="kind")
+]
 
 
 class CommunityConfig(Section):
@@ -387,6 +448,7 @@ class Config(Section):
 
     _folder: Path = PrivateAttr(default=Path())
     _literal_secrets: tuple[str, ...] = PrivateAttr(default=())
+    _variables: dict[str, str] = PrivateAttr(default_factory=dict)
     _by_channel: dict[str, ChannelConfig] = PrivateAttr(default_factory=dict)
     _by_chat: dict[str, CommunityConfig] = PrivateAttr(default_factory=dict)
     _by_id: dict[str, CommunityConfig] = PrivateAttr(default_factory=dict)
@@ -401,6 +463,10 @@ class Config(Section):
     def literal_secrets(self) -> tuple[str, ...]:
         """Where a secret is written out instead of ``${NAME}``: paths such as ``channels[1].secret``, never values."""
         return self._literal_secrets
+
+    def variable_of(self, where: str) -> str:
+        """The environment variable that a secret comes from (``channels[1].secret`` → ``DESK_SECRET``), "" for one that is written out."""
+        return self._variables.get(where, "")
 
     @property
     def data_path(self) -> Path:
@@ -457,6 +523,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
         findings.add(place, what, remedy)
     _override(document.values, env)
     literals: list[Place] = []
+    variables = dict(_named_variables(document.values, ()))
     values = _expand(document.values, (), env, findings, literals)
     for place, what, remedy in _contradictions(values):
         findings.add(place, what, remedy)
@@ -465,6 +532,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
         raise ConfigError(findings.texts())
     config._folder = path.resolve().parent
     config._literal_secrets = tuple(_dotted(place) for place in literals)
+    config._variables = variables
     return config
 
 
@@ -633,6 +701,18 @@ def _expand(value: object, place: Place, env: Mapping[str, str], findings: _Find
         findings.add(place, "这里不能引用环境变量", "直接写出值；${变量名} 只用于密钥、Webhook、bot_id 和 redis.url")
         return value
     return _expanded(value, place, env, findings)
+
+
+def _named_variables(value: object, place: Place) -> Iterator[tuple[str, str]]:
+    """Where a value is nothing but ``${NAME}``, and the name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _named_variables(inner, (*place, key))
+    elif isinstance(value, tuple):
+        for number, inner in enumerate(value):
+            yield from _named_variables(inner, (*place, number))
+    elif isinstance(value, str) and (found := _VARIABLE.fullmatch(value)):
+        yield _dotted(place), found[1]
 
 
 def _governing_key(place: Place) -> str:

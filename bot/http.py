@@ -14,8 +14,8 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from bot.channels import KINDS, Kind
-from bot.config import AibotWsChannel, ChannelConfig, Config
-from bot.envelope import Envelope, is_json
+from bot.config import AibotWsChannel, ArchiveChannel, ChannelConfig, Config
+from bot.envelope import Envelope, Envelopes, Opened, is_json
 from bot.errors import Refused
 from bot.logs import Seldom
 from bot.metrics import Metrics
@@ -27,30 +27,30 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One callback address: its channel, its envelope, and how to read and write what is inside."""
+    """One callback address: its channel, its envelopes, and how to read and write what is inside."""
 
     name: str
     kind: Kind
-    envelope: Envelope
+    envelopes: Envelopes
     names: tuple[str, ...]
 
-    def open(self, args: Mapping[str, str], body: bytes, now_s: float) -> tuple[str, bool]:
-        """The plaintext of a callback, and whether it came in a JSON envelope. Raises Refused."""
+    def open(self, args: Mapping[str, str], body: bytes, now_s: float) -> tuple[Opened, bool]:
+        """An opened callback, and whether it came in a JSON envelope. Raises Refused."""
         as_json = self.kind.json or (self.kind.name == "robot" and is_json(body))
-        return (self.envelope.open_json if as_json else self.envelope.open_xml)(args, body, now_s), as_json
+        return (self.envelopes.open_json if as_json else self.envelopes.open_xml)(args, body, now_s), as_json
 
-    def seal(self, answer: str, nonce: str, now_s: float, *, as_json: bool) -> Response:
-        """The response around an answer; empty around an empty one."""
+    def seal(self, answer: str, envelope: Envelope, nonce: str, now_s: float, *, as_json: bool) -> Response:
+        """The response around an answer, in the envelope that opened the callback; empty around an empty one."""
         if not answer:
             return Response(status=200)
         if as_json:
-            return Response(self.envelope.seal_json(answer, nonce, now_s), mimetype="application/json")
-        return Response(self.envelope.seal_xml(answer, nonce, now_s), mimetype="application/xml")
+            return Response(envelope.seal_json(answer, nonce, now_s), mimetype="application/json")
+        return Response(envelope.seal_xml(answer, nonce, now_s), mimetype="application/xml")
 
 
 def open_doors(config: Config) -> dict[str, Door]:
     """A door for every channel that has a callback address."""
-    return {channel.name: _door(channel, config) for channel in config.channels if not isinstance(channel, AibotWsChannel)}
+    return {channel.name: _door(channel, config) for channel in config.channels if not isinstance(channel, AibotWsChannel | ArchiveChannel)}
 
 
 def create_app(config: Config, pipeline: Pipeline, metrics: Metrics, is_ready: Callable[[], bool], clock: Callable[[], datetime]) -> Flask:
@@ -77,11 +77,15 @@ class _Callbacks:
         self._metrics = metrics
         self._clock = clock
         self._seldom = Seldom()
+        self._once_a_minute = Seldom(1)
 
     def verify(self, name: str) -> Response:
         """Answers the check that WeCom makes when an operator saves the address."""
         try:
-            return Response(self._door(name).envelope.verify(request.args, self._clock().timestamp()), mimetype="text/plain")
+            door = self._door(name)
+            opened = door.envelopes.verify(request.args, self._clock().timestamp())
+            self._notice_keys(door, opened)
+            return Response(opened.plaintext, mimetype="text/plain")
         except Refused as refused:
             return self._refuse(name, refused)
 
@@ -91,8 +95,9 @@ class _Callbacks:
         try:
             door = self._door(name)
             now_s = self._clock().timestamp()
-            plaintext, as_json = door.open(request.args, _body(request, self._config.server.max_body_bytes), now_s)
-            message = door.kind.parse(plaintext, channel=name, names=door.names)
+            opened, as_json = door.open(request.args, _body(request, self._config.server.max_body_bytes), now_s)
+            self._notice_keys(door, opened)
+            message = door.kind.parse(opened.plaintext, channel=name, names=door.names)
             outcome = self._pipeline.receive(message, as_json=as_json)
         except Refused as refused:
             return self._refuse(name, refused)
@@ -100,14 +105,21 @@ class _Callbacks:
             self._metrics.callbacks.labels(name, "away").inc()
             log.warning("callback not kept", channel=name, reason=str(away))
             return Response(status=503, headers={"Retry-After": "1"})
-        return self._respond(door, outcome, now_s, started, as_json=as_json)
+        return self._respond(door, opened.envelope, outcome, now_s, started, as_json=as_json)
 
-    def _respond(self, door: Door, outcome: Outcome, now_s: float, started: float, *, as_json: bool) -> Response:
+    def _respond(self, door: Door, envelope: Envelope, outcome: Outcome, now_s: float, started: float, *, as_json: bool) -> Response:
         self._metrics.callbacks.labels(door.name, outcome.state).inc()
         self._metrics.duration.observe(time.perf_counter() - started)
         if outcome.state == "busy":
             return Response(status=503, headers={"Retry-After": "1"})
-        return door.seal(outcome.answer, request.args["nonce"], now_s, as_json=as_json)
+        return door.seal(outcome.answer, envelope, request.args["nonce"], now_s, as_json=as_json)
+
+    def _notice_keys(self, door: Door, opened: Opened) -> None:
+        """Tells in the log, now and then, that WeCom uses a channel's next keys: the old ones can go."""
+        if not door.envelopes.is_next(opened.envelope):
+            return
+        if self._once_a_minute.admits(f"{door.name} next keys", self._clock().timestamp()) is not None:
+            log.info("next keys in use", channel=door.name)
 
     def _door(self, name: str) -> Door:
         door = self._doors.get(name)
@@ -141,13 +153,14 @@ def client_address(config: Config) -> str:
 
 
 def _door(channel: ChannelConfig, config: Config) -> Door:
-    assert not isinstance(channel, AibotWsChannel)
+    assert not isinstance(channel, AibotWsChannel | ArchiveChannel)
     kind = KINDS[channel.kind]
     receiver = config.wecom.corp_id if kind.receives_corp_id else ""
-    envelope = Envelope(
-        channel.token.get_secret_value(), channel.aes_key.get_secret_value(), receiver, freshness_s=config.server.freshness_s
-    )
-    return Door(channel.name, kind, envelope, config.mention_names(channel.name))
+    envelopes = [
+        Envelope(token.get_secret_value(), aes_key.get_secret_value(), receiver, freshness_s=config.server.freshness_s)
+        for token, aes_key in channel.key_pairs
+    ]
+    return Door(channel.name, kind, Envelopes(*envelopes), config.mention_names(channel.name))
 
 
 def _body(asked: Request, limit: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class Message:
 
     ``kind`` is text, mixed, voice, image, file, video, location, link, event or unknown; ``chat`` is empty in a single chat; ``user`` is WeCom's id
     (opaque, case-sensitive); ``text`` comes without the mention; ``sent_at`` is in Unix seconds, 0 where WeCom names none; ``reply_url`` is a
-    one-time secret for an active answer.
+    one-time secret for an active answer. Over a long connection ``reply_id`` is what an answer has to name, and ``arrived_ms`` when it came by
+    our own clock, for some answers are taken for seconds only. ``overheard``: said in a group, but not to the bot – judged and counted, never
+    answered.
     """
 
     id: str
@@ -65,6 +67,9 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     event: Event | None = None
     reply_url: str = field(default="", repr=False)
+    reply_id: str = field(default="", repr=False)
+    arrived_ms: int = 0
+    overheard: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -80,25 +85,66 @@ class Prompt:
     choices: tuple[str, ...]
 
 
+class Face(Protocol):
+    """What a card looks like in a kind of channel, and the same in words."""
+
+    def body_for(self, place: Literal["aibot", "app", "webhook"]) -> dict[str, object]:
+        """The card as WeCom's JSON; raises ``CardError`` where that kind shows no such card."""
+        ...
+
+    @property
+    def twin(self) -> str:
+        """The card in words with its choices numbered, for where no card is shown."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """The same without the choices, for where no number is waited for."""
+        ...
+
+
+class Card(Face, Protocol):
+    """A template card of ``bot/cards.py``. ``prompt`` is what a number means that answers its twin."""
+
+    @property
+    def prompt(self) -> Prompt | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a handler says. By default to where the message came from, in the callback's own response.
 
-    ``card`` is a template card in WeCom's JSON shape and ``text`` its twin for channels that show none; ``update_card`` answers a click on a card.
+    ``card`` is a template card (of ``bot/cards.py``, or in WeCom's JSON shape), ``text`` its twin for channels that show none; without one a
+    card's own twin is told. ``update_card`` answers a click on a card.
     ``to`` names another member (by number): said to him in private. ``push`` asks for a message of its own through the group's webhook.
+    ``about`` are the members (by number) whom such a message names: where one of them is forgotten, it goes unsent.
+    ``stream`` names the router's producer that makes the rest of the answer behind the callback; ``text`` is shown until it does.
     ``prompt`` waits for a choice. ``note`` explains the decision in the log, ``counts`` names the day's counters to raise, ``unanswered`` is a
     question that nobody could answer.
     """
 
     text: str = ""
-    card: Mapping[str, Any] | None = None
-    update_card: Mapping[str, Any] | None = None
+    card: Card | Mapping[str, Any] | None = None
+    update_card: Face | Mapping[str, Any] | None = None
     to: int | None = None
     push: bool = False
+    about: tuple[int, ...] = ()
+    stream: str = ""
     prompt: Prompt | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
     counts: tuple[str, ...] = ()
     unanswered: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is said where no card is shown: its text, or its card's twin."""
+        face = self.card if self.card is not None else self.update_card
+        return self.text if self.text or face is None or isinstance(face, Mapping) else face.twin
+
+    @property
+    def words(self) -> str:
+        """What is said as a message of its own where no card is shown: nobody's number is waited for there."""
+        return self.text if self.text or self.card is None or isinstance(self.card, Mapping) else self.card.words
 
 
 Replies = Reply | list[Reply] | None

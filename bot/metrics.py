@@ -18,6 +18,24 @@ class Metrics:
         self.round_trips = Counter("bot_redis_round_trips_total", "Scripts, commands and pipelines sent to Redis", registry=registry)
         self.failures = Counter("bot_handler_failures_total", "Handlers that failed, by route", ["route"], registry=registry)
         self.sent = Counter("bot_sent_total", "Deliveries by way and outcome", ["via", "outcome"], registry=registry)
+        self.broken = Gauge(
+            "bot_circuits_open", "Ways out that are left alone because they fail", ["name"], registry=registry, multiprocess_mode="mostrecent"
+        )
+        self.links = Counter(
+            "bot_long_connections_total", "Long connections by channel and what became of them", ["channel", "outcome"], registry=registry
+        )
+        self.link_gaps = Counter(
+            "bot_long_connection_gap_seconds_total", "Time without a long connection, by channel", ["channel"], registry=registry
+        )
+        self.door = Gauge(
+            "bot_public_address_reachable",
+            "Whether our own public address answered its last test",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.silent = Gauge(
+            "bot_silent_channels", "Channels whose silence was alarmed about", registry=registry, multiprocess_mode="mostrecent"
+        )
         self.unfinished = Gauge(
             "bot_inbox_unfinished", "Accepted messages that are not finished", registry=registry, multiprocess_mode="mostrecent"
         )

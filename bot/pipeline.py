@@ -11,17 +11,20 @@ from typing import Any
 import msgspec
 import structlog
 
-from bot import deliveries
+from bot import deliveries, streams
 from bot.channels import KINDS
+from bot.channels.aibot import stream_id
+from bot.channels.answer import body_of, shown_card, twin_prompt
 from bot.communities import Communities, Community
 from bot.config import Config
 from bot.context import Context
 from bot.errors import RetryLater, UserError
 from bot.live import LiveContents
+from bot.longframes import answer_by_link
 from bot.message import Message, Prompt, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import may, role_of
-from bot.router import Match, Router
+from bot.router import Match, Producer, Router
 from storage.connection import StorageAway
 from storage.directory import Person
 from storage.inbox import UNTOUCHED, Accepted, Ending, Left, Place
@@ -29,6 +32,7 @@ from storage.keys import shard_of
 from storage.moment import to_ms
 from storage.outbox import Delivery
 from storage.stores import Stores
+from storage.streams import StreamStart
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +139,9 @@ class Pipeline:
     def receive(self, message: Message, *, as_json: bool = False) -> Outcome:
         """Accepts a message once and answers it; a repeat gets the first answer. Raises StorageAway when it may not be kept."""
         now = self._clock()
+        if message.kind == "refresh":
+            return Outcome("answer", self._so_far(message, to_ms(now)))
+        self._stores.arrivals.note(message.channel, to_ms(now))  # also when it cannot be kept: the way in works
         message = replace(message, id=f"{message.channel}:{message.id}")
         community, person = self._locate(message, to_ms(now))
         place = self._place(message, community, person.number)
@@ -160,6 +167,14 @@ class Pipeline:
         work.accepted = accepted
         return self._see_through(work)
 
+    def _so_far(self, message: Message, now_ms: int) -> str:
+        """The next frame of an answer in parts. WeCom asks again and again; each asking only reads."""
+        assert message.event is not None
+        group = self._communities.of_chat(message.chat, now_ms) if message.chat else None
+        shard = group.shard if group else shard_of(message.user, self._stores.shards)
+        shown = self._stores.streams.find(shard, message.event.key)
+        return streams.frame(message.event.key, shown, now_ms)
+
     # In by recovery -----------------------------------------------------------------------------------------------------
 
     def recover(self, left: Left) -> None:
@@ -181,10 +196,12 @@ class Pipeline:
 
     def _see_through(self, work: _Work, *, in_time: bool = True) -> Outcome:
         started = time.perf_counter()
-        match = self._router.find(work.message, self._waiting(work))
+        match = None if work.message.overheard else self._router.find(work.message, self._waiting(work))
         context = self._context(work, match)
         try:
             replies = self._handle(work.message, context, match)
+            if work.message.overheard:  # the gates judged it; what they say to somebody else than the group stays
+                replies = [reply for reply in replies if reply.to is not None or not _is_shown(reply)]
         except StorageAway:
             raise
         except RetryLater as later:
@@ -223,7 +240,7 @@ class Pipeline:
         if refusal := self._refusal(message, context, match):
             return [*said, refusal]
         try:
-            return said + _as_list(match.route.handler(message, context))
+            return said + _as_list(match.route.handler(replace(message, event=match.click) if match.click else message, context))
         except UserError as refusal:
             return [*said, Reply(str(refusal), note={"refused": True})]
 
@@ -241,7 +258,7 @@ class Pipeline:
 
     def _refusal(self, message: Message, context: Context, match: Match) -> Reply | None:
         route = match.route
-        if not may(role_of(message.user, self._config), route.role):
+        if not may(role_of(message.user, self._config, self._stores.leavers.has_left), route.role):
             return Reply("这个命令只有管理员可以用。需要帮助请说“人工”。", note={"denied": route.name})
         if route.private and not (message.is_private or context.in_admin_group):
             return Reply("这里人多，请私聊我再说一次。", note={"private": route.name})
@@ -252,11 +269,16 @@ class Pipeline:
         notices = work.accepted.notices if message.is_private and message.event is None else ()
         replies = [Reply(text) for text in notices] + replies
         queued = self._aside(work, replies)
+        shows_parts = in_time and self._kind(message) == "aibot"
+        stream = self._stream_start(work, replies, shows_parts=shows_parts)
         passive = KINDS[self._kind(message)].render(message, replies, corp_id=self._config.wecom.corp_id, as_json=work.as_json)
-        late = _spoken_text(replies) if not in_time or not passive else ""
-        answered = (
-            deliveries.answer_later(self._config, message, work.community.id, work.place.member, late, now_ms=work.now_ms) if late else None
-        )
+        late = _spoken_text([reply for reply in replies if not reply.stream]) if not in_time or not passive else ""
+        answered = answer_by_link(self._config, message, replies, work.community.id, work.place.member, now_ms=work.now_ms)
+        if answered is None and not in_time:
+            answered = self._card_update(work, replies)
+        if late and answered is None:
+            answered = deliveries.answer_later(self._config, message, work.community.id, work.place.member, late, now_ms=work.now_ms)
+        shows_card = answered.via == "aibot_ws" if answered else in_time and self._kind(message) == "aibot"
         if answered:
             passive, queued = "", [*queued, answered]
         note: dict[str, Any] = {"route": match.route.name if match else None, "ms": round(took_ms, 2)}
@@ -271,14 +293,22 @@ class Pipeline:
             events=[("decision", note), *_audit(match, note), ("outbound", self._outbound_facts(passive, queued))],
             counts=counts,
             deliveries=queued,
-            prompt=self._next_prompt(work, match, replies),
+            prompt=self._next_prompt(work, match, replies, shown=shown_card(replies) if shows_card else None),
             prompt_life_ms=PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._job(work, match),
             is_active=message.event is None and work.place.member > 0,
+            stream=stream,
             notices_said=notices if answered or (passive and in_time) else (),
             was_first=work.accepted.is_first,
         )
+
+    def _stream_start(self, work: _Work, replies: Sequence[Reply], *, shows_parts: bool) -> StreamStart | None:
+        reply = next((reply for reply in replies if reply.stream), None)
+        if reply is None:
+            return None
+        task = streams.Task(work.message, work.place.member, work.community.id, reply.stream, shows_parts)
+        return StreamStart(stream_id(work.message), reply.text, _encode(task).decode())
 
     def _aside(self, work: _Work, replies: Sequence[Reply]) -> list[Delivery]:
         """What is said to others or as a post of its own; kept for a later single chat where no channel leads there."""
@@ -287,25 +317,34 @@ class Pipeline:
             id = f"{work.message.id}:{number}"
             if reply.to is not None:
                 private = deliveries.to_member(
-                    self._config, reply.to, reply.text, id=id, community=work.community.id, message=work.message.id, now_ms=work.now_ms
+                    self._config, reply.to, reply.words, id=id, community=work.community.id, message=work.message.id, now_ms=work.now_ms
                 )
                 if private:
-                    queued.append(private)
+                    queued.append(replace(deliveries.as_card(private, reply.card), about=reply.about))
                 elif user := self._stores.directory.find_user(reply.to):
-                    self._take_in(work).notices.keep(shard_of(user, self._stores.shards), reply.to, reply.text, once=id)
+                    self._take_in(work).notices.keep(shard_of(user, self._stores.shards), reply.to, reply.words, once=id)
             elif reply.push:
                 post = deliveries.to_group(
                     self._config,
                     work.community.id,
                     work.message.chat,
-                    reply.text,
+                    reply.words,
                     id=id,
                     lane="now",
                     message=work.message.id,
                     now_ms=work.now_ms,
                 )
-                queued += [post] if post else []
+                queued += [deliveries.as_card(post, reply.card)] if post else []
         return queued
+
+    def _card_update(self, work: _Work, replies: Sequence[Reply]) -> Delivery | None:
+        """The new face of a card whose click was answered too late for WeCom to take it from the response."""
+        update = next((reply.update_card for reply in replies if reply.update_card is not None), None)
+        if update is None:
+            return None
+        return deliveries.update_later(
+            self._config, work.message, work.community.id, work.place.member, body_of(update, "app"), now_ms=work.now_ms
+        )
 
     def _bury(self, place: Place, message: Message, left: Left, now_ms: int) -> None:
         reason = f"处理失败 {left.tries - 1} 次"
@@ -327,7 +366,8 @@ class Pipeline:
     # Small steps --------------------------------------------------------------------------------------------------------
 
     def _locate(self, message: Message, now_ms: int) -> tuple[Community, Person]:
-        nobody = self._kind(message) == "contact" or message.user in ("", "sys")
+        is_of_directory = message.event is not None and message.event.name == "change_contact"  # it speaks of somebody, nobody speaks
+        nobody = self._kind(message) == "contact" or message.user in ("", "sys") or is_of_directory
         if message.chat:
             community = self._communities.of_chat(message.chat, now_ms)
             return community, NOBODY if nobody else self._stores.directory.enrol(message.user, name=message.name, community=community.id)
@@ -355,14 +395,27 @@ class Pipeline:
             args=match.args if match else (),
         )
 
+    @property
+    def producers(self) -> Mapping[str, Producer]:
+        """Who makes answers in parts, by name."""
+        return self._router.producers
+
+    def context_of(self, message: Message, member: int, community: str) -> Context:
+        """What work behind a message's answer may use; the message itself was taken in before."""
+        where = self._communities.named(community)
+        person = Person(member, community, self._stores.directory.find_name(member) if member else "")
+        work = _Work(message, self._place(message, where, member), where, person, Accepted("yours", entry="behind"), self._clock(), False)
+        return self._context(work, None)
+
     def _waiting(self, work: _Work) -> Prompt | None:
         if not work.accepted.waiting:
             return None
         waiting = _decode_waiting(work.accepted.waiting)
         return Prompt(waiting.kind, waiting.choices) if work.now_ms - waiting.at < PROMPT_LIFE_MS else None
 
-    def _next_prompt(self, work: _Work, match: Match | None, replies: Sequence[Reply]) -> str:
-        prompt = next((reply.prompt for reply in reversed(replies) if reply.prompt), None)
+    def _next_prompt(self, work: _Work, match: Match | None, replies: Sequence[Reply], *, shown: Reply | None) -> str:
+        prompts = (reply.prompt or (None if reply is shown else twin_prompt(reply)) for reply in reversed(replies))
+        prompt = next(filter(None, prompts), None)
         if prompt:
             return _encode(_Waiting(prompt.kind, prompt.choices, work.now_ms)).decode()
         return "-" if match and match.answers_prompt else ""
@@ -436,5 +489,9 @@ def _audit(match: Match | None, note: Mapping[str, Any]) -> list[tuple[str, Mapp
     return [("admin", {"act": match.route.name})]
 
 
+def _is_shown(reply: Reply) -> bool:
+    return bool(reply.text or reply.card or reply.stream)
+
+
 def _spoken_text(replies: Sequence[Reply]) -> str:
-    return "\n\n".join(reply.text for reply in replies if reply.text and reply.to is None and not reply.push)
+    return "\n\n".join(reply.said for reply in replies if reply.said and reply.to is None and not reply.push)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bot.cards import PROMPT, click_of
 from bot.context import Context
 from bot.errors import WiringError
-from bot.message import Message, Prompt, Replies
+from bot.message import Event, Message, Prompt, Replies
 from bot.permissions import Role
 from rules.text import normalise
 
 Handler = Callable[[Message, Context], Replies]
+Producer = Callable[[Message, Context], Iterator[str]]
+"""Makes an answer in parts: each text replaces the one before, the last one stays. It may run again from the start after a crash."""
 
 _ENDINGS = " 。.!！?？~～,，、;；"
 _NUMBER = re.compile(r"[1-9]\d?")
+_NUMBERS = re.compile(r"[1-9]\d?(?:[\s,，、]+[1-9]\d?){0,29}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The route of a message and the words that its handler gets."""
+    """The route of a message and the words that its handler gets. ``click`` is the click that a typed number stands for."""
 
     route: Route
     args: tuple[str, ...] = ()
     answers_prompt: bool = False
+    click: Event | None = None
 
 
 class Router:
@@ -55,6 +60,7 @@ class Router:
 
     def __init__(self) -> None:
         self.commands: dict[str, Route] = {}
+        self.producers: dict[str, Producer] = {}
         self._prompts: dict[str, Route] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
         self._events: dict[str, Route] = {}
@@ -90,15 +96,31 @@ class Router:
         return add
 
     def event(self, *names: str) -> Callable[[Handler], Handler]:
-        """Calls the handler on events of these names (WeCom's own words)."""
+        """Calls the handler on events of these names (WeCom's own words), or on one sub-kind of them: ``change_contact.update_user``."""
         return self._adder(self._events, *names)
 
     def card(self, prefix: str, *, role: Role = "member") -> Callable[[Handler], Handler]:
-        """Calls the handler when a card's button was clicked whose key is ``prefix:…``; ``ctx.args`` holds the rest of the key, split at colons."""
+        """Calls the handler when a card was clicked whose key is ``prefix:…``; ``ctx.args`` holds the rest of the key, split at colons.
+
+        Where no feature owns the key's prefix, the card's task id ``prefix@…`` decides and ``ctx.args`` holds the whole key. The handler is
+        called in the same way, with ``message.event``, when a number answers the card's twin; it says what it did both in ``text`` and by
+        ``update_card``.
+        """
 
         def add(handler: Handler) -> Handler:
             _put(self._cards, prefix, Route(handler, (f"card {prefix}",), role))
             return handler
+
+        return add
+
+    def stream(self, name: str) -> Callable[[Producer], Producer]:
+        """Makes the rest of answers whose ``Reply.stream`` is ``name``, in a worker, behind the callback."""
+
+        def add(producer: Producer) -> Producer:
+            if name in self.producers:
+                raise WiringError([f"分段回答“{name}”有两个处理函数，请改掉其中一个的名字"])
+            self.producers[name] = producer
+            return producer
 
         return add
 
@@ -117,6 +139,8 @@ class Router:
         ):
             for name, route in theirs.items():
                 _put(mine, name, route)
+        for name, producer in other.producers.items():
+            self.stream(name)(producer)
         self._patterns += other._patterns
         self._fallbacks += other._fallbacks
         if len(self._fallbacks) > 1:
@@ -146,11 +170,17 @@ class Router:
         event = message.event
         assert event is not None
         if event.name.startswith("template_card"):
-            prefix, *rest = event.key.split(":")
-            card = self._cards.get(prefix)
-            return Match(card, tuple(rest)) if card else None
-        route = self._events.get(event.name)
+            return self._find_click(event)
+        route = self._events.get(f"{event.name}.{event.detail}") or self._events.get(event.name)
         return Match(route) if route else None
+
+    def _find_click(self, event: Event) -> Match | None:
+        prefix, *rest = event.key.split(":")
+        if card := self._cards.get(prefix):
+            return Match(card, tuple(rest))
+        owner, at, _ = event.task.partition("@")
+        card = self._cards.get(owner) if at else None
+        return Match(card, (prefix, *rest)) if card else None
 
     def _find_command(self, text: str, raw: str) -> Match | None:
         if route := self.commands.get(text):
@@ -160,10 +190,22 @@ class Router:
         return Match(route, tuple(raw.rstrip(_ENDINGS).split()[1:])) if route and route.takes_words else None
 
     def _find_choice(self, text: str, waiting: Prompt | None) -> Match | None:
-        if waiting is None or not _NUMBER.fullmatch(text):
+        if waiting is None:
+            return None
+        if waiting.kind == PROMPT:
+            return self._find_typed_click(text, waiting)
+        if not _NUMBER.fullmatch(text):
             return None
         number, route = int(text), self._prompts.get(waiting.kind)
         return Match(route, (waiting.choices[number - 1],), answers_prompt=True) if route and number <= len(waiting.choices) else None
+
+    def _find_typed_click(self, text: str, waiting: Prompt) -> Match | None:
+        numbers = [int(number) for number in re.findall(r"\d+", text)] if _NUMBERS.fullmatch(text) else []
+        if not numbers or max(numbers) > len(waiting.choices):
+            return None
+        click = click_of([waiting.choices[number - 1] for number in numbers])
+        match = self._find_click(click) if click else None
+        return replace(match, answers_prompt=True, click=click) if match else None
 
     def _find_pattern(self, text: str) -> Match | None:
         for expression, route in self._patterns:

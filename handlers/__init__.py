@@ -10,9 +10,9 @@ import pkgutil
 
 from bot.pipeline import Gate
 from bot.router import Router
-from handlers import moderation, welcome
+from handlers import leavers, moderation, welcome
 
-GATES: tuple[Gate, ...] = (moderation.gate, welcome.gate)
+GATES: tuple[Gate, ...] = (leavers.gate, moderation.gate, welcome.gate)
 
 
 def discover() -> Router:

@@ -50,10 +50,11 @@ class ContentProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What newcomers read: in a group after their first message, in a single chat when they open it. Empty says nothing."""
+    """What newcomers read: in a group after their first message, in a single chat when they open it, as an employee's new customer. Empty says nothing."""
 
     first_message: str = ""
     enter_chat: str = ""
+    new_customer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ class WelcomeSheet(_Row):
 
     first_message: Greeting = ""
     enter_chat: Greeting = ""
+    new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(_knows_its_variables)] = ""
 
 
 class BonusRow(_Row):

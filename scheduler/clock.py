@@ -20,8 +20,9 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.communities import Communities, Community
-from bot.config import Config
+from bot.config import DEFAULT_TIMEZONE, Config
 from bot.live import LiveContents
+from handlers.customers import sweep_groups
 from handlers.pushes import audience, fire
 from handlers.upkeep import clean_up
 from rules.contents import Push, parse_cron
@@ -34,6 +35,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
 UPKEEP_LEASE_MS = 3_500_000
+SWEEP_LEASE_MS = 3_000_000
+"""A process that starts has the customer groups looked at, but not when one did so less than fifty minutes ago."""
 
 
 class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
@@ -75,6 +78,10 @@ class Clock:
         """Starts ringing; first makes up for what was missed."""
         self.plan()
         self._scheduler.add_job(self._keep_up, IntervalTrigger(hours=1, start_date=self._clock() + timedelta(minutes=1)), id="upkeep")
+        self._scheduler.add_job(
+            self._sweep, CronTrigger(hour=3, minute=20, timezone=DEFAULT_TIMEZONE), id="customers",
+            next_run_time=self._clock() + timedelta(seconds=20),
+        )  # fmt: skip
         self._scheduler.start()
 
     def plan(self) -> None:
@@ -137,6 +144,11 @@ class Clock:
             self.make_up(push, community, self._clock())
         except StorageAway:
             self._try_again(push, community)
+
+    def _sweep(self, planned: datetime = NEVER) -> None:
+        del planned
+        if self._stores.leases.hold("customers", SWEEP_LEASE_MS):
+            sweep_groups(self._stores, self._config, self._communities, self._clock())
 
     def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):

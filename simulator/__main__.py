@@ -28,6 +28,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     print(f"pretend WeCom on {server.url}/demo/ for the bot at {pretend.bot_url}", flush=True)
+    if pretend.link:
+        print(f"its long connection is on {pretend.link.url}", flush=True)
     parent = os.getppid()
     while not stop.wait(0.5) and (not args.with_parent or os.getppid() == parent):
         pass

@@ -9,24 +9,26 @@ from typing import Any
 
 import yaml
 
-KINDS = ("aibot", "app", "contact", "robot")
+KINDS = ("aibot", "aibot_ws", "app", "contact", "robot")
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One callback address of the bot, with the secrets both sides know.
+    """One way to the bot, with the secrets both sides know.
 
-    ``kind`` is one of ``KINDS``; ``format`` (robot only) is xml or json; ``path`` defaults to ``/wecom/<name>``.
+    ``kind`` is one of ``KINDS``; ``format`` (robot only) is xml or json; ``path`` defaults to ``/wecom/<name>``. An aibot_ws has no address,
+    token or key: the bot comes to us with its ``bot_id`` and ``secret``.
     """
 
     name: str
     kind: str
-    token: str = field(repr=False)
-    aes_key: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    aes_key: str = field(default="", repr=False)
     agent_id: int = 0
     secret: str = field(default="", repr=False)
     format: str = "xml"
     path: str = ""
+    bot_id: str = ""
 
     @property
     def url_path(self) -> str:
@@ -58,7 +60,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class SimulatorConfig:
-    """Everything the simulator needs. ``message_retries`` counts the repeats of an unanswered aibot message: the manual names no number."""
+    """Everything the simulator needs. ``message_retries`` counts the repeats of an unanswered aibot message: the manual names no number.
+
+    ``ws_port`` is where an aibot_ws bot finds the long connection, below ``ws://127.0.0.1``; 0 takes a free one.
+    """
 
     corp_id: str
     channels: tuple[Channel, ...]
@@ -70,13 +75,22 @@ class SimulatorConfig:
     retry_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0)
     timeout_s: float = 5.0
     refresh_every_s: float = 1.0
+    ws_port: int = 0
 
     def __post_init__(self) -> None:
         problems = [f"channel {c.name}: kind {c.kind!r} is none of {', '.join(KINDS)}" for c in self.channels if c.kind not in KINDS]
+        problems += [f"channel {c.name}: needs {' and '.join(_needed(c))}" for c in self.channels if not all(_needed(c).values())]
         problems += [f"channel {name}: named twice" for name in _twice(c.name for c in self.channels)]
         problems += [f"group {name}: named twice" for name in _twice(g.id for g in self.groups)]
         if problems:
             raise ValueError("; ".join(problems))
+
+
+def _needed(channel: Channel) -> dict[str, str]:
+    """What this kind of channel cannot do without, with the value it has."""
+    if channel.kind == "aibot_ws":
+        return {"bot_id": channel.bot_id, "secret": channel.secret}
+    return {"token": channel.token, "aes_key": channel.aes_key}
 
 
 def _twice(names: Any) -> list[str]:
@@ -95,7 +109,7 @@ def read_config(path: Path) -> SimulatorConfig:
 def parse_config(raw: Mapping[str, Any]) -> SimulatorConfig:
     """The configuration in a plain mapping (the shape of the YAML file)."""
     admins = set(raw.get("admins", ()))
-    plain = {key: raw[key] for key in ("bot", "bot_name", "message_retries", "timeout_s", "refresh_every_s") if key in raw}
+    plain = {key: raw[key] for key in ("bot", "bot_name", "message_retries", "timeout_s", "refresh_every_s", "ws_port") if key in raw}
     if "retry_waits_s" in raw:
         plain["retry_waits_s"] = tuple(float(wait) for wait in raw["retry_waits_s"])
     try:

@@ -1,4 +1,4 @@
-"""Control over HTTP for tests in another process: ``/_/say``, ``/_/act``, ``/_/faults``, ``/_/tokens``, ``/_/wire``, ``/_/posts``."""
+"""Control over HTTP for tests in another process: ``/_/say``, ``/_/act``, ``/_/faults``, ``/_/tokens``, ``/_/wire``, ``/_/posts``, ``/_/link``."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def control_blueprint(pretend: PretendWeCom) -> Blueprint:
         ("/tokens", control.token_calls, "GET"),
         ("/wire", control.wire, "GET"),
         ("/posts", control.posts, "GET"),
+        ("/link", control.cut_link, "POST"),
+        ("/link", control.link_frames, "GET"),
     ):
         routes.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
     return routes
@@ -100,6 +102,21 @@ class _Control:
         """What stands in a chat."""
         found = self.pretend.world.posts(request.args.get("chat", ""), request.args.get("after", 0, type=int))
         return jsonify(posts=[{**asdict(post), "only_for": sorted(post.only_for)} for post in found]), 200
+
+    def cut_link(self) -> Answer:
+        """``{"bot_id": …}`` tears that bot's long connection as a network does."""
+        if self.pretend.link is None:
+            return jsonify(error="no aibot_ws channel"), 400
+        self.pretend.link.cut(str(_fields().get("bot_id", "")))
+        return jsonify(ok=True), 200
+
+    def link_frames(self) -> Answer:
+        """Every frame of the long connections after a number, and which bots are connected."""
+        link, after = self.pretend.link, request.args.get("after", 0, type=int)
+        if link is None:
+            return jsonify(error="no aibot_ws channel"), 400
+        bots = [c.bot_id for c in self.pretend.world.channels.values() if c.kind == "aibot_ws" and link.live_connections(c.bot_id)]
+        return jsonify(bots=bots, frames=[asdict(frame) for frame in link.frames if frame.n > after]), 200
 
     def _done(self, name: str, fields: dict[str, Any]) -> Answer:
         try:

@@ -134,7 +134,7 @@ class _Page:
             {"id": room.group.id, "name": room.group.name, "kind": "group", "members": list(room.members), "inside": who in room.members}
             for room in self.world.rooms.values()
         ]
-        kinds = {"aibot": self.pretend.config.bot_name, "app": "群管家", "robot": "群机器人"}
+        kinds = {"aibot": self.pretend.config.bot_name, "aibot_ws": self.pretend.config.bot_name, "app": "群管家", "robot": "群机器人"}
         singles = [
             {"id": single_chat(c.name, who), "name": kinds[c.kind], "kind": c.kind, "channel": c.name, "members": [who], "inside": True}
             for c in self.world.channels.values()
@@ -253,7 +253,7 @@ class _Page:
     def _group_channel(self) -> dict[str, Any]:
         kinds = {channel.kind for channel in self.world.channels.values()}
         robot = self.world.find_channel("robot")
-        return {"channel": robot.name} if "aibot" not in kinds and robot else {}
+        return {"channel": robot.name} if robot and not kinds & {"aibot", "aibot_ws"} else {}
 
 
 def _fields() -> dict[str, Any]:

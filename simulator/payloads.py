@@ -19,8 +19,10 @@ def compact(fields: Mapping[str, Any]) -> str:
 # -- what the aibot is told
 
 
-def aibot_message(*, msgid: str, aibotid: str, user: str, chat: str, response_url: str, body: Fields, quote: Fields | None = None) -> str:
-    """A message of a member; ``body`` is its msgtype and content, ``chat`` empty in the single chat."""
+def aibot_message(
+    *, msgid: str, aibotid: str, user: str, chat: str, response_url: str | None, body: Fields, quote: Fields | None = None
+) -> str:
+    """A message of a member; ``body`` is its msgtype and content, ``chat`` empty in the single chat, ``response_url`` None over a socket."""
     place = {"chatid": chat, "chattype": "group"} if chat else {"chattype": "single"}
     head = {"msgid": msgid, "aibotid": aibotid, **place, "from": {"userid": user}, "response_url": response_url}
     return compact({**head, **body, "quote": quote})
@@ -62,14 +64,14 @@ def voice(content: str) -> Fields:
     return {"msgtype": "voice", "voice": {"content": content}}
 
 
-def linked(kind: str, url: str) -> Fields:
-    """An image, file or video body."""
-    return {"msgtype": kind, kind: {"url": url}}
+def linked(kind: str, url: str, key: str = "") -> Fields:
+    """An image, file or video body; over the long connection each URL has a ``key`` of its own."""
+    return {"msgtype": kind, kind: {"url": url, "aeskey": key} if key else {"url": url}}
 
 
-def mixed(content: str, image_urls: Sequence[str]) -> Fields:
-    """Text and images in one message."""
-    return {"msgtype": "mixed", "mixed": {"msg_item": [text(content), *(linked("image", url) for url in image_urls)]}}
+def mixed(content: str, image: Fields) -> Fields:
+    """A text and an image body in one message."""
+    return {"msgtype": "mixed", "mixed": {"msg_item": [text(content), image]}}
 
 
 # -- what an app and the contact channel are told

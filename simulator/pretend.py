@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
@@ -17,6 +18,7 @@ from simulator.config import Channel, SimulatorConfig
 from simulator.courier import CallbackResult, Courier
 from simulator.envelope import Envelope
 from simulator.faults import Faults
+from simulator.longlink import LongLink
 from simulator.tokens import Tokens
 from simulator.wire import Wire
 from simulator.world import SYSTEM, Media, Post, World, single_chat
@@ -56,10 +58,15 @@ class PretendWeCom:
         self.courier = Courier(corp_id=config.corp_id, timeout_s=config.timeout_s, waits_s=config.retry_waits_s, wire=self.wire, now=now)
         self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
         self._sent: dict[str, Sent] = {}
+        self.link: LongLink | None = None
+        if self.world.find_channel("aibot_ws"):
+            self.link = LongLink(self.world, now, faults=self.faults, wire=self.wire, port=config.ws_port)
 
     def close(self) -> None:
         """Stop all background work; what is still to be repeated is given up."""
         self.courier.closing.set()
+        if self.link:
+            self.link.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.wire.close()
 
@@ -98,10 +105,10 @@ class PretendWeCom:
     def send_image(self, user: str, channel: str = "", data: bytes = PIXEL, chat: str | None = None, text: str = "") -> CallbackResult:
         """A picture: alone in the single chat, with a mention in front as a mixed message in a group (WeCom knows no other way)."""
         target = self._channel(channel)
-        url, shown = self._store_media(target, "image", data)
+        linked, shown = self._store_media(target, "image", data)
         heard = f"@{self.config.bot_name} {text}" if chat and not self.mentions(text) else text
         post = self._show(user, chat, target, "image", image=shown, text=heard)
-        body = payloads.mixed(heard, [url]) if heard else payloads.linked("image", url)
+        body = payloads.mixed(heard, linked) if heard else linked
         media_id = self.world.store(Media("image", data, "image/png", expires_at=self.now() + 3 * 86_400))
         return self._speak(target, user, chat, post, body, {"PicUrl": f"{self.base_url}/{shown}", "MediaId": media_id})
 
@@ -115,10 +122,10 @@ class PretendWeCom:
     def send_file(self, user: str, data: bytes, channel: str = "", kind: str = "file", filename: str = "file.bin") -> CallbackResult:
         """A file or (``kind="video"``) a video in the single chat."""
         target = self._channel(channel)
-        url, _ = self._store_media(target, kind, data)
+        linked, _ = self._store_media(target, kind, data)
         post = self._show(user, None, target, "file", text=filename)
         media_id = self.world.store(Media(kind, data, filename=filename, expires_at=self.now() + 3 * 86_400))
-        return self._speak(target, user, None, post, payloads.linked(kind, url), {"MediaId": media_id, "ThumbMediaId": media_id})
+        return self._speak(target, user, None, post, linked, {"MediaId": media_id, "ThumbMediaId": media_id})
 
     def send_app_fields(self, user: str, kind: str, body: Mapping[str, Any], channel: str = "") -> CallbackResult:
         """Any other app message by its XML elements: location (``Location_X``…) or link (``Title``…)."""
@@ -179,6 +186,7 @@ class PretendWeCom:
     def change_group(self, group: str, change: str) -> CallbackResult | None:
         """Another change of a customer group: create, dismiss, or an update named change_owner, change_name, change_notice."""
         if change in ("create", "dismiss"):
+            self.world.rooms[group].is_dismissed = change == "dismiss"
             return self._tell_contact("change_external_chat", change, {"ChatId": group})
         return self._tell_contact("change_external_chat", "update", {"ChatId": group, "UpdateDetail": change})
 
@@ -234,7 +242,7 @@ class PretendWeCom:
     def _channel(self, name: str, kind: str = "aibot") -> Channel:
         if name:
             return self.world.channels[name]
-        found = self.world.find_channel(kind)
+        found = self.world.find_channel(kind) or (self.world.find_channel("aibot_ws") if kind == "aibot" else None)
         if found is None:
             raise KeyError(f"no channel of kind {kind}")
         return found
@@ -263,7 +271,7 @@ class PretendWeCom:
             return self._robot(channel, user, chat, str(body["msgtype"]), _robot_body(body), post)
         msgid = _msgid()
         place = chat or single_chat(channel.name, user)
-        url = self._response_url(channel, place, user, post.text)
+        url = self._response_url(channel, place, user, post.text) if channel.kind == "aibot" else None
         plain = payloads.aibot_message(
             msgid=msgid, aibotid=_aibotid(channel), user=user, chat=chat or "", response_url=url, body=body, quote=quote
         )
@@ -304,9 +312,9 @@ class PretendWeCom:
     ) -> CallbackResult:
         msgid = _msgid()
         where: dict[str, str] = {}
-        if kind != "enter_chat":
+        if kind != "enter_chat" or channel.kind == "aibot_ws":  # the samples of enter_chat differ
             where = {"chatid": place, "chattype": "group"} if place in self.world.rooms else {"chattype": "single"}
-        if kind == "card":
+        if kind == "card" and channel.kind == "aibot":
             where["response_url"] = self._response_url(channel, place, user, "")
         plain = payloads.aibot_event(
             msgid=msgid, aibotid=_aibotid(channel), user=user, at=int(self.now()), name=name, detail=detail, **where
@@ -332,6 +340,8 @@ class PretendWeCom:
 
     def _send(self, sent: Sent) -> CallbackResult:
         self._remember(sent)
+        if sent.channel.kind == "aibot_ws":
+            return self._send_over_link(sent)
         result = self.courier.deliver(
             self.bot_url,
             sent.channel,
@@ -346,6 +356,17 @@ class PretendWeCom:
             return result
         self._mark(sent, "delivered")
         return self._take(sent, result)
+
+    def _send_over_link(self, sent: Sent) -> CallbackResult:
+        """Push the callback and wait for an answer that is complete; ``status`` 0 when no bot is connected, ``opened`` the last body."""
+        assert self.link is not None
+        turn = self.link.deliver(sent)
+        if not turn.delivered:
+            self._whisper(sent, "刚才的操作没有送达：机器人没有连接")
+            return CallbackResult(0, None, sent.msgid, problem="no live connection")
+        waits_for_answer = sent.kind in ("message", "enter_chat", "card")
+        done = waits_for_answer and self.link.wait_until(lambda: turn.settled, self.config.timeout_s)
+        return CallbackResult(200, turn.answers[-1] if turn.answers else None, sent.msgid, problem="" if done else "no complete answer yet")
 
     def _take(self, sent: Sent, result: CallbackResult) -> CallbackResult:
         """The first good answer counts; a repeat's answer is only looked at."""
@@ -406,13 +427,15 @@ class PretendWeCom:
         code = self.world.give_code("response", RESPONSE_LIFE_S, channel=channel.name, chat=place, quote=quote)
         return f"{self.base_url}/cgi-bin/aibot/response?response_code={code}"
 
-    def _store_media(self, channel: Channel, kind: str, data: bytes) -> tuple[str, str]:
-        """The URL the bot is told (sealed bytes for the aibot, five minutes) and the one the page shows."""
+    def _store_media(self, channel: Channel, kind: str, data: bytes) -> tuple[dict[str, Any], str]:
+        """The body the bot is told (its URL gives sealed bytes to an aibot, for five minutes) and the URL the page shows."""
         mime = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg" if kind == "image" else "application/octet-stream"
         shown = self.world.store(Media(kind, data, mime))
-        sealed = Envelope(channel.token, channel.aes_key, "").encrypt_media(data) if channel.kind == "aibot" else data
+        own_key = secrets.token_bytes(32) if channel.kind == "aibot_ws" else b""
+        key = base64.b64encode(own_key).decode().rstrip("=") or channel.aes_key
+        sealed = Envelope("", key, "").encrypt_media(data) if channel.kind in ("aibot", "aibot_ws") else data
         told = self.world.store(Media(kind, sealed, expires_at=self.now() + MEDIA_URL_LIFE_S))
-        return f"{self.base_url}/media/{told}", f"media/{shown}"
+        return payloads.linked(kind, f"{self.base_url}/media/{told}", base64.b64encode(own_key).decode()), f"media/{shown}"
 
 
 def _msgid() -> str:
@@ -420,7 +443,7 @@ def _msgid() -> str:
 
 
 def _aibotid(channel: Channel) -> str:
-    return f"AIB{channel.name}"
+    return channel.bot_id or f"AIB{channel.name}"
 
 
 def _with_problem(result: CallbackResult, problem: str) -> CallbackResult:

@@ -15,7 +15,7 @@ from simulator.pretend import PretendWeCom
 from simulator.wire import WireRow
 from simulator.world import RefusedError
 
-_OWN_LIMITS = ("/cgi-bin/message/send", "/cgi-bin/webhook/send", "/cgi-bin/aibot/response")
+_OWN_LIMITS = ("/cgi-bin/message/send", "/cgi-bin/appchat/send", "/cgi-bin/webhook/send", "/cgi-bin/aibot/response")
 """Send calls do not count toward the corp's base limit."""
 
 

@@ -16,8 +16,9 @@ KEEP_ROWS = 2000
 class WireRow:
     """One exchange. ``direction`` is callback (we asked the bot) or rest (the bot asked us).
 
-    ``target`` is a channel or a path, ``plaintext`` and ``sealed`` what the asker sent, ``answer`` and ``answer_sealed`` what came back
-    (sealed is empty for REST), ``status`` the HTTP status (0: no answer), ``problem`` what WeCom would have refused, ``at`` Unix seconds.
+    ``target`` is a channel, a path or a command of the long connection, ``plaintext`` and ``sealed`` what the asker sent, ``answer`` and
+    ``answer_sealed`` what came back (sealed is empty for REST and frames), ``status`` the HTTP status (0: no answer), ``problem`` what WeCom
+    would have refused, ``at`` Unix seconds.
     """
 
     direction: str

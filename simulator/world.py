@@ -11,10 +11,12 @@ from threading import RLock
 from typing import Any
 
 from simulator.config import Channel, Group, Person, SimulatorConfig
+from simulator.customers import CustomerDesk
 
 KEEP_POSTS = 500
 KEEP_CODES = 20_000
 KEEP_MEDIA = 300
+KEEP_ROSTERS = 50
 BOT = "bot"
 """The sender of what a robot or app says."""
 SYSTEM = "system"
@@ -65,16 +67,33 @@ class Post:
 
 @dataclass(slots=True)
 class Room:
-    """A group with its members of the moment; ``version`` is WeCom's member_version."""
+    """A group with its members of the moment; ``version`` is WeCom's member_version, ``past`` when each earlier one was replaced."""
 
     group: Group
     members: dict[str, int]
     version: str
+    past: list[tuple[float, dict[str, int], str]] = field(default_factory=list)
+    is_dismissed: bool = False
+
+    def seen_at(self, at: float) -> tuple[dict[str, int], str]:
+        """Members and version as of a moment."""
+        return next(((members, version) for replaced, members, version in self.past if replaced > at), (self.members, self.version))
 
     @property
     def owner(self) -> str:
         """Who owns the group: as configured, else the first member."""
         return self.group.owner or next(iter(self.members), "")
+
+
+@dataclass(frozen=True, slots=True)
+class AppGroup:
+    """A group that an app created; it becomes a room, which members see, with its first message."""
+
+    id: str
+    channel: str
+    name: str
+    owner: str
+    users: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,10 @@ class World:
         self.channels = {channel.name: channel for channel in config.channels}
         self.people: dict[str, Person] = {person.user: person for person in config.people}
         self.rooms: dict[str, Room] = {}
+        self.app_groups: dict[str, AppGroup] = {}
+        self.menus: dict[str, list[dict[str, Any]]] = {}
+        self.unlicensed: set[str] = set()
+        self.customers = CustomerDesk()
         self.rev = 0
         self.roster_rev = 0
         self._posts: dict[str, deque[Post]] = {}
@@ -149,11 +172,12 @@ class World:
         with self.lock:
             room = self.rooms[chat]
             before = room.version
+            room.past = [*room.past, (self.now(), dict(room.members), before)][-KEEP_ROSTERS:]
             for user in joining:
                 room.members.setdefault(user, int(self.now()))
             for user in leaving:
                 room.members.pop(user, None)
-            room.version = _version(room.members)
+            room.version = _version([*room.members, before])
             self._roster_changed()
             return before, room.version
 

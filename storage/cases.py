@@ -41,10 +41,14 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision: the state before it and how many strikes the member has now."""
+    """A decision: the state before it and how many strikes the member has now.
+
+    ``by`` is who had decided before, so that nothing was done now; None when this decision counted.
+    """
 
     before: str
     strikes: int
+    by: int | None = None
 
 
 class Cases:
@@ -115,8 +119,13 @@ class Cases:
         """How many cases nobody has decided."""
         return int(self._database.command("ZCARD", keys.CASES_OPEN(shard=where.shard, community=where.id)))
 
-    def decide(self, where: CommunityKeys, case: Case, state: str, actor: int, now: datetime, *, once: str) -> Decided | None:
-        """Sets a case to warned or ignored, counts or lifts the strike, writes the audit row."""
+    def decide(
+        self, where: CommunityKeys, case: Case, state: str, actor: int, now: datetime, *, once: str, only_open: bool = False
+    ) -> Decided | None:
+        """Sets a case to warned or ignored, counts or lifts the strike, writes the audit row.
+
+        With ``only_open`` the first decision stands: a later one changes nothing and is told who was first.
+        """
         part = {"shard": where.shard, "community": where.id}
         got = self._database.act(
             self._decide,
@@ -128,12 +137,12 @@ class Cases:
                 keys.STRIKES(**part, member=case.member),
                 keys.EVENTS(shard=where.shard),
             ],
-            [to_ms(now), where.id, actor, once, case.number, state, ONCE_LIFE_MS, case.member],
+            [to_ms(now), where.id, actor, once, case.number, state, ONCE_LIFE_MS, case.member, int(only_open)],
         )
         if not got:
             return None
-        before, strikes = got.split("|")
-        return Decided(before, int(strikes))
+        before, strikes, *by = got.split("|")
+        return Decided(before, int(strikes), int(by[0]) if by else None)
 
     def drop_evidence(self, before: datetime) -> int:
         """Removes evidence that was filed before ``before``; gives how many texts went."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -33,6 +34,7 @@ class Directory:
         self._database = database
         self._enrol = Script("enrol")
         self._erase = Script("erase_person")
+        self._rename = Script("rename_person")
         self._cache: OrderedDict[str, Person] = OrderedDict()
         self._lock = Lock()
         self._epoch: str | None = None
@@ -57,6 +59,15 @@ class Directory:
         number = self._database.command("HGET", keys.MEMBER_IDS(), user)
         return int(number) if number else None
 
+    def find_people(self, users: Sequence[str]) -> list[tuple[int, str] | None]:
+        """Number and learned name ('' unknown) of each WeCom user id, None where it is not known; two round trips."""
+        if not users:
+            return []
+        numbers = self._database.command("HMGET", keys.MEMBER_IDS(), *users)
+        known = [number for number in numbers if number]
+        names = dict(zip(known, self._database.command("HMGET", keys.MEMBER_NAMES(), *known), strict=True)) if known else {}
+        return [(int(number), names[number] or "") if number else None for number in numbers]
+
     def find_user(self, number: int) -> str | None:
         """The WeCom user id of a member, None when he was erased."""
         user: str | None = self._database.command("HGET", keys.MEMBER_USERS(), number)
@@ -65,6 +76,16 @@ class Directory:
     def find_name(self, number: int) -> str:
         """The learned name of a member, '' while it is unknown."""
         return self._database.command("HGET", keys.MEMBER_NAMES(), number) or ""
+
+    def rename(self, old: str, new: str) -> tuple[str, int]:
+        """Gives a member a new WeCom user id; his number stays.
+
+        ``renamed`` and the number, ``unknown`` and 0 when nobody has the old id, ``taken`` and the number when the new one is another
+        member's: somebody spoke under it before the change was told, and two histories cannot be made one.
+        """
+        outcome, number = self._database.act(self._rename, [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.DIRECTORY_EPOCH()], [old, new])
+        self._forget()
+        return str(outcome), int(number)
 
     def keep_up(self) -> None:
         """Remembers the members whom other processes made known since the last call, the newest 50,000 at most, and forgets all it knew

@@ -77,6 +77,17 @@ class Events:
                 found += _wanted(page, community, member)
         return sorted(found, key=_order)
 
+    def find_sent(self, delivery: str, since: datetime) -> list[tuple[int, LogEntry]]:
+        """The outbound entries of one delivery (and of its parts ``<delivery>/2``…) since then, each with its shard; a rare act that reads a lot."""
+        found: list[tuple[int, LogEntry]] = []
+        for shard in range(self._shards):
+            last, is_old = "+", False
+            while not is_old and (page := self._database.command("XREVRANGE", keys.EVENTS(shard=shard), last, "-", "COUNT", 1_000)):
+                entries = list(_wanted(page, "", None))
+                found += [(shard, entry) for entry in entries if entry.kind == "outbound" and _is_part(entry.message, delivery)]
+                last, is_old = f"({page[-1][0]}", entries[-1].at < since
+        return sorted(((shard, entry) for shard, entry in found if entry.at >= since), key=lambda pair: _order(pair[1]))
+
     def trim(self, before: datetime) -> int:
         """Removes what happened before ``before``; gives how many entries went. Age is read from the entries, never from the server's clock."""
         limit, gone = to_ms(before), 0
@@ -117,6 +128,10 @@ def _wanted(page: list[Any], community: str, member: int | None) -> Iterator[Log
         if member is not None and row["m"] != str(member):
             continue
         yield LogEntry(entry, from_ms(int(row["t"])), row["kind"], row["c"], int(row["m"]), row["id"], json.loads(row["data"]))
+
+
+def _is_part(id: str, delivery: str) -> bool:
+    return id == delivery or id.startswith(f"{delivery}/")
 
 
 def _order(entry: LogEntry) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from storage import keys
 from storage.connection import Database, Script
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.streams import StreamStart, encode_start
 
 DAY_MS = 86_400_000
 TAKEOVER_MS = 4_000
@@ -72,6 +73,7 @@ class Ending:
     unanswered: str = ""
     job: str = ""
     is_active: bool = False
+    stream: StreamStart | None = None
     notices_said: Sequence[str] = ()
     was_first: bool = False
 
@@ -102,7 +104,7 @@ class Inbox:
         """Makes the consumer groups, from the first entry on, and loads the scripts."""
         self._database.load([self._accept, self._finish, self._bury])
         for shard in range(self._shards):
-            for stream in (keys.INBOX(shard=shard), keys.JOBS(shard=shard)):
+            for stream in (keys.INBOX(shard=shard), keys.JOBS(shard=shard), keys.STREAM_WORK(shard=shard)):
                 _make_group(self._database, stream)
 
     def accept(
@@ -246,16 +248,17 @@ class Inbox:
             events += [kind, _encode(data)]
         shard = place.shard
         inbox, log, jobs, unanswered, due = _keys_of_shard(shard, place.community)
+        stream_keys, stream_args = encode_start(shard, ending.stream)
         got = self._database.act(
             self._finish,
             [
                 keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
-                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues,
+                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues, *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
-                int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech),
+                int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
                 len(ending.counts), *counts, len(ending.events), *events,
                 len(ending.notices_said), *ending.notices_said, *queued,
             ],

@@ -46,9 +46,27 @@ GROUPS = _family("qb:{{meta}}:groups", "hash", "for ever", "chat id of an unlist
 CONTENT_VERSIONS = _family("qb:{{content}}:versions", "hash", "for ever", "kind of content → number of its newest version")
 CONTENT = _family("qb:{{content}}:{kind}", "hash", "for ever", "version → JSON of one version of operators' content: text, author, time")
 TOKEN = _family("qb:{{token:{id}}}", "string", "as long as WeCom says", "an access token of WeCom")
+ARCHIVE_MARK = _family(
+    "qb:{{archive:{channel}}}:mark", "hash", "for ever", "how far a message archive was read: mark, and floor of what is remembered"
+)
+ARCHIVE_TAKEN = _family(
+    "qb:{{archive:{channel}}}:taken", "zset", "the newest 2,000", "numbers of the archive's messages that were taken in"
+)
 LEASE = _family("qb:{{lease:{name}}}", "string", "seconds", "who holds a role that only one process may have")
+LINK_CALLS = _family("qb:{{link:{channel}}}:calls", "list", "10 s", "what the process that holds a long connection is asked to send: JSON")
+LINK_ANSWER = _family("qb:{{link:{channel}}}:answer:{id}", "list", "30 s", "WeCom's answer to one such call: JSON")
+LINK_SENT = _family(
+    "qb:{{link:{channel}}}:sent:{id}", "string", "25 h", "a delivery given to a long connection: ? or WeCom's answer (JSON)"
+)
+LINK_ALIVE = _family("qb:{{link:{channel}}}:alive", "string", "for ever", "when a long connection was last known to be alive (ms)")
+ARRIVALS = _family("qb:{{arrivals}}:{channel}:{day}", "hash", "36 days", "hour of the day (UTC) → callbacks that came through a channel")
+ARRIVALS_FIRST = _family("qb:{{arrivals}}:first", "zset", "for ever", "channels by the hour since 1970 in which counting began")
+ARRIVALS_LAST = _family("qb:{{arrivals}}:last", "zset", "for ever", "channels by their last arrival (ms)")
+ARRIVALS_TOLD = _family("qb:{{arrivals}}:told", "hash", "until it ends", "silence or shut door that was alarmed about → since when (ms)")
 BELL = "qb:bell"
 """A publish channel (no key): a shard's number is rung when something to send was put into its outbox."""
+STREAM_BELL = "qb:bell:streams"
+"""A publish channel (no key): a shard's number is rung when an answer in parts is to be made."""
 
 # The directory: the only place where WeCom ids and names stand -------------------------------------------------------
 MEMBER_IDS = _family("qb:{{people}}:ids", "hash", "until erased", "WeCom user id → member number")
@@ -57,6 +75,12 @@ MEMBER_NAMES = _family("qb:{{people}}:names", "hash", "until erased", "member nu
 MEMBER_HOMES = _family("qb:{{people}}:homes", "hash", "until erased", "member number → community where last seen in a group")
 MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
+
+LEAVERS = _family("qb:{{people}}:left", "hash", "until back or erased", "mark (keyed digest) of a user who left → when (ms), |admin")
+WEBHOOKS = _family(
+    "qb:{{webhooks}}:keys", "hash", "for ever", "community|chat → digest|sealed key of a webhook that was replaced by command"
+)
+WEBHOOKS_REFUSED = _family("qb:{{webhooks}}:refused", "set", "for ever", "digests of webhook keys that were replaced: never used again")
 
 # One shard: the life of its messages ---------------------------------------------------------------------------------
 INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
@@ -74,6 +98,10 @@ EVENTS = _family(
 )
 JOBS = _family(
     "qb:{{{shard}}}:jobs", "stream", "until done", "background work of the shard; group bot; holds a text until its mood is known"
+)
+STREAM = _family("qb:{{{shard}}}:stream:{id}", "hash", "1 h", "an answer in parts: text so far, done 0/1, born (ms), member")
+STREAM_WORK = _family(
+    "qb:{{{shard}}}:streams", "stream", "until done", "answers in parts that are being made; group bot; holds the question"
 )
 WAITING = _family(
     "qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers"
@@ -112,6 +140,35 @@ FIRED = _family(
 )
 FIRED_LAST = _family("qb:{{{shard}}}:{community}:fired:last", "hash", "for ever", "push id → last claimed planned time (ms)")
 
+# Customer groups (客户群), and what is asked of WeCom without anybody waiting for it ---------------------------------------
+ERRANDS = _family("qb:{{{shard}}}:errands", "zset", "until done", "errand → when it may next be tried (ms)")
+ERRAND = _family(
+    "qb:{{{shard}}}:errand:{id}",
+    "hash",
+    "until done",
+    "kind, channel, community, subject and facts of an errand; its hints, tries and fence",
+)
+CUSTOMER_GROUPS = _family("qb:{{{shard}}}:customers", "hash", "until dismissed", "chat id of a customer group → JSON: community, channel")
+CUSTOMER_GROUP = _family(
+    "qb:{{{shard}}}:{community}:customers:{chat}",
+    "hash",
+    "for ever",
+    "serial, version, past versions, owner (number), name, notice (digest), read (ms), closed",
+)
+CUSTOMER_SEATS = _family(
+    "qb:{{{shard}}}:{community}:customers:{chat}:seats",
+    "hash",
+    "until he leaves",
+    "member number → kind (1 employee, 2 customer)|joined (s)",
+)
+MASS = _family(
+    "qb:{{{shard}}}:{community}:mass",
+    "hash",
+    "for ever",
+    "number → JSON of a mass message that was started; number:reminded → when (ms); last → last number",
+)
+MASS_BUDGET = _family("qb:{{{shard}}}:{community}:mass:budget", "hash", "for ever", "month|chat id → mass messages started for that group")
+
 # Outgoing ---------------------------------------------------------------------------------------------------------------
 OUTBOX = _family("qb:{{{shard}}}:out:{lane}:{target}", "list", "until sent", "deliveries of one lane to one target, oldest first: JSON")
 OUTBOX_DUE = _family("qb:{{{shard}}}:due", "zset", "until sent", "lane:target → when the head of that queue may next be tried (ms)")
@@ -124,5 +181,14 @@ OUTBOX_ONCE = _family(
 )
 LIMIT_LOG = _family("qb:{{limit:{name}}}:sent", "list", "longest period", "times (ms) of the last sends to one target, oldest first")
 LIMIT_PAUSE = _family("qb:{{limit:{name}}}:pause", "string", "until it ends", "until when (ms) one target is left alone")
+LIMIT_TROUBLE = _family(
+    "qb:{{limit:{name}}}:trouble",
+    "hash",
+    "until it answers",
+    "failures in a row of a target or of a whole host: fails, opened, open_until, trial, since",
+)
 TOKEN_LOCK = _family("qb:{{token:{id}}}:lock", "string", "20 s", "who fetches a new token for a secret right now")
 TOKEN_REFUSED = _family("qb:{{token:{id}}}:refused", "string", "60 s", "errcode and text with which WeCom refused a secret")
+MEDIA = _family("qb:{{media:{scope}:{digest}}}", "string", "71 h", "the media id of an uploaded file, and until when it holds (ms)")
+MEDIA_LOCK = _family("qb:{{media:{scope}:{digest}}}:lock", "string", "90 s", "who uploads a file right now")
+APP_CHATS = _family("qb:{{appchats}}:{channel}", "hash", "for ever", "chat id of a group that an app created → its name")

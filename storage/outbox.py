@@ -17,7 +17,8 @@ which ids were queued before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +32,7 @@ ONCE_LIFE_MS = 7 * 86_400_000
 LANES = ("now", "bulk")
 """The lanes by rank: answers, warnings and alarms go before pushes."""
 _DUE_AT_ONCE = 5_000
-"""How many due targets of one shard are read at a time; more wait for the next look."""
+"""How many due targets of one shard are read in one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ class Delivery:
     and ``member``), response_url or robot_webhook (``url``). ``target`` is a short stable name of whom it goes to:
     ``hook.<community>.<chat>``, ``app.<channel>.<member>``, ``once.<id>``. ``body`` is the request's JSON, for app without receiver and
     agent id. ``member`` is the number of the person it is for, ``message`` the id of the message that it answers, ``attempts`` how often
-    it was tried in vain.
+    it was tried in vain. ``code`` is the one-time secret of app_update (a card's new face).
+    ``mergeable`` marks small notices that may share one message with others like them; ``merged`` names those that do.
+    ``receivers`` are the members of one app message for many, instead of ``member``. ``about`` are members whom the text
+    names: where one of them is forgotten, it goes unsent. via appchat is ``chat``, a group that ``channel`` created.
     """
 
     id: str
@@ -55,9 +59,14 @@ class Delivery:
     chat: str = ""
     channel: str = ""
     url: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
     message: str = ""
     born_ms: int = 0
     attempts: int = 0
+    mergeable: bool = False
+    merged: tuple[str, ...] = ()
+    receivers: tuple[int, ...] = ()
+    about: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,14 @@ class Lease:
     delivery: Delivery
     fence: str
     losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delivery in its queue; ``next_ms`` is when the head of that queue may next be tried."""
+
+    delivery: Delivery
+    next_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +119,15 @@ class Outbox:
         self._done = Script("outbox_done")
         self._again = Script("outbox_again")
         self._dead = Script("outbox_dead")
+        self._split = Script("outbox_split")
+        self._merge = Script("outbox_merge")
         self._replay = Script("outbox_replay")
         self._erase = Script("outbox_erase")
 
     def prepare(self) -> None:
         """Loads the scripts."""
-        self._database.load([self._enqueue, self._lease, self._done, self._again, self._dead, self._replay, self._erase])
+        acts = (self._enqueue, self._lease, self._done, self._again, self._dead, self._split, self._merge, self._replay, self._erase)
+        self._database.load(acts)
 
     def enqueue(self, shard: int, deliveries: Sequence[Delivery], now_ms: int) -> int:
         """Queues deliveries in this order; an id that was queued in the last 7 days is passed over. Gives how many were new."""
@@ -122,46 +142,94 @@ class Outbox:
         return int(self._database.act(self._enqueue, names, args))
 
     def due(self, shards: Iterable[int], now_ms: int) -> list[tuple[int, str, str]]:
-        """Every (shard, lane, target) whose head may be tried, lane now first, longest waiting first, shards in turn; one round trip."""
-        shards = list(shards)
-        rows = self._database.pipeline(
-            ("ZRANGEBYSCORE", keys.OUTBOX_DUE(shard=shard), "-inf", now_ms, "LIMIT", 0, _DUE_AT_ONCE) for shard in shards
-        )
-        found = [
-            (LANES.index(lane), place, shard, lane, target)
-            for shard, members in zip(shards, rows, strict=True)
-            for place, (lane, _, target) in enumerate(member.partition(":") for member in members)
-        ]
-        return [(shard, lane, target) for _, _, shard, lane, target in sorted(found)]
+        """Every (shard, lane, target) whose head may be tried: lane now first, then the first of each community, the second of each…
+
+        One round trip, and more only where thousands are due in one shard.
+        """
+        found, shards = [], list(shards)
+        rows = self._database.pipeline(_due_words(shard, now_ms, 0) for shard in shards)
+        for shard, members in zip(shards, rows, strict=True):
+            turns: Counter[tuple[str, str]] = Counter()
+            for lane, target in self._all_due(shard, now_ms, members):
+                party = (lane, _party(target))
+                found.append((LANES.index(lane), turns[party], shard, lane, target))
+                turns[party] += 1
+        found.sort(key=lambda place: place[:3])
+        return [(shard, lane, target) for _, _, shard, lane, target in found]
+
+    def _all_due(self, shard: int, now_ms: int, members: list[str]) -> Iterator[tuple[str, str]]:
+        """(lane, target) pairs, longest waiting first. An answer may stand behind thousands of posts, so none is left out."""
+        read = 0
+        while members:
+            for member in members:
+                lane, _, target = member.partition(":")
+                yield lane, target
+            read += len(members)
+            members = self._database.command(*_due_words(shard, now_ms, read)) if len(members) == _DUE_AT_ONCE else []
 
     def lease(self, shard: int, lane: str, target: str, owner: str, now_ms: int, lease_ms: int) -> Lease | None:
         """Lends the head of a queue to ``owner`` until now + ``lease_ms``; None when it is not due (any more)."""
+        return self._lend(shard, (lane,), target, owner, now_ms, lease_ms)
+
+    def lease_first(self, shard: int, target: str, owner: str, now_ms: int, lease_ms: int) -> Lease | None:
+        """The same for whichever lane of a target is due, lane now first; one round trip."""
+        return self._lend(shard, LANES, target, owner, now_ms, lease_ms)
+
+    def _lend(self, shard: int, lanes: Sequence[str], target: str, owner: str, now_ms: int, lease_ms: int) -> Lease | None:
+        queues = [keys.OUTBOX(shard=shard, lane=lane, target=target) for lane in lanes]
         got = self._database.act(
             self._lease,
-            [keys.OUTBOX(shard=shard, lane=lane, target=target), keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard)],
-            [f"{lane}:{target}", now_ms, now_ms + lease_ms, owner],
+            [keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard), *queues],
+            [now_ms, now_ms + lease_ms, owner, *[f"{lane}:{target}" for lane in lanes]],
         )
         if not got:
             return None
         item, fence, losses = got
         return Lease(shard, _decode_delivery(item), fence, int(losses))
 
-    def done(self, lease: Lease, now_ms: int, event: str = "{}") -> bool:
-        """Settles: it arrived. ``event`` is the JSON of the outbound event. False when the lease was lost: nothing was done."""
+    def done(self, lease: Lease, now_ms: int, event: str = "{}") -> int:
+        """Settles: it arrived. ``event`` is the JSON of the outbound event. Gives 2 when more waits for this target, 1 when nothing does, 0
+        when the lease was lost: nothing was done."""
         delivery = lease.delivery
-        return self._settle(self._done, lease, keys.EVENTS, [now_ms, delivery.community, delivery.member or 0, delivery.id, event])
+        args: list[str | int] = [now_ms, delivery.community, delivery.member or 0, event, delivery.id, *delivery.merged]
+        return self._settle(self._done, lease, keys.EVENTS, args)
 
     def again(self, lease: Lease, at_ms: int, *, count_attempt: bool) -> bool:
         """Settles: try again, not before ``at_ms``. False when the lease was lost."""
         delivery = lease.delivery
         attempts = delivery.attempts + lease.losses + int(count_attempt)
-        return self._settle(self._again, lease, None, [at_ms, _encode(replace(delivery, attempts=attempts)).decode()])
+        return self._settle(self._again, lease, None, [at_ms, _encode(replace(delivery, attempts=attempts)).decode()]) > 0
 
     def dead(self, lease: Lease, reason: str, now_ms: int, code: int | None = None) -> bool:
         """Settles: given up, kept as a dead letter. False when the lease was lost."""
         delivery = replace(lease.delivery, attempts=lease.delivery.attempts + lease.losses + 1)
         letter = DeadLetter(delivery, reason, now_ms, code)
-        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, [now_ms, delivery.id, _encode(letter).decode()])
+        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, [now_ms, delivery.id, _encode(letter).decode()]) > 0
+
+    def split(self, lease: Lease, parts: Sequence[Delivery], now_ms: int) -> bool:
+        """Settles: ``parts`` take the place of a delivery, in this order. False when the lease was lost: nothing was done."""
+        return self._settle(self._split, lease, None, [now_ms, *[_encode(part).decode() for part in parts]]) > 0
+
+    def behind(self, lease: Lease, most: int) -> list[tuple[str, Delivery]]:
+        """The next ``most`` deliveries behind a leased head, each with its item as it stands in the queue."""
+        queue = keys.OUTBOX(shard=lease.shard, lane=lease.delivery.lane, target=lease.delivery.target)
+        return [(item, _decode_delivery(item)) for item in self._database.command("LRANGE", queue, 1, most)]
+
+    def merge(self, lease: Lease, merged: Delivery, items: Sequence[str]) -> bool:
+        """Makes ``merged`` of a leased head and the ``items`` right behind it; the lease goes on. False: it was lost, or others stand there."""
+        return self._settle(self._merge, lease, None, [_encode(merged).decode(), *items]) > 0
+
+    def waiting(self, shard: int) -> list[Waiting]:
+        """What waits in a shard, queue by queue, oldest first in each; for an admin, who looks at all of it."""
+        due = self._database.command("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, -1, "WITHSCORES")
+        times = dict(zip(due[::2], due[1::2], strict=True))
+        queues = [(lane, target) for lane, _, target in (member.partition(":") for member in times)]
+        rows = self._database.pipeline(("LRANGE", keys.OUTBOX(shard=shard, lane=lane, target=target), 0, -1) for lane, target in queues)
+        return [
+            Waiting(_decode_delivery(item), round(float(times[f"{lane}:{target}"])))
+            for (lane, target), items in zip(queues, rows, strict=True)
+            for item in items
+        ]
 
     def dead_letters(self, shard: int) -> list[DeadLetter]:
         """What was given up in a shard, oldest first."""
@@ -201,11 +269,11 @@ class Outbox:
         queued = [_decode_delivery(item) for items in rows for item in items]
         letters = [letter for shard in range(self._shards) for letter in self.dead_letters(shard)]
         return {
-            "queued": [{"body": d.body, "born_ms": d.born_ms} for d in queued if d.member == number],
+            "queued": [{"body": d.body, "born_ms": d.born_ms} for d in queued if d.member == number or number in d.receivers],
             "dead": [
                 {"body": letter.delivery.body, "born_ms": letter.delivery.born_ms, "reason": letter.reason, "died_ms": letter.died_ms}
                 for letter in letters
-                if letter.delivery.member == number
+                if letter.delivery.member == number or number in letter.delivery.receivers
             ],
         }
 
@@ -217,7 +285,7 @@ class Outbox:
             names = [queue, keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard)]
             gone += self._database.act(self._erase, names, [f"{lane}:{target}", number])
         for shard in range(self._shards):
-            gone += sum(self.drop(shard, letter.delivery.id) for letter in self.dead_letters(shard) if letter.delivery.member == number)
+            gone += sum(self.drop(shard, letter.delivery.id) for letter in self.dead_letters(shard) if _concerns(letter.delivery, number))
         return f"已删除待发送和发送失败的消息 {gone} 条；已发出的消息无法收回"
 
     def _queues(self) -> list[tuple[int, str, str]]:
@@ -225,7 +293,7 @@ class Outbox:
         rows = self._database.pipeline(("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, -1) for shard in range(self._shards))
         return [(shard, lane, target) for shard, row in enumerate(rows) for member in row for lane, _, target in [member.partition(":")]]
 
-    def _settle(self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int]) -> bool:
+    def _settle(self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int]) -> int:
         shard, delivery = lease.shard, lease.delivery
         names = [
             keys.OUTBOX(shard=shard, lane=delivery.lane, target=delivery.target),
@@ -234,21 +302,22 @@ class Outbox:
         ]
         if third:
             names.append(third(shard=shard))
-        return bool(self._database.act(script, names, [_member(delivery), lease.fence, *args]))
+        return int(self._database.act(script, names, [_member(delivery), lease.fence, *args]))
 
 
 class Bell:
     """Rings when something was put into an outbox. For one thread; a ring may be missed, so look by yourself now and then too."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, channel: str = keys.BELL) -> None:
         self._database = database
+        self._channel = channel
         self._listener: Any = None
 
     def wait(self, timeout_s: float) -> bool:
         """Waits for a ring, at most ``timeout_s``; gives whether there was one. A server that is away is no error here."""
         try:
             if self._listener is None:
-                self._listener = self._database.subscribe(keys.BELL)
+                self._listener = self._database.subscribe(self._channel)
             rung = self._listener.get_message(timeout=timeout_s) is not None
             while rung and self._listener.get_message(timeout=0) is not None:
                 pass  # many rings are one
@@ -263,6 +332,20 @@ class Bell:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
+
+
+def _due_words(shard: int, now_ms: int, first: int) -> tuple[str | int, ...]:
+    return "ZRANGEBYSCORE", keys.OUTBOX_DUE(shard=shard), "-inf", now_ms, "LIMIT", first, _DUE_AT_ONCE
+
+
+def _party(target: str) -> str:
+    """Whose turn it is counted as: ``hook.<community>`` of ``hook.<community>.<chat>``, ``app.<channel>`` of ``app.<channel>.<member>``."""
+    return target[: target.find(".", target.find(".") + 1)]
+
+
+def _concerns(delivery: Delivery, number: int) -> bool:
+    """Whether a delivery is for a member, or names him."""
+    return delivery.member == number or number in delivery.about
 
 
 def _member(delivery: Delivery) -> str:

@@ -6,22 +6,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from storage.archive import ArchiveMarks
+from storage.arrivals import Arrivals
+from storage.calls import Calls
 from storage.cases import Cases
 from storage.connection import Database
 from storage.content import ContentStore
+from storage.customer_groups import CustomerGroups
 from storage.directory import Directory
+from storage.errands import Errands
 from storage.events import Events
 from storage.firings import Firings
 from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.jobs import Jobs
 from storage.leases import Leases
+from storage.leavers import Leavers
+from storage.mass_messages import MassMessages
 from storage.moods import Moods
 from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.points import Points
 from storage.roster import Roster
+from storage.streams import Streams
 from storage.tallies import Tallies
+from storage.webhooks import Webhooks
 
 
 class KeepsPersons(Protocol):
@@ -45,6 +54,9 @@ class Stores:
     inbox: Inbox
     outbox: Outbox
     jobs: Jobs
+    errands: Errands
+    customer_groups: CustomerGroups
+    mass_messages: MassMessages
     events: Events
     points: Points
     cases: Cases
@@ -55,6 +67,12 @@ class Stores:
     firings: Firings
     content: ContentStore
     leases: Leases
+    calls: Calls
+    arrivals: Arrivals
+    archive: ArchiveMarks
+    leavers: Leavers
+    webhooks: Webhooks
+    streams: Streams
 
     def of_persons(self) -> Mapping[str, KeepsPersons]:
         """Every store by what it holds, in the order in which a person is erased: his row in the directory goes last."""
@@ -66,12 +84,17 @@ class Stores:
             "发件箱": self.outbox,
             "收件箱": self.inbox,
             "后台工作": self.jobs,
+            "跑腿": self.errands,
+            "客户群": self.customer_groups,
+            "群发": self.mass_messages,
+            "分段回答": self.streams,
             "事件记录": self.events,
             "成员名册": self.roster,
             "统计": self.tallies,
             "推送": self.firings,
             "内容": self.content,
             "群": self.groups,
+            "离职": self.leavers,
             "通讯录": self.directory,
         }
 
@@ -86,6 +109,9 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         inbox=Inbox(database, consumer, shards=shards, answers_hours=answers_hours),
         outbox=Outbox(database, shards),
         jobs=Jobs(database, consumer, shards),
+        errands=Errands(database, shards),
+        customer_groups=CustomerGroups(database, shards),
+        mass_messages=MassMessages(database),
         events=Events(database, shards),
         points=Points(database),
         cases=Cases(database, evidence_key),
@@ -96,4 +122,10 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         firings=Firings(database),
         content=ContentStore(database),
         leases=Leases(database, consumer),
+        calls=Calls(database),
+        arrivals=Arrivals(database),
+        archive=ArchiveMarks(database),
+        leavers=Leavers(database, evidence_key),
+        webhooks=Webhooks(database, evidence_key),
+        streams=Streams(database, consumer, shards),
     )

@@ -20,12 +20,14 @@ from pathlib import Path
 from tests.test_crash import kill_in_storms
 from tests.test_hostile import withstand
 from tests.test_redis_away import take_redis_away
+from tests.test_sender_faults import run_in
 from tests.tree import Tree
 
 MESSAGES = 5_000
 GONE_S = 10.0
 WAYS = ("stopped", "killed", "cut")
 ATTACKS = 100_000
+DELIVERIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed")
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
-    parser.add_argument("--only", nargs="*", default=[], help="names of parts: kills, away, hostile")
+    parser.add_argument("--only", nargs="*", default=[], help="names of parts: kills, away, hostile, sending")
     return parser
 
 
@@ -60,6 +62,7 @@ def _parts(runs: int, messages: int) -> list[Part]:
         Part("kills", functools.partial(_kills, runs, messages)),
         Part("away", _away),
         Part("hostile", _hostile),
+        Part("sending", _sending),
     ]
 
 
@@ -102,6 +105,10 @@ def _hostile(folder: Path, seed: int) -> str:
         tree.stop()
     told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
     return f"{ATTACKS} hostile requests ({told}): web processes hold {siege.start_kb} kB, {siege.middle_kb} kB, {siege.end_kb} kB"
+
+
+def _sending(folder: Path, seed: int) -> str:
+    return run_in(folder, messages=DELIVERIES, seed=seed)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -19,8 +19,13 @@ import yaml
 from chat import FAR, ROOT, Chat
 
 import run
+from simulator.config import Channel, Person, SimulatorConfig
+from simulator.pretend import PretendWeCom
+from simulator.server import serve
+from simulator.world import single_chat
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
+from storage.outbox import Delivery, Outbox
 
 pytest_plugins = ("chat",)
 
@@ -261,3 +266,128 @@ def test_help_is_there_and_in_chinese(cli: Cli, words: list[str]) -> None:
     ran = cli(*words)
     assert ran.code == 0
     assert "群管家" in ran.out or "启动" in ran.out or "看" in ran.out
+
+
+# outbox ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, database: Database) -> Outbox:
+    """An outbox with two dead letters of one community, and one delivery that waits in another."""
+    writes(tmp_path)
+    outbox = Outbox(database, 16)
+    for id in ("d1", "d2"):
+        body = {"msgtype": "text", "text": {"content": f"{id}：这一段话比二十个字长得多，后面的不该出现在任何表格里"}}
+        outbox.enqueue(3, [Delivery(id, "now", "hook.main.g1", "webhook", "main", body, chat="g1", born_ms=1_795_000_000_000)], 0)
+        lease = outbox.lease(3, "now", "hook.main.g1", "me", 0, 1000)
+        assert lease
+        outbox.dead(lease, "机器人不在群聊中（错误码 93008）", 1_795_000_000_000, 93008)
+    url = "https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=SECRET-CODE"
+    outbox.enqueue(5, [Delivery("w1", "bulk", "once.w1", "response_url", "two", body, url=url, born_ms=1)], 0)
+    return outbox
+
+
+def test_the_outbox_is_listed_with_reasons_and_without_secrets(cli: Cli, outbox: Outbox) -> None:
+    shown = cli("outbox", "list").out
+    assert "机器人不在群聊中（错误码 93008）" in shown
+    assert "等待发送 1 条，死信 2 条。" in shown
+    assert "SECRET-CODE" not in shown
+    assert "不该出现" not in shown
+    assert "w1" not in cli("outbox", "list", "--dead").out
+    assert "d1" not in cli("outbox", "list", "-c", "two").out
+    rows = [json.loads(line) for line in cli("outbox", "list", "--json").out.splitlines()]
+    assert [(row["id"], row["state"], row["community"], row["code"]) for row in rows] == [
+        ("d1", "dead", "main", 93008), ("d2", "dead", "main", 93008), ("w1", "waiting", "two", None),
+    ]  # fmt: skip
+
+
+def test_one_dead_letter_is_replayed_and_the_rest_dropped_after_a_question(cli: Cli, outbox: Outbox) -> None:
+    assert "已重发 1 条" in cli("outbox", "replay", "d1").out
+    assert [letter.delivery.id for letter in outbox.dead_letters(3)] == ["d2"]
+    assert cli("outbox", "drop", "--all", types="n\n").code == 1
+    assert outbox.count_dead() == 1
+    assert "已丢弃 1 条" in cli("outbox", "drop", "--all", types="y\n").out
+    assert outbox.count_dead() == 0
+    assert outbox.depth() == 2
+
+
+def test_an_unknown_dead_letter_and_a_missing_choice_are_explained(cli: Cli, outbox: Outbox) -> None:
+    assert "没有编号为 nix 的死信" in cli("outbox", "replay", "nix").err
+    assert cli("outbox", "drop").code == 2
+    assert cli("outbox", "drop", "d1", "--all").code == 2
+
+
+# app ------------------------------------------------------------------------------------------------------------------------
+
+APP_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+@pytest.fixture
+def wecom(tmp_path: Path) -> Iterator[PretendWeCom]:
+    """The pretend WeCom with one app, and a configuration that leads there."""
+    channels = (Channel("desk", "app", "token", APP_KEY, agent_id=1000002, secret="TOPSECRET"),)
+    people = (Person("lilei", "李雷"), Person("hanmei", "韩梅梅"), Person("boss", "老板"))
+    with serve(PretendWeCom(SimulatorConfig("ww1", channels, people))) as server:
+        desk = {"name": "desk", "kind": "app", "token": "t", "aes_key": APP_KEY, "agent_id": 1000002, "secret": "TOPSECRET"}
+        writes(tmp_path, wecom={"corp_id": "ww1", "api_base": server.url}, admins=["boss"], channels=[desk])
+        yield server.pretend
+
+
+def shown(wecom: PretendWeCom, user: str) -> list[str]:
+    return [post.text for post in wecom.world.posts(single_chat("desk", user)) if not post.recalled]
+
+
+def test_an_app_message_names_whom_it_did_not_reach_and_is_taken_back(cli: Cli, wecom: PretendWeCom, tmp_path: Path) -> None:
+    (tmp_path / "海报.png").write_bytes(PNG)
+    ran = cli("app", "send", "--to", "lilei", "--to", "nobody", "--text", "今晚八点", "--file", str(tmp_path / "海报.png"))
+    assert (ran.code, ran.err) == (1, "✗ 没有送到 nobody：成员不存在或不在应用的可见范围内\n")
+    assert shown(wecom, "lilei") == ["今晚八点", "海报.png"]
+    id = ran.out.rpartition(" ")[2].strip()
+    assert cli("app", "recall", id, "--yes").out == "已撤回 2 条。\n"
+    assert shown(wecom, "lilei") == []
+    assert [row["data"]["act"] for row in map(json.loads, cli("log", "--json").out.splitlines()) if row["kind"] == "admin"] == ["recall"]
+
+
+def test_an_app_makes_a_group_once_speaks_in_it_and_takes_members_out(cli: Cli, wecom: PretendWeCom) -> None:
+    words = ("app", "chat", "create", "读书会", "lilei", "hanmei", "boss", "--owner", "boss")
+    chat = cli(*words).out.split()[0]
+    assert cli(*words).out.split()[0] == chat
+    assert cli("app", "send", "--chat", chat, "--text", "大家好").code == 0
+    assert [post.text for post in wecom.world.posts(chat)] == ["大家好"]
+    assert "群主 boss，共 2 人" in cli("app", "chat", "update", chat, "--remove", "lilei").out
+    assert cli("app", "chat", "list").out == f"{chat}  读书会\n"
+    assert "至少要留 2 人" in cli("app", "chat", "update", chat, "--remove", "hanmei").err
+
+
+def test_an_apps_menu_comes_from_a_file(cli: Cli, wecom: PretendWeCom, tmp_path: Path) -> None:
+    file = tmp_path / "menu.yaml"
+    file.write_text("- {name: 签到, command: 签到}\n- {name: 官网, url: 'https://example.com'}\n", encoding="utf-8")
+    assert cli("app", "menu", str(file)).code == 0
+    assert [button["type"] for button in wecom.world.menus["desk"]] == ["click", "view"]
+    file.write_text("- {name: 签到", encoding="utf-8")
+    assert "不是 YAML" in cli("app", "menu", str(file)).err
+    assert cli("app", "menu", "--remove").code == 0
+    assert wecom.world.menus == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("send", "--to", "lilei"), 2, "写明要说什么"),
+        (("send", "--text", "x"), 2, "写明发给谁"),
+        (("send", "--text", "x", "--to", "lilei", "--chat", "c"), 2, "写明发给谁"),
+        (("send", "--text", "x", "--to", "nobody"), 1, "错误码 81013"),
+        (("send", "--text", "x", "--to", "a|b"), 1, "一个一个写"),
+        (("send", "--text", "长" * 9_000, "--to", "lilei"), 1, "会分成 14 条"),
+        (("send", "--text", "x", "--to", "lilei", "--app", "other"), 1, "没有叫 other 的自建应用"),
+        (("send", "--file", "/nowhere.png", "--to", "lilei"), 1, "读不了 /nowhere.png"),
+        (("send", "--text", "x", "--chat", "unknown"), 1, "错误码 86001"),
+        (("recall", "nothing", "--yes"), 1, "没有发出过编号为 nothing 的消息"),
+        (("menu",), 2, "写明菜单文件"),
+    ],
+)
+def test_an_app_command_that_cannot_be_says_what_to_do(cli: Cli, wecom: PretendWeCom, words: tuple[str, ...], code: int, why: str) -> None:
+    ran = cli("app", *words)
+    assert (ran.code, why in ran.err) == (code, True)
+    assert "TOPSECRET" not in ran.out + ran.err

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -121,6 +122,21 @@ def test_many_rejections_at_once_fetch_one_token(client: WeComClient, wecom: Ven
     with ThreadPoolExecutor(16) as pool:
         assert all(answer["errcode"] == 0 for answer in pool.map(lambda _: client.get("b"), range(64)))
     assert wecom.tokens == 2
+
+
+def test_an_upload_is_repeated_after_a_new_token_only_when_all_of_it_can_be_sent_again(
+    client: WeComClient, wecom: Vendor, clock: Clock
+) -> None:
+    rejected = {"errcode": 40014, "errmsg": "invalid"}
+    wecom.will("media/upload", rejected)
+    assert client.access_token
+    clock.later(seconds=5)
+    assert client.upload("file", ("a.txt", b"whole", "text/plain"))["errcode"] == 0
+    clock.later(seconds=5)
+    wecom.will("media/upload", rejected)
+    with pytest.raises(ApiError, match="请重新上传"):
+        client.media.upload("file", BytesIO(b"a stream is read once"))
+    assert len(wecom.queries("media/upload")) == 3
 
 
 def _need_tokens(answers: Any, base: str, url: str, n: int) -> None:

@@ -13,6 +13,7 @@ import socket as socketlib
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -23,16 +24,22 @@ import redis
 from chat import Chat, a_config, build, settings
 from redis.exceptions import ResponseError
 
+from bot.breaker import TARGET
 from bot.metrics import Metrics
+from bot.streams import Makers
 from bot.worker import recover_once
 from handlers.privacy import export_person
 from handlers.pushes import fire
 from rules.contents import Push
+from rules.roster import Roster, Seat
 from rules.text import Words
 from storage import keys
 from storage.connection import LUA, Database
+from storage.customer_groups import KnownGroup, News
 from storage.embedded import ask, find_server
+from storage.errands import Errand
 from storage.limits import WEBHOOK, Limits
+from storage.mass_messages import MassRecord
 from storage.moment import to_ms
 from storage.outbox import Delivery, Lease
 from storage.tokens import TokenStore
@@ -132,17 +139,27 @@ def use_everything(chat: Chat) -> None:
     chat.clicks(chat.as_admin("案件"), "忽略")
     chat.as_admin("处理 1 警告")
     chat.as_admin("数据")
+    chat.as_admin("数据 本周")
+    makers = Makers(chat.stores, chat.config, chat.pipeline.producers, chat.pipeline.context_of, chat.metrics, chat.clock)
+    assert [makers.make(work) for work in chat.stores.streams.take()] == [True]
     chat.stores.notices.keep(3, 1, "悄悄话", once="n")
     chat.stores.moods.mix(chat.community.keys, [(1, 0.7)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
     chat.stores.leases.hold("mood", 1000)
+    chat.stores.leases.release("mood")
+    chat.stores.directory.rename("hanmei", "hanmeimei")
+    assert chat.stores.archive.take("ear", 1, 2) == 2
+    assert chat.stores.webhooks.replace("main|wrMAIN", "new", "old") == "replaced"
     chat.stores.content.put("welcome", "first_message: 你好\n", "boss", chat.clock())
     chat.live.refresh()
     fire(Push("p", "0 9 * * *", "早安"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
     bury_one(chat)
     send_all(chat, now_ms + 10_000)
+    look_at_a_group(chat)
     limits, tokens = Limits(chat.stores.database), TokenStore(chat.stores.database)
     limits.acquire("hook.main", WEBHOOK, now_ms)
+    limits.failed("hook.main", TARGET, now_ms)
+    limits.answered("hook.main")
     limits.pause("hook.main", now_ms + 1000, now_ms)
     tokens.put("id", "token", 7200, now_ms)
     tokens.unlock("id", tokens.lock("id") or "")
@@ -170,6 +187,27 @@ def kept(chat: Chat) -> str:
     )
 
 
+def look_at_a_group(chat: Chat) -> None:
+    """A customer group is looked at twice, closed, and sent a mass message."""
+    stores, where, now = chat.stores, chat.community.keys, chat.clock()
+    errand = Errand("roster", "customers", "wrX", where, {"current": "v1"})
+    stores.errands.ask(errand, to_ms(now), first={"since": "1"}, once="e")
+    taken = stores.errands.take(where.shard, errand.id, to_ms(now))
+    assert taken
+    assert stores.errands.done(taken, to_ms(now))
+    group, notice = KnownGroup("wrX", where, "customers"), Delivery("n", "now", "hook.main.admin", "webhook", "main", {}, about=(1,))
+    news = News([(1, {"group": "join"})], {"joins": 1}, (notice,))
+    looks = [Roster("v1", seats={1: Seat(2, 5)}), Roster("v2", seats={2: Seat(1, 6)})]
+    for look in looks:
+        assert stores.customer_groups.keep(group, stores.customer_groups.look_back(where, "wrX"), look, news, now, "2026-03-10")
+    assert stores.customer_groups.owned_by(where, 0) == ["wrX"]
+    assert stores.customer_groups.close(group, stores.customer_groups.look_back(where, "wrX"), News(), now, "2026-03-10")
+    record = MassRecord("msg1", "customers", 1, 1, to_ms(now))
+    number = stores.mass_messages.record(where, record, ["wrX"], "2026-03", once="m")
+    assert stores.mass_messages.used(where, ["wrX"], "2026-03") == {"wrX": 1}
+    assert stores.mass_messages.take_reminder(where, number, now, once="r") == 2
+
+
 def send_all(chat: Chat, now_ms: int) -> None:
     """Every way that a delivery can end: it arrives, waits, is given up, replayed, dropped, or taken twice."""
     outbox = chat.stores.outbox
@@ -190,6 +228,16 @@ def send_all(chat: Chat, now_ms: int) -> None:
         lease = outbox.lease(4, "now", "hook.main.x", "me", now_ms, 1000)
         assert lease
         assert settle(lease)
+    small = [replace(delivery, id=f"s{delivery.id}", mergeable=True) for delivery in more[:2]]
+    assert outbox.enqueue(4, small, now_ms) == 2
+    lease = outbox.lease_first(4, "hook.main.x", "me", now_ms, 1000)
+    assert lease
+    assert outbox.done(lease, now_ms)
+    lease = outbox.lease_first(4, "hook.main.x", "me", now_ms, 1000)
+    assert lease
+    [(behind, _)] = outbox.behind(lease, 9)
+    assert outbox.merge(lease, replace(lease.delivery, merged=("sd1",)), [behind])
+    assert outbox.split(lease, small, now_ms)
     first, second = outbox.dead_letters(4)
     assert outbox.replay(4, first.delivery.id, now_ms)
     assert outbox.drop(4, second.delivery.id)

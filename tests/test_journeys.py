@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.events import Events, LogEntry
 from storage.keys import SHARDS
 from storage.points import Points
-from tests.outside import Answer, aibot, aibot_event, aibot_text, app, callback, new_id, opened, robot_json, robot_xml
+from tests.outside import Answer, aibot, aibot_event, aibot_text, app, await_until, callback, new_id, opened, robot_json, robot_xml
 from tests.storm import communities_of
 from tests.tree import GROUP, Tree
 
@@ -126,7 +127,6 @@ def test_a_member_who_is_given_the_app_is_greeted(bot: Tree) -> None:
     [
         ("assistant", aibot("s1", kind="image", image={"url": "https://example.com/a.jpg"})),
         ("assistant", aibot("s2", kind="file", file={"url": "https://example.com/a.pdf"})),
-        ("assistant", aibot("s3", chat=GROUP, kind="stream", stream={"id": "STREAM"})),
         ("assistant", aibot_event("s4", "feedback_event", {"id": "F", "type": 2, "content": "不对", "inaccurate_reason_list": [2]})),
         ("assistant", aibot_event("s5", "template_card_event", {"card_type": "text_notice", "event_key": "nobody's", "task_id": "T"})),
         ("desk", app("s6", "event", Event="unsubscribe")),
@@ -137,12 +137,30 @@ def test_a_member_who_is_given_the_app_is_greeted(bot: Tree) -> None:
             ),
         ),
     ],
-    ids=["image", "file", "stream refresh", "feedback", "nobody's card", "unsubscribe", "contact"],
+    ids=["image", "file", "feedback", "nobody's card", "unsubscribe", "contact"],
 )
 def test_what_needs_no_words_gets_an_empty_200(bot: Tree, channel: str, payload: str) -> None:
     answer = tell(bot, channel, payload)
 
     assert (answer.status, answer.body) == (200, b"")
+
+
+def test_an_answer_in_parts_is_asked_for_until_it_is_whole(bot: Tree) -> None:
+    begun = json.loads(tell(bot, "assistant", aibot_text("boss", "数据 本周", id="week-1")).plain)["stream"]
+    assert (begun["finish"], begun["content"]) == (False, "正在统计最近七天……")
+
+    def asked(number: int) -> dict[str, Any]:
+        refresh = aibot("boss", id=f"week-1-{number}", kind="stream", stream={"id": begun["id"]})
+        shown: dict[str, Any] = json.loads(tell(bot, "assistant", refresh).plain)["stream"]
+        return shown
+
+    await_until(lambda: asked(0)["finish"], 20, "the whole week")
+    assert len(asked(1)["content"].splitlines()) == 8
+
+
+def test_who_asks_for_an_answer_that_nobody_gave_is_told_so(bot: Tree) -> None:
+    shown = json.loads(tell(bot, "assistant", aibot("s3", chat=GROUP, kind="stream", stream={"id": "STREAM"})).plain)["stream"]
+    assert shown == {"id": "STREAM", "finish": True, "content": "这个回答已经过期，请再问一次。"}
 
 
 @pytest.mark.parametrize(

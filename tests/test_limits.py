@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connection import Database
-from storage.limits import APP_MEMBER, WEBHOOK, Limits, Rules
+from storage.limits import APP_MEMBER, TRIAL_MS, WEBHOOK, Limits, Patience, Rules, Turn
 
 NOW = 1_795_000_000_000
 
@@ -134,3 +134,32 @@ def test_several_processes_share_one_limit(limits: Limits, redis_server: Any) ->
         process.join(30)
     counts = [count for count in got if count != "ready"]
     assert 60 < sum(counts) <= 20 * 4
+
+
+def test_a_circuit_opens_after_so_many_failures_and_gives_one_trial_at_a_time(limits: Limits) -> None:
+    patience = Patience(failures=3, first_ms=1_000, longest_ms=3_000)
+    assert [limits.failed("a", patience, NOW) for _ in range(3)] == [(0, False), (0, False), (1_000, True)]
+    assert limits.turn("a", WEBHOOK, NOW + 999).wait_ms == 1
+    trial = limits.turn("a", WEBHOOK, NOW + 1_000)
+    assert (trial.wait_ms, trial.failures) == (0, 3)
+    assert limits.turn("a", WEBHOOK, NOW + 1_000).wait_ms == TRIAL_MS
+    assert limits.failed("a", patience, NOW + 1_500) == (2_000, False)
+    assert limits.failed("a", patience, NOW + 1_500) == (2_000, False), "what was on its way says nothing new"
+    assert limits.turn("a", WEBHOOK, NOW + 3_500).wait_ms == 0
+    assert limits.failed("a", patience, NOW + 3_500) == (3_000, False)
+    assert limits.turn("a", WEBHOOK, NOW + 6_500).wait_ms == 0
+    assert limits.answered("a") == NOW
+    assert limits.answered("a") == 0
+    assert limits.turn("a", WEBHOOK, NOW + 6_500) == Turn(0, is_near=False, failures=0)
+
+
+def test_an_answer_between_failures_keeps_the_circuit_closed(limits: Limits) -> None:
+    patience = Patience(failures=2, first_ms=1_000, longest_ms=3_000)
+    for _ in range(5):
+        assert limits.failed("a", patience, NOW) == (0, False)
+        assert limits.answered("a") == 0
+
+
+def test_a_limit_is_near_when_less_than_a_quarter_is_left(limits: Limits) -> None:
+    turns = [limits.turn("a", WEBHOOK, NOW).is_near for _ in range(20)]
+    assert turns == [False] * 15 + [True] * 5

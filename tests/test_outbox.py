@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -323,3 +324,53 @@ def test_a_bell_without_a_server_says_nothing_and_does_not_fail() -> None:
     done = threading.Event()
     assert not bell.wait(0.01)
     assert not done.is_set()
+
+
+def test_parts_take_the_place_of_a_delivery_unless_its_lease_was_lost(outbox: Outbox) -> None:
+    outbox.enqueue(SHARD, [delivery("1"), delivery("2")], NOW)
+    late = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
+    lease = outbox.lease(SHARD, "now", "hook.main.g1", "b", NOW + LEASE, LEASE)
+    assert late
+    assert lease
+    parts = [delivery("1/1"), delivery("1/2")]
+    assert not outbox.split(late, parts, NOW + LEASE)
+    assert outbox.split(lease, parts, NOW + LEASE)
+    assert not outbox.split(lease, parts, NOW + LEASE)
+    assert take_all(outbox, now_ms=NOW + LEASE) == ["1/1", "1/2", "2"]
+
+
+def test_notices_become_one_only_while_they_stand_right_behind_the_leased_head(outbox: Outbox, database: Database) -> None:
+    outbox.enqueue(SHARD, [delivery(f"{n}", member=n) for n in range(1, 5)], NOW)
+    lease = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
+    assert lease
+    items = [item for item, _ in outbox.behind(lease, 2)]
+    together = delivery("1", merged=("2", "3"))
+    outbox.erase_user(3)
+    assert not outbox.merge(lease, together, items)
+    assert outbox.merge(lease, delivery("1", merged=("2",)), items[:1])
+    lease = replace(lease, delivery=delivery("1", merged=("2",)))
+    assert outbox.done(lease, NOW) == 2
+    rows = database.command("XRANGE", keys.EVENTS(shard=SHARD), "-", "+")
+    assert [fields[11] for _, fields in rows] == ["1", "2"]
+    assert take_all(outbox) == ["4"]
+
+
+def test_whichever_lane_of_a_target_is_due_is_lent_and_the_end_says_whether_more_waits(outbox: Outbox) -> None:
+    outbox.enqueue(SHARD, [delivery("p", lane="bulk"), delivery("a")], NOW)
+    first = outbox.lease_first(SHARD, "hook.main.g1", "me", NOW, LEASE)
+    assert first
+    assert first.delivery.id == "a"
+    assert outbox.done(first, NOW) == 2
+    second = outbox.lease_first(SHARD, "hook.main.g1", "me", NOW, LEASE)
+    assert second
+    assert outbox.done(second, NOW) == 1
+    assert outbox.lease_first(SHARD, "hook.main.g1", "me", NOW, LEASE) is None
+
+
+def test_what_waits_is_listed_with_the_time_of_its_next_try(outbox: Outbox) -> None:
+    outbox.enqueue(SHARD, [delivery("1"), delivery("2"), delivery("p", lane="bulk")], NOW)
+    lease = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
+    assert lease
+    outbox.again(lease, NOW + 9_000, count_attempt=True)
+    listed = {row.delivery.id: (row.delivery.attempts, row.next_ms) for row in outbox.waiting(SHARD)}
+    assert listed == {"1": (1, NOW + 9_000), "2": (0, NOW + 9_000), "p": (0, NOW)}

@@ -30,6 +30,8 @@ pytest_plugins = ("chat",)
 
 USER, NAME, MARK, QUESTION = "woLiLei-7f3a", "李雷雷", "蓝鲸", "量子纠缠的贝尔不等式是什么意思"
 NOT_OF_PERSONS = {
+    "ArchiveMarks": "numbers of messages",
+    "Webhooks": "sealed keys of groups' webhooks",
     "Bell": "listens and keeps nothing",
     "Leases": "names processes",
     "TokenStore": "holds WeCom's access tokens",

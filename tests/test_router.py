@@ -167,6 +167,10 @@ def test_a_higher_role_may_what_a_lower_one_may() -> None:
 
 def test_only_the_owners_of_the_configuration_are_owners() -> None:
     config = Config(admins=("boss",))
-    assert role_of("boss", config) == "owner"
-    assert role_of("Boss", config) == "member"
-    assert role_of("", config) == "member"
+    assert role_of("boss", config, has_left=lambda user: False) == "owner"
+    assert role_of("Boss", config, has_left=lambda user: False) == "member"
+    assert role_of("", config, has_left=lambda user: False) == "member"
+
+
+def test_an_owner_who_left_the_company_is_a_member() -> None:
+    assert role_of("boss", Config(admins=("boss",)), has_left=lambda user: user == "boss") == "member"

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from typing import Any
 import pytest
 import structlog
 from flask import Response
-from hypothesis import given
-from hypothesis import strategies as st
 from vendor import Vendor, vendor
 
+from bot.breaker import HOST, Breaker, Circuit
 from bot.client import WeComClient, Wire
-from bot.sender import LEASE_MS, VERDICTS, Lookups, Sender, split_bytes
+from bot.sender import LEASE_MS, Sender
+from bot.verdicts import VERDICTS
+from bot.ways import Lookups, Ways
+from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 from storage.limits import Limits
@@ -44,7 +47,10 @@ class Stage:
     """A sender on a clock of its own between a real Redis and a double of WeCom."""
 
     def __init__(self, database: Database, wecom: Vendor) -> None:
-        self.wecom, self.time, self.dead, self.paused = wecom, NOON, [], set[str]()
+        self.wecom, self.time, self.paused = wecom, NOON, set[str]()
+        self.dead: list[tuple[str, str]] = []
+        self.circuits: list[Circuit] = []
+        self.database = database
         self.outbox, self.limits = Outbox(database, 16), Limits(database)
         self.wire = Wire(wecom.base)
         self.client = WeComClient("ww1", "SECRET", wire=self.wire, tokens=TokenStore(database), now=self.now)
@@ -55,16 +61,16 @@ class Stage:
             webhook_key=lambda community, chat: KEYS.get(chat),
             user_id=USERS.get,
             app=lambda channel: (self.client, 1000002) if channel == "desk" else None,
-            is_paused=lambda delivery: delivery.lane == "bulk" and delivery.community in self.paused,
         )
         return Sender(
             self.outbox,
             self.limits,
-            self.wire,
-            lookups,
+            Ways(self.wire, lookups).table(),
+            is_paused=lambda delivery: delivery.lane == "bulk" and delivery.community in self.paused,
             now=self.now,
             shards=range(16),
             on_dead=lambda delivery, reason: self.dead.append((delivery.id, reason)),
+            on_circuit=self.circuits.append,
             rng=random.Random(1),
             **more,
         )
@@ -93,6 +99,16 @@ class Stage:
 
     def texts(self, path: str = "webhook/send") -> list[str]:
         return [body["text"]["content"] for body in self.wecom.sent(path)]
+
+
+class Endless(deque[Any]):
+    """A script that gives the same step for ever."""
+
+    def __init__(self, step: Callable[[], Response]) -> None:
+        super().__init__([step])
+
+    def popleft(self) -> Any:
+        return self[0]
 
 
 @pytest.fixture
@@ -180,7 +196,7 @@ def test_no_minute_sees_more_than_twenty_messages_of_one_robot(stage: Stage, wec
 
 def test_an_answer_overtakes_pushes_that_wait_for_the_limit(stage: Stage) -> None:
     stage.queue(*[hook(f"p{n}", lane="bulk") for n in range(30)])
-    stage.drain()
+    stage.drain(for_s=5)
     stage.queue(hook("answer"))
     stage.drain(for_s=61)
     assert stage.texts()[20] == "answer"
@@ -386,14 +402,15 @@ CRASHING = """
 import sys, threading
 from datetime import UTC, datetime
 from bot.client import Wire
-from bot.sender import Lookups, Sender
+from bot.sender import Sender
+from bot.ways import Lookups, Ways
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 from storage.limits import Limits
 from storage.outbox import Bell, Outbox
 database = Database(sys.argv[1])
-lookups = Lookups(lambda community, chat: "KEY-ONE", lambda n: None, lambda channel: None, lambda delivery: False)
-sender = Sender(Outbox(database, 16), Limits(database), Wire(sys.argv[2]), lookups, now=lambda: datetime(2026, 11, 22, 4, tzinfo=UTC),
+lookups = Lookups(lambda community, chat: "KEY-ONE", lambda n: None, lambda channel: None)
+sender = Sender(Outbox(database, 16), Limits(database), Ways(Wire(sys.argv[2]), lookups).table(), now=lambda: datetime(2026, 11, 22, 4, tzinfo=UTC),
                 shards=range(16), on_dead=lambda d, r: None)
 sender.run(threading.Event(), Bell(database))
 """
@@ -442,23 +459,127 @@ def test_what_was_sent_while_redis_went_away_is_settled_when_it_is_back(wecom: V
         assert stage.outbox.depth() == 0
 
 
-# Splitting --------------------------------------------------------------------------------------------------------------
+# Long and small -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.text(max_size=300), st.integers(4, 60))
-def test_pieces_joined_are_the_text_and_none_is_too_long(text: str, limit: int) -> None:
-    text = text.encode("utf-8", "ignore").decode()
-    pieces = split_bytes(text, limit)
-    assert "".join(pieces) == text
-    assert all(len(piece.encode()) <= limit for piece in pieces)
-    assert text == "" or all(pieces)
+def markdown(id: str, text: str, **more: Any) -> Delivery:
+    return replace(hook(id), body={"msgtype": "markdown", "markdown": {"content": text}}, **more)
 
 
-def test_a_text_is_cut_at_the_end_of_a_line_where_that_wastes_little() -> None:
-    assert split_bytes("第一行\n第二行\n三", 19) == ["第一行\n", "第二行\n三"]
-    assert split_bytes("a\n" + "b" * 20, 10) == ["a\n" + "b" * 8, "b" * 10, "bb"]
+def test_a_long_post_goes_in_parts_in_order_and_what_came_later_goes_later(stage: Stage, wecom: Vendor) -> None:
+    lines = [f"- 第 {n} 条：说明文字" for n in range(400)]
+    stage.queue(markdown("long", "\n".join(lines)), hook("after"))
+    assert stage.drain() == 4
+    *parts, after = wecom.sent("webhook/send")
+    contents = [part["markdown"]["content"] for part in parts]
+    assert all(len(content.encode()) <= 4096 for content in contents)
+    assert "\n".join(contents).split("\n") == lines
+    assert after["text"]["content"] == "after"
 
 
-def test_a_limit_that_no_character_fits_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 4"):
-        split_bytes("文", 3)
+def test_a_part_that_fails_is_tried_again_alone(stage: Stage, wecom: Vendor) -> None:
+    wecom.will("webhook/send", {"errcode": 0}, {"errcode": -1, "errmsg": "busy"})
+    stage.queue(markdown("long", "\n".join(f"- {n} {'字' * 100}" for n in range(40))))
+    stage.drain(for_s=5)
+    openings = [body["markdown"]["content"][:4] for body in wecom.sent("webhook/send")]
+    assert openings[1] == openings[2]
+    assert len(openings) == len(set(openings)) + 1
+
+
+def test_small_notices_share_a_message_when_the_limit_is_near_and_each_is_settled_once(
+    stage: Stage, wecom: Vendor, database: Database
+) -> None:
+    notices = [replace(markdown(f"n{n}", f"第 {n} 位新成员"), mergeable=True) for n in range(60)]
+    stage.queue(*notices)
+    assert stage.drain() == 16  # the limit is near after fifteen
+    said = "\n\n".join(body["markdown"]["content"] for body in wecom.sent("webhook/send"))
+    assert said.split("\n\n") == [f"第 {n} 位新成员" for n in range(60)]
+    rows = database.command("XRANGE", keys.EVENTS(shard=SHARD), "-", "+")
+    assert sorted(fields[11] for _, fields in rows) == sorted(notice.id for notice in notices)
+
+
+def test_what_was_tried_or_is_meant_for_another_place_is_not_merged(stage: Stage, wecom: Vendor) -> None:
+    stage.queue(*[hook(f"{n}") for n in range(16)])
+    stage.drain()
+    card = replace(hook("card"), body={"msgtype": "template_card", "template_card": {}}, mergeable=True)
+    stage.queue(replace(markdown("a", "甲"), mergeable=True), card, replace(markdown("b", "乙"), mergeable=True))
+    stage.drain()
+    assert [body["msgtype"] for body in wecom.sent("webhook/send")][16:] == ["markdown", "template_card", "markdown"]
+
+
+# Broken circuits ------------------------------------------------------------------------------------------------------------
+
+
+def broken() -> Response:
+    return Response("broken", 502)
+
+
+def test_a_host_that_does_not_answer_is_tried_by_one_until_it_does_and_nobody_loses_his_tries(stage: Stage, wecom: Vendor) -> None:
+    USERS.update({n: f"user{n}" for n in range(500, 540)})
+    is_down = True
+    wecom.script["message/send"] = Endless(lambda: broken() if is_down else Response('{"errcode":0}'))
+    stage.queue(*[app(f"{n}", n) for n in range(500, 540)])
+    stage.drain(for_s=600, step_s=5)
+    tries = len(wecom.sent("message/send"))
+    assert tries < 40 + 30  # not 40 × 8
+    assert [circuit.is_host for circuit in stage.circuits] == [True]
+    assert stage.dead == []
+    is_down = False
+    stage.drain(for_s=900, step_s=5)
+    assert stage.outbox.depth() == 0
+    assert stage.dead == []
+    assert [circuit.is_open for circuit in stage.circuits if circuit.is_host] == [True, False]
+
+
+def test_a_broken_target_waits_longer_each_time_and_does_not_hold_up_another(stage: Stage, wecom: Vendor) -> None:
+    wecom.script["message/send"] = Endless(lambda: Response('{"errcode":-1,"errmsg":"busy"}'))
+    stage.queue(*[app(f"{n}") for n in range(10)])
+    stage.drain(for_s=300, step_s=1)
+    stage.queue(hook("other"))
+    stage.drain()
+    assert stage.texts() == ["other"]
+    assert len(wecom.sent("message/send")) < 12
+    assert [(circuit.is_host, circuit.is_open) for circuit in stage.circuits] == [(False, True)]
+
+
+def test_two_processes_share_one_trial(stage: Stage) -> None:
+    for _ in range(HOST.failures):
+        stage.limits.failed("host.wecom", HOST, stage.now_ms)
+    stage.later(milliseconds=HOST.first_ms)
+    breakers = [Breaker(Limits(stage.database), lambda circuit: None) for _ in range(2)]
+    assert sorted(breaker.wait_ms("wecom", stage.now_ms) > 0 for breaker in breakers) == [False, True]
+
+
+# Fairness -------------------------------------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_posts_of_one_community_hold_up_neither_anothers_first_post_nor_an_answer(stage: Stage, wecom: Vendor) -> None:
+    for n in range(0, 6_000, 1_000):
+        stage.queue(*[hook(f"{k}", lane="bulk", chat=f"c{k}", community="big") for k in range(n, n + 1_000)])
+    stage.later(seconds=1)
+    stage.queue(hook("first", lane="bulk", chat="g2", community="small"), hook("answer"))
+    due = stage.outbox.due(range(16), stage.now_ms)
+    assert due[0] == (SHARD, "now", "hook.main.g1")
+    assert (SHARD, "bulk", "hook.small.g2") in due[:3]
+    assert len(due) == 6_002
+
+
+def test_an_answer_does_not_wait_for_posts_that_are_being_sent(stage: Stage, wecom: Vendor, database: Database) -> None:
+    def slowly() -> Response:
+        threading.Event().wait(0.02)
+        return Response('{"errcode":0}')
+
+    wecom.script["message/send"] = Endless(slowly)
+    USERS.update({n: f"user{n}" for n in range(1_000, 1_200)})
+    stage.queue(*[replace(app(f"{n}-{k}", n), lane="bulk", community="big") for n in range(1_000, 1_200) for k in range(3)])
+    stop, sender = threading.Event(), stage.another(threads=4)
+    runner = threading.Thread(target=sender.run, args=(stop, Bell(database)))
+    runner.start()
+    wait_until(lambda: len(wecom.sent("message/send")) >= 20)
+    before = len(wecom.sent("message/send"))
+    stage.queue(hook("answer"))
+    wait_until(lambda: stage.texts() == ["answer"])
+    between = len(wecom.sent("message/send")) - before
+    stop.set()
+    runner.join(20)
+    assert between < 200, "of 600"

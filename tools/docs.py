@@ -14,6 +14,7 @@ from string import Formatter
 import click
 
 import run
+from bot import ways_in
 from bot.permissions import Role
 from bot.router import Route, Router
 from handlers import discover
@@ -46,6 +47,15 @@ _CLI_HEAD = """\
 退出码：0 完成；1 有问题，原因已说明；2 用法不对。
 """
 
+_WAYS_IN_HEAD = """\
+# 听得到什么，为什么可能收不到
+
+<!-- 由 tools/docs.py 从 bot/ways_in.py 生成，不要手改：python -m tools.docs -->
+
+企业微信让机器人听到什么，由渠道决定，不由机器人决定。`python run.py check` 会按你的配置显示这两张表，并把每个渠道试一遍。
+怎么接见 [接入企业微信](wecom.md)。
+"""
+
 _KEYS_HEAD = f"""\
 # Redis keys
 
@@ -61,8 +71,13 @@ them all. `<shard>` is a number from 0 up, `<community>` a community's id, `<mem
 def render_commands() -> str:
     """docs/commands.md: what members and admins can say, and what operators can type."""
     router = discover()
-    shown = [_cli_block(name, command) for name, command in run.main.commands.items() if not command.hidden]
+    shown = [_cli_block(name, command) for name, command in _typed_commands(run.main)]
     return "\n".join([_COMMANDS_HEAD, *_chat_blocks(router), _CLI_HEAD, *shown])
+
+
+def render_ways_in() -> str:
+    """docs/ways-in.md: what each kind of channel hears, and why a message may not arrive."""
+    return f"{_WAYS_IN_HEAD}\n{ways_in.markdown()}\n"
 
 
 def render_keys() -> str:
@@ -78,6 +93,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": config_docs.render,
     "commands.md": render_commands,
     "redis-keys.md": render_keys,
+    "ways-in.md": render_ways_in,
 }
 """The generated pages by their file in docs/."""
 
@@ -128,6 +144,15 @@ def _chat_row(route: Route) -> tuple[str, str, str]:
 
 
 # Command line ---------------------------------------------------------------------------------------------------------------
+
+
+def _typed_commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """What can be typed, each behind the group it stands in: ``content``, ``content export``."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from _typed_commands(command, f"{before}{name} ")
 
 
 def _cli_block(name: str, command: click.Command) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from bot.channels import aibot, app, contact, robot
+from bot.channels import aibot, aibot_ws, app, archive, contact, robot
 from bot.message import Message, Reply
 
 
@@ -49,6 +49,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("app", json=False, receives_corp_id=True, parse=app.parse, render=app.render),
             Kind("robot", json=False, receives_corp_id=False, parse=robot.parse, render=robot.render),
             Kind("contact", json=False, receives_corp_id=True, parse=contact.parse, render=contact.render),
+            Kind("aibot_ws", json=True, receives_corp_id=False, parse=aibot_ws.parse, render=aibot_ws.render),
+            Kind("archive", json=True, receives_corp_id=False, parse=archive.parse, render=archive.render),
         )
     }
 )

@@ -39,6 +39,11 @@ def render(message: Message, replies: Sequence[Reply], *, corp_id: str = "", as_
     return json.write(body) if body else ""
 
 
+def stream_frame(id: str, text: str, *, is_done: bool) -> str:
+    """The plaintext that answers a refresh: all that is shown of a stream so far."""
+    return json.write({"msgtype": "stream", "stream": {"id": id, "finish": is_done, "content": cut(text, MAX_STREAM_BYTES)}})
+
+
 def stream_id(message: Message) -> str:
     """The id of the stream that answers ``message``: the same whenever it is answered again."""
     return digest("s", message.id)
@@ -86,8 +91,9 @@ def _read_event(tree: Tree, head: _Head) -> Message:
     if not name:
         return _read_unknown(tree, head)
     detail = branch(raw, name) or raw
-    if name == "template_card_event":
-        return _message(tree, head, "event", event=card.click(name, folded(detail)))
+    if name in card.EVENTS:
+        flat = folded(raw)
+        return _message(tree, head, "event", event=card.click(name, branch(flat, name.replace("_", "")) or flat))
     if name == "feedback_event":
         return _message(tree, head, "event", said=text(detail, "content"), event=_feedback(name, detail))
     return _message(tree, head, "event", event=Event(name, key=leaf(detail, "event_key", "eventkey")))
@@ -166,7 +172,7 @@ def _body(message: Message, answer: Answer) -> dict[str, object]:
         return _spoken_body(message, answer)
     if message.event.name == "enter_chat":
         return _welcome_body(answer)
-    if message.event.name == "template_card_event":
+    if message.event.name in card.EVENTS:
         return _update_body(message.event, answer)
     return {}
 
@@ -175,7 +181,7 @@ def _spoken_body(message: Message, answer: Answer) -> dict[str, object]:
     shown = answer.card
     if not answer.text:
         return {"msgtype": "template_card", "template_card": shown} if shown else {}
-    stream = {"id": stream_id(message), "finish": True, "content": cut(answer.text, MAX_STREAM_BYTES)}
+    stream = {"id": stream_id(message), "finish": not answer.is_begun, "content": cut(answer.text, MAX_STREAM_BYTES)}
     if shown:
         return {"msgtype": "stream_with_template_card", "stream": stream, "template_card": shown}
     return {"msgtype": "stream", "stream": stream}

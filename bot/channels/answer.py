@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.channels.text import clean
-from bot.message import Reply
+from bot.message import Face, Prompt, Reply
 
 BETWEEN = "\n\n"
 """Several replies become one passive answer, a blank line between them."""
@@ -16,26 +17,43 @@ _MAX_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One passive answer: its text, and at most one card to show or to update."""
+    """One passive answer: its text, and at most one card to show or to update. ``is_begun``: more of the text is to follow."""
 
     text: str = ""
     card: Mapping[str, object] | None = None
     update_card: Mapping[str, object] | None = None
+    is_begun: bool = False
 
 
 def with_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows cards: one card, without its twin text; further cards are told by their twins."""
     here = _here(replies)
-    shown = next((reply for reply in here if reply.card is not None), None)
+    shown = shown_card(replies)
     text = _joined([reply for reply in here if reply is not shown])
-    card = plain(shown.card) if shown is not None and shown.card is not None else None
-    return Answer(text=text, card=card, update_card=_update(here))
+    card = body_of(shown.card, "aibot") if shown is not None and shown.card is not None else None
+    return Answer(text=text, card=card, update_card=_update(here, "aibot"), is_begun=any(reply.stream for reply in here))
 
 
 def without_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows no card: every card's twin text instead."""
     here = _here(replies)
-    return Answer(text=_joined(here), update_card=_update(here))
+    return Answer(text=_joined(here), update_card=_update(here, "app"))
+
+
+def shown_card(replies: Sequence[Reply]) -> Reply | None:
+    """The reply whose card a channel shows that shows cards; all others are told by their twins."""
+    return next((reply for reply in _here(replies) if reply.card is not None), None)
+
+
+def twin_prompt(reply: Reply) -> Prompt | None:
+    """What a number means that answers a card told by its twin; None where a text of its own stands for the card."""
+    is_told = reply.to is None and not reply.push and not reply.text
+    return None if reply.card is None or isinstance(reply.card, Mapping) or not is_told else reply.card.prompt
+
+
+def body_of(card: Face | Mapping[str, object], place: Literal["aibot", "app", "webhook"]) -> dict[str, object]:
+    """A card as WeCom's JSON for a place, out of plain dicts, lists and clean texts; raises ``CardError`` where it cannot be shown."""
+    return plain(card if isinstance(card, Mapping) else card.body_for(place))
 
 
 def plain(card: Mapping[str, object]) -> dict[str, object]:
@@ -61,8 +79,8 @@ def _here(replies: Sequence[Reply]) -> list[Reply]:
 
 
 def _joined(replies: Sequence[Reply]) -> str:
-    return BETWEEN.join(said for reply in replies if (said := clean(reply.text).strip()))
+    return BETWEEN.join(said for reply in replies if (said := clean(reply.said).strip()))
 
 
-def _update(replies: Sequence[Reply]) -> dict[str, object] | None:
-    return next((plain(reply.update_card) for reply in replies if reply.update_card is not None), None)
+def _update(replies: Sequence[Reply], place: Literal["aibot", "app"]) -> dict[str, object] | None:
+    return next((body_of(reply.update_card, place) for reply in replies if reply.update_card is not None), None)

@@ -11,11 +11,12 @@ from bot.channels.text import cut, digest, identity, spoken
 from bot.message import Attachment, Event, Message, Reply
 
 MAX_TEXT_BYTES = 2_048
+COMMAND_KEY = "cmd:"
+"""How the key of a menu's entry begins that runs a command; the rest is the command, as a member would type it."""
 
 _KINDS = frozenset({"text", "image", "voice", "video", "file", "location", "link"})
-_CARD_EVENTS = frozenset({"template_card_event", "template_card_menu_event"})
 _UPDATE_ONLY = frozenset({"template_card_event"})
-_ANSWERABLE = _CARD_EVENTS | {"subscribe", "enter_agent", "LOCATION", "click", "view", "view_miniprogram", "scancode_waitmsg"}
+_ANSWERABLE = card.EVENTS | {"subscribe", "enter_agent", "LOCATION", "click", "view", "view_miniprogram", "scancode_waitmsg"}
 _MARKED = _ANSWERABLE | {"unsubscribe"}
 """Events that their sender, second and keys tell apart; any other is told apart by its whole text."""
 
@@ -29,6 +30,11 @@ def parse(payload: str, *, channel: str, names: tuple[str, ...] = ()) -> Message
     if contact.is_change(tree):
         return contact.from_tree(tree, payload, channel=channel)
     kind, event = _kind(tree), _event(tree)
+    if typed := _typed(event):
+        return Message(
+            id=_id(tree, event, payload), channel=channel, kind="text", user=leaf(tree, "FromUserName"), text=spoken(typed, names),
+            sent_at=number(tree, "CreateTime"),
+        )  # fmt: skip
     return Message(
         id=_id(tree, event, payload),
         channel=channel,
@@ -61,6 +67,12 @@ def _kind(tree: Tree) -> str:
     return kind if kind in _KINDS else "unknown"
 
 
+def _typed(event: Event | None) -> str:
+    """The command that a click on the menu stands for: from here on it is as if the member had typed it."""
+    is_ours = event is not None and event.name == "click" and event.key.startswith(COMMAND_KEY)
+    return event.key.removeprefix(COMMAND_KEY).strip() if event and is_ours else ""
+
+
 def _said(tree: Tree, kind: str) -> str:
     if kind == "link":
         return "\n".join(filter(None, (text(tree, "Title"), text(tree, "Description"))))
@@ -78,7 +90,7 @@ def _event(tree: Tree) -> Event | None:
     name = leaf(tree, "Event")
     if leaf(tree, "MsgType") != "event" or not name:
         return None
-    if name in _CARD_EVENTS:
+    if name in card.EVENTS:
         return card.click(name, folded(tree))
     return Event(name, detail=leaf(tree, "ChangeType"), key=leaf(tree, "EventKey"))
 
@@ -95,7 +107,7 @@ def _body(message: Message, answer: Answer) -> dict[str, object]:
     name = message.event.name if message.event else ""
     if message.kind == "unknown" or (name and name not in _ANSWERABLE):
         return {}
-    if name in _CARD_EVENTS and answer.update_card:
+    if name in card.EVENTS and answer.update_card:
         return _update_body(answer.update_card)
     if name in _UPDATE_ONLY or not answer.text:
         return {}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from bot.channels.fields import Tree, branches, leaf, leaves
 from bot.message import Event
 
+EVENTS = frozenset({"template_card_event", "template_card_menu_event"})
+"""A click on a button or a submitted question, and one in the menu at the top right."""
+
 
 def click(name: str, detail: Tree) -> Event:
     """A click on a card, out of field names already ``folded``."""

@@ -13,7 +13,7 @@ from bot.message import Attachment, Event, Message, Reply
 MAX_TEXT_BYTES = 2_048
 
 _KINDS = frozenset({"text", "image", "mixed"})
-_SILENT_EVENTS = frozenset({"delete_from_chat", "template_card_event"})
+_SILENT_EVENTS = card.EVENTS | {"delete_from_chat"}
 
 
 def parse(payload: str, *, channel: str, names: tuple[str, ...] = ()) -> Message:
@@ -65,8 +65,8 @@ def _event(tree: Tree) -> Event | None:
     if kind == "attachment":
         return _click(branch(tree, "attachment"))
     name = leaf(branch(tree, "event"), "eventtype") if kind == "event" else ""
-    if name == "template_card_event":
-        return card.click(name, branch(branch(tree, "event"), "templatecardevent") or branch(tree, "event"))
+    if name in card.EVENTS:
+        return card.click(name, branch(branch(tree, "event"), name.replace("_", "")) or branch(tree, "event"))
     return Event(name) if name else None
 
 

@@ -53,6 +53,11 @@ def cut(text: str, limit_bytes: int) -> str:
     return (raw[: limit_bytes - len(ending)] + ending).decode("utf-8", "ignore")
 
 
+def sound(text: str) -> str:
+    """``text`` with a question mark for every half of a surrogate pair: what can be sent at all."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def identity(given: str, *parts: str | Sequence[str]) -> str:
     """WeCom's own message id, or one made from ``parts`` where there is none that could serve as a key."""
     return given if _ID.fullmatch(given) else digest("e", *parts)

@@ -16,6 +16,9 @@ MEDIA_LIFE_S = 3 * 86_400
 _MEDIA_BYTES = {"image": 10_485_760, "voice": 2_097_152, "video": 10_485_760, "file": 20_971_520}
 
 
+_SIGNS: Mapping[str, tuple[bytes, ...]] = {"image": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), "voice": (b"#!AMR",)}
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """The frequency limits in force (manual pages 99110 and 90312)."""
@@ -24,6 +27,9 @@ class Windows:
     member_minute: SlidingWindow = field(default_factory=lambda: SlidingWindow(30, 60))
     member_hour: SlidingWindow = field(default_factory=lambda: SlidingWindow(1_000, 3_600))
     corp_minute: SlidingWindow = field(default_factory=lambda: SlidingWindow(10_000, 60))
+    group_day: SlidingWindow = field(default_factory=lambda: SlidingWindow(1_000, 86_400))
+    update_hour: SlidingWindow = field(default_factory=lambda: SlidingWindow(1_000, 3_600))
+    group_member: SlidingWindow = field(default_factory=lambda: SlidingWindow(200, 60))
     app_day: SlidingWindow = field(default_factory=lambda: SlidingWindow(20_000, 86_400))
 
 
@@ -60,6 +66,8 @@ class Call:
         filename, mime, data = self.upload
         if len(data) > _MEDIA_BYTES[kind]:
             raise RefusedError(40006, "the file is too large")
+        if not data.startswith(_SIGNS.get(kind, (b"",))) or (kind == "video" and data[4:8] != b"ftyp"):
+            raise RefusedError(40004, f"the file is no {kind}")
         media_id = self.world.store(Media(kind, data, mime, filename, self.world.now() + MEDIA_LIFE_S, owner))
         return {"type": kind, "media_id": media_id, "created_at": str(int(self.world.now()))}
 

@@ -49,7 +49,7 @@ def _fields(call: Call, body: dict[str, Any], kind: str) -> dict[str, Any]:
         return {"text": _filename(call, str((body.get(kind) or {}).get("media_id", "")), kind)}
     if kind == "template_card":
         card = body.get("template_card")
-        if problem := find_problem(card, NOTICES):
+        if problem := find_problem(card, NOTICES, place="webhook"):
             raise RefusedError(40058, problem)
         return {"card": card}
     raise RefusedError(40008, f"invalid message type {kind}")

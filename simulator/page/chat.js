@@ -32,7 +32,7 @@
   function avatar(user, kind) {
     const node = make("span", "avatar");
     node.setAttribute("aria-hidden", "true");
-    if (kind === "bot" || kind === "aibot" || kind === "robot") { node.classList.add("robot"); node.append(svg(ROBOT)); return node; }
+    if (kind === "bot" || kind === "aibot" || kind === "aibot_ws" || kind === "robot") { node.classList.add("robot"); node.append(svg(ROBOT)); return node; }
     if (kind === "app") { node.classList.add("app"); node.append(svg(BELL)); return node; }
     const name = nameOf(user), sum = [...user].reduce((total, c) => (total * 31 + c.codePointAt(0)) % 9973, 7);
     node.textContent = /^[\x00-\x7f]*$/.test(name) ? name.slice(0, 2).toUpperCase() : [...name].slice(-2).join("");

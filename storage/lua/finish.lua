@@ -1,12 +1,13 @@
 -- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox. A message that
 -- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
---      12… one outbox queue for each delivery
+--      12… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
 --      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0
---      19 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      19 work of an answer in parts (JSON, '' none)  20 what is shown of it first  21 its life in ms
+--      22 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
 --      then for each delivery its member of due and its item (JSON)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
 --       another works on it, or its member is new, is asked something or has notices: then nothing else was done.
@@ -42,8 +43,8 @@ end
 if ARGV[12] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[13]) then
   redis.call('XADD', KEYS[4], '*', 'j', ARGV[12])
 end
-local fresh, at = false, 20
-for _ = 1, tonumber(ARGV[19]) do
+local fresh, at = false, 23
+for _ = 1, tonumber(ARGV[22]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
@@ -62,12 +63,20 @@ for _ = 1, tonumber(ARGV[at - 1]) do
   redis.call('LREM', KEYS[9], 1, ARGV[at])
   at = at + 1
 end
-for queue = 12, #KEYS do
+local queues = #KEYS
+if ARGV[19] ~= '' then
+  queues = queues - 2
+  redis.call('HSET', KEYS[queues + 1], 'text', ARGV[20], 'done', 0, 'born', now, 'member', member)
+  redis.call('PEXPIRE', KEYS[queues + 1], ARGV[21])
+  redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
+  redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
+end
+for queue = 12, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)

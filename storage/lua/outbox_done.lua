@@ -1,7 +1,8 @@
 -- Ends a delivery that arrived: out of its queue, into the event log.
 -- KEYS 1 queue  2 due  3 leases  4 events
--- ARGV 1 member of due  2 fence  3 now_ms  4 community  5 member number (0: nobody)  6 delivery id  7 event data (JSON)
--- Gives 1, or 0 when the lease was lost: then nothing was done.
+-- ARGV 1 member of due  2 fence  3 now_ms  4 community  5 member number (0: nobody)  6 event data (JSON)
+--      then the ids that arrived: more than one when small notices were merged
+-- Gives 2 when more waits for this target in any lane, else 1; or 0 when the lease was lost: then nothing was done.
 if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('LPOP', KEYS[1])
@@ -10,5 +11,11 @@ if redis.call('LLEN', KEYS[1]) > 0 then
 else
   redis.call('ZREM', KEYS[2], ARGV[1])
 end
-redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[3], 'kind', 'outbound', 'c', ARGV[4], 'm', ARGV[5], 'id', ARGV[6], 'data', ARGV[7])
+for i = 7, #ARGV do
+  redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[3], 'kind', 'outbound', 'c', ARGV[4], 'm', ARGV[5], 'id', ARGV[i], 'data', ARGV[6])
+end
+local target = string.match(ARGV[1], ':(.*)$')
+for _, lane in ipairs({'now:', 'bulk:'}) do
+  if redis.call('ZSCORE', KEYS[2], lane .. target) then return 2 end
+end
 return 1

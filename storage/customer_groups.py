@@ -1,0 +1,170 @@
+"""Customer groups (客户群): who is in them as of the last look. A new look and what it tells are kept in one act, so each change is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from rules.roster import Roster, Seat
+from storage import keys
+from storage.community import CommunityKeys
+from storage.connection import Database, Script
+from storage.inbox import COUNTS_LIFE_MS
+from storage.moment import to_ms
+from storage.outbox import Delivery, encode_delivery
+
+KEEP_VERSIONS = 8
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The last look at a group: its ``serial`` number ("" before the first), what was seen, when, and whether the group is gone since.
+
+    ``past`` are the versions that were seen before, the newest first.
+    """
+
+    serial: str = ""
+    roster: Roster | None = None
+    at_ms: int = 0
+    is_closed: bool = False
+    past: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a look tells: events as (member, facts), counters of the day, and what is to be sent."""
+
+    events: Sequence[tuple[int, Mapping[str, Any]]] = ()
+    counts: Mapping[str, int] | None = None
+    deliveries: Sequence[Delivery] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGroup:
+    """A customer group that is open, with the community it belongs to and the channel that reads it."""
+
+    chat: str
+    where: CommunityKeys
+    channel: str
+
+
+class CustomerGroups:
+    """The customer groups of all communities."""
+
+    def __init__(self, database: Database, shards: int) -> None:
+        self._database = database
+        self._shards = shards
+        self._keep = Script("keep_roster")
+
+    def look_back(self, where: CommunityKeys, chat: str) -> Look:
+        """The last look at a group; one round trip."""
+        part = {"shard": where.shard, "community": where.id, "chat": chat}
+        # The head first: if another look is kept between the two, its serial gives that away when ours is to be kept.
+        head, seats = self._database.pipeline([("HGETALL", keys.CUSTOMER_GROUP(**part)), ("HGETALL", keys.CUSTOMER_SEATS(**part))])
+        row = dict(zip(head[::2], head[1::2], strict=True))
+        if not row:
+            return Look()
+        seated = {int(number): _seat(kept) for number, kept in zip(seats[::2], seats[1::2], strict=True)}
+        roster = Roster(row["version"], int(row["owner"]), row["name"], row["notice"], seated)
+        return Look(row["serial"], roster, int(row["read"]), "closed" in row, tuple(filter(None, row["past"].split(","))))
+
+    def keep(self, group: KnownGroup, before: Look, after: Roster, news: News, now: datetime, day: str) -> bool:
+        """Keeps a look and tells its news in the same act; False when another look was kept since ``before``: nothing was done."""
+        head = {"version": after.version, "owner": after.owner, "name": after.name, "notice": after.notice, "read": to_ms(now)}
+        head["past"] = ",".join(_past(before, after.version))
+        known = before.roster.seats if before.roster else {}
+        gone = [number for number in known if number not in after.seats]
+        seats = {number: seat for number, seat in after.seats.items() if known.get(number) != seat}
+        entry = _encode([group.where.id, group.channel]).decode()
+        return self._kept(group, before, entry, head, gone, seats, news, now, day)
+
+    def close(self, group: KnownGroup, before: Look, news: News, now: datetime, day: str) -> bool:
+        """Keeps that a group is no more, and who was in it no longer; False when another look was kept since ``before``."""
+        return self._kept(group, before, "", {"read": to_ms(now)}, (), {}, news, now, day)
+
+    def all_open(self) -> Iterator[KnownGroup]:
+        """Every open group, over all shards; one round trip."""
+        rows = self._database.pipeline(("HGETALL", keys.CUSTOMER_GROUPS(shard=shard)) for shard in range(self._shards))
+        for shard, flat in enumerate(rows):
+            for chat, entry in zip(flat[::2], flat[1::2], strict=True):
+                community, channel = msgspec.json.decode(entry)
+                yield KnownGroup(chat, CommunityKeys(community, shard), channel)
+
+    def owned_by(self, where: CommunityKeys, owner: int) -> list[str]:
+        """The open customer groups of a community that a member owns; two round trips."""
+        chats = [group.chat for group in self.all_open() if group.where == where]
+        heads = (("HGET", keys.CUSTOMER_GROUP(shard=where.shard, community=where.id, chat=chat), "owner") for chat in chats)
+        owners = self._database.pipeline(heads) if chats else []
+        return [chat for chat, found in zip(chats, owners, strict=True) if found == str(owner)]
+
+    def export_user(self, number: int) -> dict[str, Any]:
+        """The customer groups that the member is in, by chat id, with since when."""
+        found = {}
+        for group in self.all_open():
+            part = {"shard": group.where.shard, "community": group.where.id, "chat": group.chat}
+            kept = self._database.command("HGET", keys.CUSTOMER_SEATS(**part), number)
+            if kept:
+                found[group.chat] = {"社群": group.where.id, "入群时间": _seat(kept).joined_s}
+        return found
+
+    def erase_user(self, number: int) -> str:
+        """Removes the member from every roster. WeCom's own roster still names him while he is in the group."""
+        gone = sum(self._database.command("HDEL", key, number) for key in self._database.scan("qb:{*}:*:customers:*:seats"))
+        for group in self.all_open():
+            head = keys.CUSTOMER_GROUP(shard=group.where.shard, community=group.where.id, chat=group.chat)
+            if self._database.command("HGET", head, "owner") == str(number):
+                self._database.command("HSET", head, "owner", 0)
+        return f"已从 {gone} 个客户群的名册中删除（他仍在群里的话，企业微信自己的名册里还有他）"
+
+    def _kept(
+        self,
+        group: KnownGroup,
+        before: Look,
+        entry: str,
+        head: Mapping[str, Any],
+        gone: Sequence[int],
+        seats: Mapping[int, Seat],
+        news: News,
+        now: datetime,
+        day: str,
+    ) -> bool:
+        where, queues, queued = group.where, [], []
+        for delivery in news.deliveries:
+            queue, member, item = encode_delivery(where.shard, delivery)
+            queues.append(queue)
+            queued += [member, item]
+        counts = news.counts or {}
+        part = {"shard": where.shard, "community": where.id, "chat": group.chat, "day": day}
+        got = self._database.act(
+            self._keep,
+            [
+                keys.CUSTOMER_GROUP(**part), keys.CUSTOMER_SEATS(**part), keys.CUSTOMER_GROUPS(**part), keys.EVENTS(**part),
+                keys.COUNTS(**part), keys.OUTBOX_DUE(**part), *queues,
+            ],
+            [
+                to_ms(now), before.serial, where.id, group.chat, entry, COUNTS_LIFE_MS, where.shard,
+                len(head), *(part for field in head.items() for part in field),
+                len(gone), *gone,
+                len(seats), *(part for number, seat in seats.items() for part in (number, f"{seat.kind}|{seat.joined_s}")),
+                len(counts), *(part for counted in counts.items() for part in counted),
+                len(news.events), *(part for member, facts in news.events for part in (member, _encode(facts))),
+                *queued,
+            ],
+        )  # fmt: skip
+        return int(got) > 0
+
+
+def _past(before: Look, version: str) -> list[str]:
+    newest = [before.roster.version] if before.roster else []
+    return [one for one in (*newest, *before.past) if one and one != version][:KEEP_VERSIONS]
+
+
+def _seat(kept: str) -> Seat:
+    kind, joined = kept.split("|")
+    return Seat(int(kind), int(joined))
