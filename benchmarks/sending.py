@@ -157,8 +157,8 @@ class Bench:
 
     def feed(self, stop: threading.Event) -> None:
         """Queues ``LEAST_PER_S`` messages a second."""
-        while not stop.wait(0.1):
-            self.fill(LEAST_PER_S // 10)
+        while not stop.wait(0.02):
+            self.fill(LEAST_PER_S // 50)
 
     def depth(self) -> int:
         """How many deliveries wait."""

@@ -2,8 +2,9 @@
 
 A delivery is leased, sent, settled. What can go wrong between sending and settling makes **the one window in which a message may come
 twice**: the process dies there, WeCom gives no answer in time, or Redis stays away until the lease runs out. A ``response_url`` works
-once only, so a repeat cannot double; an app message is repeated with WeCom's own duplicate check; a webhook has neither and is repeated
-a single time after a missing answer, then given up for an admin to judge.
+once only, so a repeat cannot double; an app message is repeated with WeCom's own duplicate check, so it comes twice at most (its first
+sending is not marked: two equal texts of one minute are both meant); a webhook has neither and is repeated a single time after a missing
+answer, then given up for an admin to judge.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ NOT_OF_PERSONS = {
     "Webhooks": "sealed keys of groups' webhooks",
     "Bell": "listens and keeps nothing",
     "Leases": "names processes",
+    "Arrivals": "numbers of callbacks",
+    "Calls": "frames on their way, for ten seconds",
     "TokenStore": "holds WeCom's access tokens",
 }
 
