@@ -36,6 +36,8 @@ MOST_PER_S = {"gthread": 3_000, "granian": 5_000}
 """Requests made ready for a second of a round without a clock: more than a server answers."""
 KEEP_EVERY = 20
 MOST_ADDED_US, MOST_ROUND_TRIPS, MOST_P99_RATIO = 500, 4, 3
+REFERENCE_US = 570
+"""What the bare app's web process costs a message on the machine for which ``MOST_ADDED_US`` was set: the limit is judged at that speed."""
 EVENTS_PER_MESSAGE = 3
 """Inbound, decision and outbound stand in the log of every message; a first check-in adds a change."""
 
@@ -207,7 +209,8 @@ def report(compared: Compared) -> str:
     ]
     lines += [
         f"ratio of top rates: {full.top('rate') / bare.top('rate'):.2f}; answers opened and right: {full.checked}; errors: 0",
-        f"added CPU (web + Redis): {_added_us(compared):.0f} µs, at most {MOST_ADDED_US}; {_added_share(compared):.0%} of the bare app's",
+        f"added CPU (web + Redis): {_added_us(compared):.0f} µs here, {_added_share(compared):.0%} of the bare app's",
+        f"at the speed at which the bare app's web costs {REFERENCE_US} µs: {_added_at_reference_us(compared):.0f} µs, at most {MOST_ADDED_US}",
         f"p99: {_p99_ratio(compared):.2f} × the bare app's, at most {MOST_P99_RATIO}",
     ]
     return "\n".join(lines + [f"MISSED: {limit}" for limit in missed(compared)])
@@ -218,7 +221,7 @@ def missed(compared: Compared) -> list[str]:
     if compared.engine != "gthread":
         return []
     limits = (
-        (_added_us(compared) <= MOST_ADDED_US, f"added CPU ≤ {MOST_ADDED_US} µs"),
+        (_added_at_reference_us(compared) <= MOST_ADDED_US, f"added CPU ≤ {MOST_ADDED_US} µs"),
         (_Medians(compared, "full").trips("all") <= MOST_ROUND_TRIPS, f"round trips ≤ {MOST_ROUND_TRIPS}"),
         (_p99_ratio(compared) <= MOST_P99_RATIO, f"p99 ≤ {MOST_P99_RATIO} × the bare app's"),
     )
@@ -255,6 +258,11 @@ def _added_us(compared: Compared) -> float:
 def _added_share(compared: Compared) -> float:
     """The same as a part of what the bare app costs: a figure that a slow machine does not change."""
     return statistics.median(_path_us(full) / _path_us(bare) - 1 for full, bare in _pairs(compared))
+
+
+def _added_at_reference_us(compared: Compared) -> float:
+    """What the full path adds, in the microseconds of the reference machine: neighbours' noise and slower processors cancel out."""
+    return REFERENCE_US * statistics.median((_path_us(full) - _path_us(bare)) / bare.cpu_us["web"] for full, bare in _pairs(compared))
 
 
 def _p99_ratio(compared: Compared) -> float:

@@ -19,7 +19,11 @@ class Metrics:
         self.failures = Counter("bot_handler_failures_total", "Handlers that failed, by route", ["route"], registry=registry)
         self.sent = Counter("bot_sent_total", "Deliveries by way and outcome", ["via", "outcome"], registry=registry)
         self.broken = Gauge(
-            "bot_circuits_open", "Ways out that are left alone because they fail", ["name"], registry=registry, multiprocess_mode="mostrecent"
+            "bot_circuits_open",
+            "Ways out that are left alone because they fail",
+            ["name"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
         self.links = Counter(
             "bot_long_connections_total", "Long connections by channel and what became of them", ["channel", "outcome"], registry=registry
