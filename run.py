@@ -340,8 +340,10 @@ def archive(path: Path, later: Path | None, channel: str, at: Path | None) -> No
     try:
         bot = _patiently(lambda: build(config, "archive"))
         _watch(bot)
+        # Whoever is mentioned by any of the bot's names hears it himself: the archive's copy is not judged a second time.
+        names = tuple(dict.fromkeys(name for each in config.channels for name in config.mention_names(each.name)))
         ear = Ear(
-            bot.pipeline, bot.stores.archive, heard, config.mention_names(channel),
+            bot.pipeline, bot.stores.archive, heard, names,
             clock=now, complain=_say, rest=time.sleep,
         )  # fmt: skip
         show = _progress(ear)
@@ -977,30 +979,34 @@ def _send(bot: Bot, stop: threading.Event) -> None:
     watched = {name: (reach.watched(client), agent_id) for name, (client, agent_id) in apps.items()}
     lookups = Lookups(webhook_key=hooks.find, user_id=reach.find_user, app=watched.get)
 
-    alarms = Alarms(bot.stores.outbox, config, bot.stores.shards, now, bot.stores.directory.find_number)
+    def find_owner(user: str) -> int | None:
+        return None if bot.stores.leavers.has_left(user) else bot.stores.directory.find_number(user)
+
+    alarms = Alarms(bot.stores.outbox, config, bot.stores.shards, now, find_owner)
 
     def circuit_changed(circuit: Circuit) -> None:
-        bot.metrics.broken.labels(circuit.name).set(int(circuit.is_open))
+        if circuit.is_host:  # targets are people and groups: they stand in the log and in the alarm
+            bot.metrics.broken.labels(circuit.name).set(int(circuit.is_open))
         alarms.circuit_changed(circuit)
 
-    ways = Ways(wire, lookups).table() | _long_way(bot)
+    ways = Ways(wire, lookups).table() | _long_way(bot, reach.find_user)
     Sender(
         bot.stores.outbox, Limits(database), ways, now=now, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
         on_outcome=lambda via, outcome: bot.metrics.sent.labels(via, outcome).inc(), on_circuit=circuit_changed,
     ).run(stop, Bell(database))  # fmt: skip
 
 
-def _long_way(bot: Bot) -> dict[str, Way]:
+def _long_way(bot: Bot, find_user: Callable[[int], str | None]) -> dict[str, Way]:
     from bot.longway import LongWay
     from storage.keys import shard_of
 
     stores = bot.stores
 
     def keep_words(member: int, text: str, once: str) -> None:
-        if user := stores.directory.find_user(member):
+        if user := find_user(member):
             stores.notices.keep(shard_of(user, stores.shards), member, text, once=once)
 
-    return {"aibot_ws": LongWay(stores.calls, stores.directory.find_user, keep_words, now).way()}
+    return {"aibot_ws": LongWay(stores.calls, find_user, keep_words, now).way()}
 
 
 def _sweep_restored(bot: Bot) -> None:

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 ALARM = "alarm:"
 """Begins the id of every alarm: an alarm may go where any post goes."""
+RELAYED = f"{ALARM}relayed:"
+"""Begins the id of an alarm that could not be told in private and goes to the admin group instead."""
 
 
 class Alarms:
@@ -46,6 +48,7 @@ class Alarms:
         """A delivery was given up: the community's administrators hear why, at most once an hour for one target and reason."""
         log.error("delivery given up", id=delivery.id, via=delivery.via, community=delivery.community, reason=reason)
         if delivery.id.startswith(ALARM) and delivery.chat != ADMINS:
+            self._relay(delivery, reason)
             return
         text = f"⚠️ 一条消息没有送达：{reason}。已放入死信，编号 {delivery.id}。"
         hour = to_ms(self._clock()) // 3_600_000
@@ -53,6 +56,12 @@ class Alarms:
         self._tell(
             delivery.community, text, f"{ALARM}{_known_as(delivery)}:{reason}:{hour}", in_private=is_alarm_way, in_group=not is_alarm_way
         )
+
+    def _relay(self, delivery: Delivery, reason: str) -> None:
+        """A private alarm that died goes to the admin group, once an hour for one reason; what died there too is only logged."""
+        hour = to_ms(self._clock()) // 3_600_000
+        text = f"⚠️ 给管理员的一条告警没能私下送达：{reason}。\n{_words(delivery)}"
+        self._tell(delivery.community, text, f"{RELAYED}{delivery.community}:{reason}:{hour}", in_private=False, in_group=True)
 
     def circuit_changed(self, circuit: Circuit) -> None:
         """A way out failed again and again and is left alone for a while, or it works again."""
@@ -86,6 +95,12 @@ class Alarms:
             for number in numbers
         )
         return [replace(delivery, mergeable=True) for delivery in found if delivery]
+
+
+def _words(delivery: Delivery) -> str:
+    """What an alarm says, whichever way it was to go."""
+    said = delivery.body.get("text") or delivery.body.get("markdown") or ""
+    return str(said.get("content", "") if isinstance(said, dict) else said)
 
 
 def _known_as(delivery: Delivery) -> str:

@@ -71,7 +71,8 @@ class Campaigns:
                 "群发没有确定的结果：请在企业微信的“客户群 → 群发”里看看有没有这个任务。" if user else "群发取消：员工已不在通讯录中。",
             )
             return True
-        self._stores.errands.begin(errand)
+        if not self._stores.errands.begin(errand):
+            return True  # another process has it by now, and its word is the one that counts
         try:
             started = api.start_mass(MassMessage(user, facts["text"], chats))
         except ApiError as error:

@@ -191,6 +191,7 @@ class Holder:
         self._pace = pace or Pace()
         self._lease = lease_of(channel.name)
         self._is_mine = threading.Event()
+        self._held_at = float("-inf")
         self._stop = threading.Event()
         self._link: LongLink | None = None
         self._failures = self._kicks = self._refusals = 0
@@ -203,7 +204,7 @@ class Holder:
             keeper.start()
             while not stop.is_set():
                 if self._is_mine.wait(0.2):
-                    self._rest(self._connect_once())
+                    self._rest(self._connect_safely())
             keeper.join(self._pace.look * 2)
 
     # The lease ----------------------------------------------------------------------------------------------------------
@@ -217,11 +218,13 @@ class Holder:
 
     def _look(self) -> None:
         try:
+            asked_at = time.monotonic()
             is_mine = self._leases.hold(self._lease, round(self._pace.lease_life * 1000))
+            self._held_at = asked_at if is_mine else self._held_at
             if is_mine and self._link and not (self._link.is_over or self._link.is_silent):
                 self._calls.note_alive(self._channel.name, to_ms(self._now()))
         except StorageAway:
-            return  # while nobody can ask, nobody else can take it: what is heard meanwhile waits in memory
+            return  # what is connected stays so, and what is heard waits in memory; nothing new is begun (see _is_sure)
         except Exception as error:
             log.exception("lease not looked at", channel=self._channel.name, error=type(error).__name__)
             return
@@ -231,6 +234,10 @@ class Holder:
             log.warning("long connection goes to another process", channel=self._channel.name)
             self._is_mine.clear()
             self._hang_up()
+
+    def _is_sure(self) -> bool:
+        """Whether the lease is ours as far as anybody can know: who cannot ask any more must not push the next holder off."""
+        return self._is_mine.is_set() and not self._stop.is_set() and time.monotonic() - self._held_at < self._pace.lease_life
 
     def _let_go(self) -> None:
         """First the connection, then the lease: the next one must find the place free."""
@@ -252,6 +259,17 @@ class Holder:
 
     # The connection -----------------------------------------------------------------------------------------------------
 
+    def _connect_safely(self) -> float:
+        """The same, whatever happens: a holder that died while its lease is renewed would leave the bot deaf everywhere."""
+        if not self._is_sure():
+            return 0.2
+        try:
+            return self._connect_once()
+        except Exception as error:
+            log.error("long connection failed", channel=self._channel.name, error=type(error).__name__, exc_info=True)
+            self._hang_up()
+            return self._back_off()
+
     def _connect_once(self) -> float:
         """One connection from its beginning to its end; gives how many seconds to wait before the next."""
         channel, pace = self._channel, self._pace
@@ -270,7 +288,7 @@ class Holder:
     def _live(self, link: LongLink) -> tuple[Ending, float]:
         began = time.monotonic()
         self._link, self._refusals = link, 0
-        if not self._is_mine.is_set() or self._stop.is_set():  # lost while connecting
+        if not self._is_sure():  # lost while connecting
             link.close()
         self._count("connected")
         log.info("long connection is there", channel=self._channel.name)
@@ -309,7 +327,7 @@ class Holder:
 
     def _kicked(self, lasted_s: float) -> float:
         self._look()  # one of ours may have taken over, rightly
-        if not self._is_mine.is_set():
+        if not self._is_sure():
             return 0.0
         self._count("kicked")
         if lasted_s > self._pace.longest_refused:

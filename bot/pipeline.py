@@ -202,6 +202,7 @@ class Pipeline:
             replies = self._handle(work.message, context, match)
             if work.message.overheard:  # the gates judged it; what they say to somebody else than the group stays
                 replies = [reply for reply in replies if reply.to is not None or not _is_shown(reply)]
+            ending = self._ending(work, match, replies, in_time=in_time, took_ms=(time.perf_counter() - started) * 1000)
         except StorageAway:
             raise
         except RetryLater as later:
@@ -214,7 +215,6 @@ class Pipeline:
             self._take_in(work, as_assumed=False)
             self._fail(work, match, error)
             return Outcome("answer")
-        ending = self._ending(work, match, replies, in_time=in_time, took_ms=(time.perf_counter() - started) * 1000)
         return Outcome("answer", self._finish(work, context.today().isoformat(), ending))
 
     def _finish(self, work: _Work, day: str, ending: Ending) -> str:

@@ -205,6 +205,8 @@ class Sender:
         _check_age(delivery, way, now_ms)
         if delivery.attempts + lease.losses > MOST_ATTEMPTS:
             raise Undeliverable(f"{MOST_ATTEMPTS} 次尝试都没有成功")
+        if way.can_double and lease.losses and delivery.attempts + lease.losses > 1:
+            raise Undeliverable(UNSURE.reason)  # what was lost may have arrived: once more would be the third time
         parts = parts_of(delivery, way.most_bytes)
         if len(parts) > 1:
             self._settled(lease, lambda: self._outbox.split(lease, parts, now_ms))
@@ -234,8 +236,10 @@ class Sender:
         except ApiError as error:
             self._failed(lease, way, order, turn, error)
             return NOT_SENT
-        self._breaker.answered(way.host, order.limit, lease.delivery, to_ms(self._now()), failures=turn.failures)
-        return self._arrived(lease, way.notes(answer))
+        came = self._arrived(lease, way.notes(answer))
+        # Only now: whatever goes wrong with counting, what arrived is settled and does not come again.
+        self._note(lambda: self._breaker.answered(way.host, order.limit, lease.delivery, to_ms(self._now()), failures=turn.failures))
+        return came
 
     def _way(self, delivery: Delivery) -> Way:
         way = self._ways.get(delivery.via)
@@ -291,15 +295,24 @@ class Sender:
 
     def _failed(self, lease: Lease, way: Way, order: Order, turn: Turn, error: ApiError) -> None:
         now_ms, silent = to_ms(self._now()), isinstance(error, NoAnswer)
-        if silent or error.code == BUSY:
-            self._breaker.failed(way.host, order.limit, lease.delivery, now_ms, host_too=silent)
-        elif error.code is not None:
-            self._breaker.answered(way.host, order.limit, lease.delivery, now_ms, failures=turn.failures)
         verdict = _verdict(lease, way, error)
         if verdict.act == "pause":
             self._limits.pause(order.pauses, now_ms + PAUSE_MS, now_ms)
             self._pauses[order.pauses] = (now_ms, now_ms + PAUSE_MS)
         self._judge(lease, verdict, error)
+        if silent or error.code == BUSY:
+            self._note(lambda: self._breaker.failed(way.host, order.limit, lease.delivery, now_ms, host_too=silent))
+        elif error.code is not None:
+            self._note(lambda: self._breaker.answered(way.host, order.limit, lease.delivery, now_ms, failures=turn.failures))
+
+    def _note(self, count: Callable[[], None]) -> None:
+        """Tells the circuits what happened; they may miss something, a delivery may not."""
+        try:
+            count()
+        except StorageAway as away:
+            log.warning("circuit not counted", reason=str(away))
+        except Exception as error:
+            log.error("circuit not counted", error=type(error).__name__, exc_info=True)
 
     def _judge(self, lease: Lease, verdict: Verdict, error: ApiError | None) -> None:
         """Settles a delivery that failed: by its verdict and how often it was tried."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
@@ -93,16 +94,30 @@ class Makers:
         self._push = push
 
     def run(self, stop: Event, bell: Bell) -> None:
-        """Makes what is asked for until ``stop``."""
-        with ThreadPoolExecutor(THREADS, "streams") as pool:
-            while not stop.is_set():
-                bell.wait(LOOK_S)
-                try:
-                    for work in [*self._stores.streams.take(), *self._stores.streams.left_behind(IDLE_MS)]:
-                        pool.submit(self._make_safely, work)
-                except StorageAway as away:
-                    log.warning("answers in parts wait", reason=str(away))
+        """Makes what is asked for until ``stop``; what is being made then is left to others."""
+        pool, making = ThreadPoolExecutor(THREADS, "streams"), dict[str, Future[None]]()
+        while not stop.is_set():
+            bell.wait(LOOK_S)
+            try:
+                self._begin_some(pool, making)
+            except StorageAway as away:
+                log.warning("answers in parts wait", reason=str(away))
+            except Exception as error:
+                # This loop is what makes answers whole: whatever happens, it looks again.
+                log.error("answers in parts wait", error=type(error).__name__, exc_info=True)
+        pool.shutdown(wait=False, cancel_futures=True)
         bell.close()
+
+    def _begin_some(self, pool: ThreadPoolExecutor, making: dict[str, Future[None]]) -> None:
+        """Takes up as much as there are threads for: what waited in a queue would count as left behind."""
+        for name in [name for name, future in making.items() if future.done()]:
+            del making[name]
+        if room := THREADS - len(making):
+            works = self._stores.streams.take(room) or itertools.islice(self._stores.streams.left_behind(IDLE_MS), room)
+            for work in works:
+                name = f"{work.shard}:{work.entry}"
+                if name not in making:  # a slow one of our own is not begun a second time
+                    making[name] = pool.submit(self._make_safely, work)
 
     def make(self, work: StreamWork) -> bool:
         """Makes one answer; False when it comes back later, or somebody else ended it."""

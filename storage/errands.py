@@ -55,6 +55,7 @@ class Errands:
         self._ask = Script("ask_errand")
         self._take = Script("take_errand")
         self._settle = Script("settle_errand")
+        self._begin = Script("begin_errand")
 
     def ask(self, errand: Errand, due_ms: int, *, first: Mapping[str, str] | None = None, once: str = "") -> None:
         """Asks for an errand at ``due_ms`` or, if it was asked for before, when it is due. ``first`` are facts that the first asking decides.
@@ -91,13 +92,13 @@ class Errands:
         tries, hints, fence = int(row.pop("tries")), row.pop("hints"), row.pop("fence")
         return Errand(kind, channel, subject, CommunityKeys(community, shard), row, tries, hints, fence)
 
-    def begin(self, errand: Errand) -> None:
-        """Notes that what may not be done twice is done next: a later try will know."""
-        self._database.command("HSET", keys.ERRAND(shard=errand.where.shard, id=errand.id), "begun", "1")
+    def begin(self, errand: Errand) -> bool:
+        """Notes that what may not be done twice is done next: a later try will know. False when it is lent to another or was begun before."""
+        return self._mark(errand, 1)
 
-    def take_back(self, errand: Errand) -> None:
-        """Notes that it was not done after all: WeCom said so, or was not reached."""
-        self._database.command("HDEL", keys.ERRAND(shard=errand.where.shard, id=errand.id), "begun")
+    def take_back(self, errand: Errand) -> bool:
+        """Notes that it was not done after all: WeCom said so, or was not reached. False when it is lent to another."""
+        return self._mark(errand, 0)
 
     def done(self, errand: Errand, anew_ms: int) -> bool:
         """Settles: done. If it was asked for meanwhile it is due again at ``anew_ms``. False when it was lent to another: nothing was done."""
@@ -118,6 +119,9 @@ class Errands:
     def erase_user(self, number: int) -> str:
         """Errands are about groups and administrators' own texts, not about members."""
         return "不保存个人数据"
+
+    def _mark(self, errand: Errand, begun: int) -> bool:
+        return bool(self._database.act(self._begin, [keys.ERRAND(shard=errand.where.shard, id=errand.id)], [errand.fence, begun]))
 
     def _settled(self, errand: Errand, again_ms: int | str, anew_ms: int) -> bool:
         where = self._keys(errand.where.shard, errand.id)

@@ -61,14 +61,15 @@ class Streams:
         text, done, born = self._database.command("HMGET", keys.STREAM(shard=shard, id=id), "text", "done", "born")
         return None if born is None else Shown(text, done == "1", int(born))
 
-    def take(self, count: int = 4) -> list[StreamWork]:
-        """New work of all shards, in one round trip; it is this process's until ended."""
-        asked = (
-            ("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", count, "STREAMS", keys.STREAM_WORK(shard=shard), ">")
-            for shard in range(self._shards)
-        )
+    def take(self, room: int = 4) -> list[StreamWork]:
+        """New work, at most ``room`` pieces, over all shards; one round trip while there is none. It is this process's until ended."""
+        lengths = self._database.pipeline(("XLEN", keys.STREAM_WORK(shard=shard)) for shard in range(self._shards))
         found: list[StreamWork] = []
-        for shard, answer in enumerate(self._database.pipeline(asked)):
+        for shard in (shard for shard, length in enumerate(lengths) if length):
+            if len(found) == room:
+                break
+            names = ("STREAMS", keys.STREAM_WORK(shard=shard), ">")
+            answer = self._database.command("XREADGROUP", "GROUP", "bot", self._consumer(), "COUNT", room - len(found), *names)
             for _, entries in answer or []:
                 found += [StreamWork(shard, entry, flat[1]) for entry, flat in entries]
         return found
@@ -79,8 +80,8 @@ class Streams:
             stream = keys.STREAM_WORK(shard=shard)
             _, entries, *_ = self._database.command("XAUTOCLAIM", stream, "bot", self._consumer(), idle_ms, "0-0", "COUNT", 1)
             for entry, flat in entries:
-                if flat:
-                    ((_, _, _, tries),) = self._database.command("XPENDING", stream, "bot", entry, entry, 1)
+                pending = self._database.command("XPENDING", stream, "bot", entry, entry, 1) if flat else []
+                for _, _, _, tries in pending:  # none: another ended it in between
                     yield StreamWork(shard, entry, flat[1], tries)
 
     def show(self, work: StreamWork, id: str, text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chat import a_config, settings
 
-from bot.alarms import ALARM, Alarms
+from bot.alarms import ALARM, RELAYED, Alarms
 from bot.breaker import Circuit
 from bot.config import ADMINS
 from storage.connection import Database
@@ -84,8 +84,11 @@ def test_an_opening_is_told_once_and_so_is_its_end(told: Told) -> None:
     assert len(texts) == 2
 
 
-def test_what_could_not_be_told_in_the_admin_group_is_told_in_private_and_then_only_logged(told: Told) -> None:
+def test_what_could_not_be_told_one_way_is_told_the_other_once_and_then_only_logged(told: Told) -> None:
     told.alarms.delivery_died(hook(ADMINS, f"{ALARM}something"), "机器人不在群聊中")
     assert told.ways() == [("app", "", 7)]
-    told.alarms.delivery_died(app(f"{ALARM}something:7"), "成员不存在")
-    assert len(told.ways()) == 1
+    for _ in range(3):
+        told.alarms.delivery_died(app(f"{ALARM}something:7"), "成员不存在")
+    assert told.ways() == [("app", "", 7), ("webhook", ADMINS, None)]
+    told.alarms.delivery_died(app(f"{RELAYED}main:成员不存在:1"), "成员不存在")
+    assert len(told.ways()) == 2

@@ -194,6 +194,9 @@ def look_at_a_group(chat: Chat) -> None:
     stores.errands.ask(errand, to_ms(now), first={"since": "1"}, once="e")
     taken = stores.errands.take(where.shard, errand.id, to_ms(now))
     assert taken
+    assert stores.errands.begin(taken)
+    assert not stores.errands.begin(taken), "once"
+    assert stores.errands.take_back(taken)
     assert stores.errands.done(taken, to_ms(now))
     group, notice = KnownGroup("wrX", where, "customers"), Delivery("n", "now", "hook.main.admin", "webhook", "main", {}, about=(1,))
     news = News([(1, {"group": "join"})], {"joins": 1}, (notice,))

@@ -20,6 +20,7 @@ import structlog
 import bot.client
 from bot.breaker import Circuit
 from bot.client import WeComClient, Wire
+from bot.metrics import Metrics
 from bot.outbox_cli import rows_of
 from bot.sender import Sender
 from bot.verdicts import UNSURE, USED, VERDICTS
@@ -105,6 +106,7 @@ class Field:
         self.pretend.faults = weather(seed, messages)
         self.server = serve(self.pretend)
         self.rng, self.outcomes, self.circuits = random.Random(seed), Counter[str](), list[Circuit]()
+        self.metrics = Metrics()
         self.lock, self.codes = threading.Lock(), list[str]()
         self.outbox, self.database = Outbox(database, 16), database
         self.senders = [self._sender(n) for n in range(2)]
@@ -119,12 +121,21 @@ class Field:
         )
         return Sender(
             self.outbox, Limits(self.database), Ways(wire, lookups).table(), now=lambda: self.time, shards=range(16),
-            on_dead=lambda delivery, reason: None, on_outcome=self._count, on_circuit=self.circuits.append, rng=random.Random(seed),
+            on_dead=lambda delivery, reason: None, on_outcome=self._count, on_circuit=self._circuit_changed, rng=random.Random(seed),
         )  # fmt: skip
 
     def _count(self, via: str, outcome: str) -> None:
         with self.lock:
             self.outcomes[outcome] += 1
+        self.metrics.sent.labels(via, outcome).inc()
+
+    def _circuit_changed(self, circuit: Circuit) -> None:
+        self.circuits.append(circuit)
+        self.metrics.broken.labels(circuit.name).set(int(circuit.is_open))
+
+    def figures(self) -> str:
+        """All that the metrics page would tell of the run."""
+        return "".join(str(list(metric.collect())) for metric in vars(self.metrics).values())
 
     def queue(self, messages: int) -> dict[str, Delivery]:
         """A share for each target: every fourth an answer, the others posts; and some answers to addresses that work once."""
@@ -219,7 +230,7 @@ def withstand_faults(database: Database, folder: Path, *, messages: int, seed: i
             {letter.delivery.id: letter.reason for letter in letters},
             ground.outcomes,
             [row for row in rows if row["target"] in (HOOK, APP, ONCE) and not _is_token_refused(row)],
-            f"{logs}{listed}{ground.circuits}{sorted(ground.outcomes)}",
+            f"{logs}{listed}{ground.circuits}{ground.figures()}",
             {SECRET, TOKEN, AES_KEY, *ground.codes, *tokens - {""}, *(group.webhook_key for group in ground.groups)},
             (ground.time - NOON).total_seconds() / 60,
             ground.circuits,
@@ -261,6 +272,7 @@ def _check(report: Report, order: dict[str, list[str]]) -> None:
     assert asked == len(report.rows) + report.token_failures, (
         f"{asked} tries, {len(report.rows)} requests, {report.token_failures} without token"
     )
+    assert "bot_sent" in report.written
     for secret in report.secrets:
         assert secret not in report.written, "a secret was written down"
 

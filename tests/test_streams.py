@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import Event as Flag
+from threading import Thread
 
 import pytest
 from chat import ADMINS, MAIN, Chat, OpenChat
@@ -16,7 +18,9 @@ from bot.router import Router
 from bot.streams import FAILED, FORGOTTEN, STILL_AT_WORK, TRIES, Makers
 from handlers import discover
 from storage import keys
+from storage.outbox import Bell
 from storage.streams import StreamWork
+from tests.outside import await_until
 
 pytest_plugins = ("chat",)
 
@@ -212,10 +216,25 @@ def test_the_week_comes_a_day_at_a_time(open_chat: OpenChat) -> None:
     assert "签到 1" in text.splitlines()[1]
 
 
-def test_work_is_looked_for_in_one_round_trip(open_chat: OpenChat) -> None:
+def test_no_more_work_is_taken_than_there_is_room_for(open_chat: OpenChat) -> None:
     chat = open_chat(router=slow(counting), gates=())
     for number in range(5):
         begin(chat, id=str(number))
-    assert len(waiting(chat)) == 4, "four of a shard at a time"
-    assert len(waiting(chat)) == 1
+    assert len(chat.stores.streams.take(3)) == 3
+    assert len(chat.stores.streams.take(3)) == 2
     assert chat.stores.database.command("XLEN", keys.STREAM_WORK(shard=chat.community.shard)) == 5
+
+
+def test_a_worker_makes_what_comes_while_it_runs(open_chat: OpenChat) -> None:
+    chat = open_chat(router=slow(counting), gates=())
+    stop = Flag()
+    bell = Bell(chat.stores.database, keys.STREAM_BELL)
+    worker = Thread(target=makers(chat).run, args=(stop, bell))
+    worker.start()
+    try:
+        messages = [begin(chat, id=str(number)) for number in range(12)]
+        await_until(lambda: all(asked_again(chat, message) == ("一二三", True) for message in messages), 20, "all answers")
+    finally:
+        stop.set()
+        worker.join(10)
+    assert not worker.is_alive()

@@ -20,6 +20,7 @@ else
   -- FORCE puts it into the pending list at once, so that a crash right after this leaves it to be claimed by others
   redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'FORCE', 'JUSTID', 'LASTID', entry)
   redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
+  redis.call('PEXPIRE', KEYS[1], 604800000)
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
 if member == '0' then return {'yours', entry, 0, false, {}, kept} end
