@@ -154,7 +154,7 @@ class Ways:
         client, agent_id = app
         body = {**delivery.body, "touser": "|".join(users), "agentid": agent_id}
         if is_repeat or delivery.receivers:
-            check_s = DUPLICATE_CHECK_S if is_repeat else MANY_CHECK_S
+            check_s = MANY_CHECK_S if delivery.receivers else DUPLICATE_CHECK_S
             body |= {"enable_duplicate_check": 1, "duplicate_check_interval": check_s}
         channel = f"app.{delivery.channel}"
         names = [f"{channel}.{number}" for number in users.values()]
