@@ -17,13 +17,13 @@ from storage.connection import Database, Script
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 from storage.streams import StreamStart, encode_start
+from storage.work import drop_entries_of, drop_idle_consumers, mark_of
 
 DAY_MS = 86_400_000
 TAKEOVER_MS = 4_000
 """A repeat may take over work that is older: a handler needs milliseconds, so its process must be gone."""
 STATE_LIFE_MS = 7 * DAY_MS
 COUNTS_LIFE_MS = 400 * DAY_MS
-IDLE_CONSUMER_MS = 3_600_000
 JOBS_WAITING = 200
 """Background work is for figures: when this many jobs wait in a shard, the next messages go unscored."""
 
@@ -120,7 +120,18 @@ class Inbox:
                 _waiting(place),
                 keys.NOTICES(shard=place.shard, member=place.member),
             ],
-            [now_ms, self._consumer(), payload, message_id, place.member, place.community, _encode(facts), TAKEOVER_MS, int(is_speech)],
+            [
+                now_ms,
+                self._consumer(),
+                payload,
+                message_id,
+                place.member,
+                place.community,
+                _encode(facts),
+                TAKEOVER_MS,
+                int(is_speech),
+                STATE_LIFE_MS,
+            ],
         )
         if got[0] == "done":
             return Accepted("done", answer=got[1])
@@ -223,12 +234,10 @@ class Inbox:
 
     def erase_user(self, number: int) -> str:
         """Drops the member's messages that are not finished, and those that failed and were buried."""
-        mine, gone = f'"member":{number},', 0
+        mine, gone = mark_of(number), 0
         for shard in range(self._shards):
             stream, dead = keys.INBOX(shard=shard), keys.INBOX_DEAD(shard=shard)
-            for entry, fields in self._database.command("XRANGE", stream, "-", "+"):
-                if mine in fields[1]:
-                    gone += self._database.pipeline([("XACK", stream, "bot", entry), ("XDEL", stream, entry)])[1]
+            gone += drop_entries_of(self._database, stream, number)
             for letter in self._database.command("LRANGE", dead, 0, -1):
                 if mine in json.loads(letter)["payload"]:
                     gone += self._database.command("LREM", dead, 1, letter)
@@ -270,17 +279,6 @@ class Inbox:
             return {}
         rows = self._database.command("XPENDING", stream, "bot", entries[0], entries[-1], 10_000)
         return {entry: times for entry, _, _, times in rows}
-
-
-def drop_idle_consumers(database: Database, stream: str) -> int:
-    """Removes consumers of a stream that have nothing pending and were silent for an hour."""
-    gone = 0
-    for flat in database.command("XINFO", "CONSUMERS", stream, "bot"):
-        about = dict(zip(flat[::2], flat[1::2], strict=True))
-        if about["pending"] == 0 and about["idle"] > IDLE_CONSUMER_MS:
-            database.command("XGROUP", "DELCONSUMER", stream, "bot", about["name"])
-            gone += 1
-    return gone
 
 
 # A message needs a dozen keys, and most are those of the message before it.

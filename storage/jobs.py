@@ -8,7 +8,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database
-from storage.inbox import drop_idle_consumers
+from storage.work import drop_entries_of, drop_idle_consumers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,5 @@ class Jobs:
 
     def erase_user(self, number: int) -> str:
         """Drops the member's queued work."""
-        gone = 0
-        for shard in range(self._shards):
-            stream = keys.JOBS(shard=shard)
-            mine = [entry for entry, flat in self._database.command("XRANGE", stream, "-", "+") if f'"member":{number},' in flat[1]]
-            for entry in mine:
-                self._database.pipeline([("XACK", stream, "bot", entry), ("XDEL", stream, entry)])
-            gone += len(mine)
+        gone = sum(drop_entries_of(self._database, keys.JOBS(shard=shard), number) for shard in range(self._shards))
         return f"已删除 {gone} 条排队中的工作"

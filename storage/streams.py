@@ -9,6 +9,7 @@ from typing import Any
 from storage import keys
 from storage.connection import Database, Script
 from storage.outbox import Delivery, encode_delivery
+from storage.work import drop_entries_of
 
 LIFE_MS = 3_600_000
 """How long what was said is kept: WeCom asks for more for six minutes, an active answer is possible for an hour."""
@@ -115,14 +116,9 @@ class Streams:
 
     def erase_user(self, number: int) -> str:
         """Drops the member's answers, also those in the making. A rare act: looks at every one."""
-        mine, gone = f'"member":{number},', 0
-        for key, _ in self._of(number):
-            gone += self._database.command("DEL", key)
+        gone = sum(self._database.command("DEL", key) for key, _ in self._of(number))
         for shard in range(self._shards):
-            stream = keys.STREAM_WORK(shard=shard)
-            for entry, flat in self._database.command("XRANGE", stream, "-", "+"):
-                if mine in flat[1]:
-                    self._database.pipeline([("XACK", stream, "bot", entry), ("XDEL", stream, entry)])
+            drop_entries_of(self._database, keys.STREAM_WORK(shard=shard), number)
         return f"已删除 {gone} 条分段回答"
 
     def _of(self, number: int) -> Iterator[tuple[str, str]]:

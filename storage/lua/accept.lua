@@ -2,7 +2,7 @@
 -- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices
 -- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON)
 --      8 takeover_ms: how old unfinished work must be before a repeat may take it over
---      9 whether it is speech, which makes its member known: 1 or 0
+--      9 whether it is speech, which makes its member known: 1 or 0  10 life of unfinished state in ms
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
 --       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices, payload kept at the first try or ''}
 local now, member = tonumber(ARGV[1]), ARGV[5]
@@ -20,7 +20,7 @@ else
   -- FORCE puts it into the pending list at once, so that a crash right after this leaves it to be claimed by others
   redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'FORCE', 'JUSTID', 'LASTID', entry)
   redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
-  redis.call('PEXPIRE', KEYS[1], 604800000)
+  redis.call('PEXPIRE', KEYS[1], ARGV[10])
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
 if member == '0' then return {'yours', entry, 0, false, {}, kept} end
