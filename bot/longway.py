@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from bot.channels.aibot import stream_body
 from bot.channels.text import cut
 from bot.client import NoAnswer
 from bot.errors import ApiError
@@ -147,11 +148,6 @@ class Parts:
             self._calls.ask(message.channel, RESPOND, message.reply_id, body, now_ms=now_ms, wait_s=WAIT_S)
         except StorageAway as away:
             log.info("part not shown", id=message.id, reason=str(away))
-
-
-def stream_body(stream: str, text: str, *, is_done: bool) -> dict[str, Any]:
-    """The frame's body for one part of a stream."""
-    return {"msgtype": "stream", "stream": {"id": stream, "finish": is_done, "content": cut(text, MARKDOWN_BYTES)}}
 
 
 def limit_name(channel: str, chat: str, member: int) -> str:

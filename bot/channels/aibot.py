@@ -41,7 +41,12 @@ def render(message: Message, replies: Sequence[Reply], *, corp_id: str = "", as_
 
 def stream_frame(id: str, text: str, *, is_done: bool) -> str:
     """The plaintext that answers a refresh: all that is shown of a stream so far."""
-    return json.write({"msgtype": "stream", "stream": {"id": id, "finish": is_done, "content": cut(text, MAX_STREAM_BYTES)}})
+    return json.write(stream_body(id, text, is_done=is_done))
+
+
+def stream_body(id: str, text: str, *, is_done: bool) -> dict[str, object]:
+    """All that is shown of a stream, and whether that is the whole answer."""
+    return {"msgtype": "stream", "stream": {"id": id, "finish": is_done, "content": cut(text, MAX_STREAM_BYTES)}}
 
 
 def stream_id(message: Message) -> str:
@@ -181,10 +186,8 @@ def _spoken_body(message: Message, answer: Answer) -> dict[str, object]:
     shown = answer.card
     if not answer.text:
         return {"msgtype": "template_card", "template_card": shown} if shown else {}
-    stream = {"id": stream_id(message), "finish": not answer.is_begun, "content": cut(answer.text, MAX_STREAM_BYTES)}
-    if shown:
-        return {"msgtype": "stream_with_template_card", "stream": stream, "template_card": shown}
-    return {"msgtype": "stream", "stream": stream}
+    body = stream_body(stream_id(message), answer.text, is_done=not answer.is_begun)
+    return {**body, "msgtype": "stream_with_template_card", "template_card": shown} if shown else body
 
 
 def _welcome_body(answer: Answer) -> dict[str, object]:
