@@ -15,6 +15,7 @@ types and a click on the button lead to the same handler: :func:`click_of` makes
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -362,7 +363,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Card:
+class _Card(ABC):
     """What all cards have: a head, a task id, and how they are told in words."""
 
     title: str = ""
@@ -376,9 +377,9 @@ class _Card:
         self._check()
 
     @property
+    @abstractmethod
     def kind(self) -> str:
         """WeCom's card_type."""
-        raise NotImplementedError
 
     @property
     def body(self) -> dict[str, object]:
@@ -412,11 +413,11 @@ class _Card:
         """The card for a group's webhook, which can be looked at only; CardError for a card that asks for clicks."""
         return self.body_for("webhook")
 
-    def _check(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _check(self) -> None: ...
 
-    def _parts(self, place: Place) -> dict[str, object]:
-        raise NotImplementedError
+    @abstractmethod
+    def _parts(self, place: Place) -> dict[str, object]: ...
 
     def _choices(self) -> Sequence[tuple[str, Choice]]:
         return ()
@@ -571,7 +572,25 @@ class NewsNotice(_Notice):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ButtonInteraction(_Told):
+class _Interactive(_Card):
+    """What the cards have in common that ask for clicks."""
+
+    def done(self, text: str, chosen: Mapping[str, Sequence[str]] | None = None) -> Done:
+        """The card after it was answered: ``text`` on or in place of its buttons, which no longer work, the ``chosen`` options marked."""
+        return Done(self, text, dict(chosen or {}))
+
+    def body_for(self, place: Place) -> dict[str, object]:
+        """The card as WeCom's JSON for a place; CardError for a webhook."""
+        if place == "webhook":
+            raise CardError("card_type", f"a webhook shows no {self.kind}: nobody hears its clicks")
+        return _Card.body_for(self, place)
+
+    @abstractmethod
+    def _finished(self, chosen: Mapping[str, Sequence[str]]) -> dict[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ButtonInteraction(_Interactive, _Told):
     """按钮交互: 1 to 6 buttons, at least one of which calls the bot; beside them at most one question.
 
     Buttons that lead to a page are shown in an app only.
@@ -586,10 +605,6 @@ class ButtonInteraction(_Told):
         """WeCom's card_type."""
         return "button_interaction"
 
-    def done(self, text: str, chosen: Mapping[str, Sequence[str]] | None = None) -> Done:
-        """The card after it was answered: ``text`` in place of its buttons."""
-        return Done(self, text, dict(chosen or {}))
-
     def _check(self) -> None:
         _Told._check(self)
         _check_required(self.title, self.task)
@@ -597,11 +612,6 @@ class ButtonInteraction(_Told):
         keys = [button.key for button in self.buttons if button.key]
         _check_range("button_list with a key", len(keys), 1, 6)
         _check_unique("button_list.key", [*keys, *((item.key for item in self.menu.items) if self.menu else ())])
-
-    def body_for(self, place: Place) -> dict[str, object]:
-        """The card as WeCom's JSON for a place; CardError for a webhook."""
-        _check_interactive(self.kind, place)
-        return _Card.body_for(self, place)
 
     def _parts(self, place: Place) -> dict[str, object]:
         buttons = [button.body_for(place) for button in self.buttons if button.key or place == "app"]
@@ -626,7 +636,7 @@ class ButtonInteraction(_Told):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoteInteraction(_Card):
+class VoteInteraction(_Interactive):
     """投票选择: one question with 1 to 20 options."""
 
     checkbox: Checkbox
@@ -636,15 +646,6 @@ class VoteInteraction(_Card):
     def kind(self) -> str:
         """WeCom's card_type."""
         return "vote_interaction"
-
-    def done(self, text: str, chosen: Mapping[str, Sequence[str]] | None = None) -> Done:
-        """The card after it was answered: ``text`` on its button, which no longer works, the ``chosen`` options checked."""
-        return Done(self, text, dict(chosen or {}))
-
-    def body_for(self, place: Place) -> dict[str, object]:
-        """The card as WeCom's JSON for a place; CardError for a webhook."""
-        _check_interactive(self.kind, place)
-        return _Card.body_for(self, place)
 
     def _check(self) -> None:
         _check_required(self.title, self.task)
@@ -666,7 +667,7 @@ class VoteInteraction(_Card):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MultipleInteraction(_Card):
+class MultipleInteraction(_Interactive):
     """多项选择: 1 to 3 questions of 1 to 10 options each."""
 
     selects: tuple[Select, ...]
@@ -676,15 +677,6 @@ class MultipleInteraction(_Card):
     def kind(self) -> str:
         """WeCom's card_type."""
         return "multiple_interaction"
-
-    def done(self, text: str, chosen: Mapping[str, Sequence[str]] | None = None) -> Done:
-        """The card after it was answered: ``text`` on its button, which no longer works, the ``chosen`` options selected."""
-        return Done(self, text, dict(chosen or {}))
-
-    def body_for(self, place: Place) -> dict[str, object]:
-        """The card as WeCom's JSON for a place; CardError for a webhook."""
-        _check_interactive(self.kind, place)
-        return _Card.body_for(self, place)
 
     def _check(self) -> None:
         _check_required(self.title, self.task)
@@ -714,14 +706,11 @@ class MultipleInteraction(_Card):
         return [*rows, "回复选项编号即可选择；每题选一个，用空格隔开。" if several else "回复选项编号即可选择。"]
 
 
-Interactive = ButtonInteraction | VoteInteraction | MultipleInteraction
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
     """A card that was answered: for updates only. ``twin`` is what stands in place of its buttons."""
 
-    card: Interactive
+    card: _Interactive
     text: str
     chosen: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -820,8 +809,3 @@ def _check_required(title: str, task: str) -> None:
     _check_text("main_title.title", title)
     if not task:
         raise CardError("task_id", "required")
-
-
-def _check_interactive(kind: str, place: Place) -> None:
-    if place == "webhook":
-        raise CardError("card_type", f"a webhook shows no {kind}: nobody hears its clicks")
