@@ -7,6 +7,8 @@ is followed, and whatever is raised is an :class:`ApiError` without secrets.
 
 from __future__ import annotations
 
+import http.client
+import io
 import ipaddress
 import logging
 import socket
@@ -21,8 +23,8 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
@@ -33,9 +35,9 @@ from storage.moment import to_ms
 from storage.tokens import TokenStore, secret_id
 
 TIMEOUT_S = (3.0, 8.0)
-"""To connect, and between two bytes of the answer."""
+"""To connect, and for the head of the answer."""
 ANSWER_S = 10.0
-"""For the whole answer."""
+"""For the whole answer, head and all."""
 ANSWER_BYTES = 1_048_576
 DOWNLOAD_S = 60.0
 """For a whole file."""
@@ -77,12 +79,84 @@ class _Scrubber(logging.Filter):
         return True
 
 
+class _Paced(io.RawIOBase):
+    """What a socket says until a deadline. A time-out of the socket's own begins anew with every byte, so whoever dribbles never meets it."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link, self._raw = link, link.makefile("rb", buffering=0)
+        self._pause_s = link.gettimeout()
+        self._began = time.monotonic()
+        self.allow(self._pause_s)
+
+    def allow(self, longest_s: float | None) -> None:
+        """Sets how long all of it may take, from its beginning."""
+        self._deadline = None if longest_s is None else self._began + longest_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int | None:
+        if self._deadline is not None:
+            left_s = self._deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("the answer takes too long")
+            self._link.settimeout(left_s if self._pause_s is None else min(self._pause_s, left_s))
+        return self._raw.readinto(room)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _PacedResponse(http.client.HTTPResponse):
+    """An answer whose head has the time-out for all of it, and whose rest has what it is allowed."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self._paced = _Paced(sock)
+        self.fp = io.BufferedReader(self._paced)
+
+    def allow(self, longest_s: float) -> None:
+        """Sets how long the whole answer may take, head and all."""
+        self._paced.allow(longest_s)
+
+
+class _Plain(HTTPConnection):
+    response_class = _PacedResponse
+
+
+class _Sealed(HTTPSConnection):
+    response_class = _PacedResponse
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SealedPool(HTTPSConnectionPool):
+    ConnectionCls = _Sealed
+
+
+class _Adapter(HTTPAdapter):
+    """Connections, direct or through a proxy, whose answers come in time or not at all."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SealedPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SealedPool}
+        return manager
+
+
 class _Http(requests.Session):
     """A pool of connections that follows no redirect, keeps no cookie and reads no endless answer."""
 
     def __init__(self, *, pool: int) -> None:
         super().__init__()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool, max_retries=0)
+        adapter = _Adapter(pool_connections=4, pool_maxsize=pool, max_retries=0)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -96,13 +170,14 @@ class _Http(requests.Session):
         most_bytes, longest_s = kwargs.pop("most_bytes", ANSWER_BYTES), kwargs.pop("longest_s", ANSWER_S)
         response = super().request(*args, **kwargs)
         try:
-            response._content = _read(response, most_bytes, longest_s)
+            cast(_PacedResponse, response.raw._original_response).allow(longest_s)
+            response._content = _read(response, most_bytes)
         finally:
             response.close()
         return response
 
 
-class _PublicOnly(HTTPSConnection):
+class _PublicOnly(_Sealed):
     """A connection that is given up, before a byte is sent, when the name led to an address that is not public."""
 
     def _new_conn(self) -> socket.socket:
@@ -117,7 +192,7 @@ class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicOnly
 
 
-class _ToTheOutside(HTTPAdapter):
+class _ToTheOutside(_Adapter):
     """Leads to public addresses only. Through a proxy of the machine it is the proxy that looks names up, and the proxy's word holds."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -353,11 +428,13 @@ class WeComClient(WeChatClient):  # type: ignore[misc]
         except (KeyError, TypeError, ValueError):
             raise NoAnswer("gettoken 的应答里没有 access_token", may_have_arrived=False) from None
         except ApiError as error:
-            life_ms = _REFUSED_MS.get(error.code, _REFUSED_CONFIG_MS)
-            self._tokens.refuse(self._id, error.code, f"获取 access_token 失败：{error.text}", to_ms(self._now()), life_ms)
-            raise
-        self._tokens.put(self._id, fetched, life_s, to_ms(self._now()))
-        return fetched
+            code, text = error.code, f"获取 access_token 失败：{error.text}"
+        else:
+            self._tokens.put(self._id, fetched, life_s, to_ms(self._now()))
+            return fetched
+        self._tokens.refuse(self._id, code, text, to_ms(self._now()), _REFUSED_MS.get(code, _REFUSED_CONFIG_MS))
+        # Whatever became of gettoken, the call itself was not made.
+        raise NoAnswer(text, may_have_arrived=False) if code is None else ApiError(code, text)
 
 
 def _can_be_repeated(files: Mapping[str, Any]) -> bool:
@@ -365,15 +442,13 @@ def _can_be_repeated(files: Mapping[str, Any]) -> bool:
     return all(isinstance(file[1] if isinstance(file, tuple) else file, bytes | str) for file in files.values())
 
 
-def _read(response: requests.Response, most_bytes: int, longest_s: float) -> bytes:
-    deadline, parts, size = time.monotonic() + longest_s, [], 0
+def _read(response: requests.Response, most_bytes: int) -> bytes:
+    parts, size = [], 0
     for part in response.iter_content(65_536):
         parts.append(part)
         size += len(part)
         if size > most_bytes:
             raise requests.exceptions.ContentDecodingError(f"answer of more than {most_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout(f"answer took more than {longest_s:g} s")
     return b"".join(parts)
 
 

@@ -88,6 +88,12 @@ def to_admins(config: Config, community: str, text: str, *, id: str, now_ms: int
     )  # fmt: skip
 
 
+def to_first_admins(config: Config, text: str, *, id: str, now_ms: int) -> Delivery | None:
+    """What concerns no single community: a post to the administrators of the first one that has a way to them; None when none has."""
+    ways = (to_admins(config, community.id, text, id=id, now_ms=now_ms) for community in config.communities)
+    return next(filter(None, ways), None)
+
+
 def as_card(delivery: Delivery, card: Card | Mapping[str, Any] | None) -> Delivery:
     """The same delivery showing ``card`` where its way can; elsewhere it says the twin, as it did."""
     place = _PLACES.get(delivery.via)

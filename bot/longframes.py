@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bot.channels import aibot
-from bot.channels.answer import without_card
+from bot.channels.answer import as_post
 from bot.channels.text import cut
 from bot.config import AibotWsChannel, Config
 from bot.message import Message, Reply
@@ -35,7 +35,7 @@ def answer_by_link(
     """
     if not isinstance(config.channel(message.channel), AibotWsChannel):
         return None
-    passive, text = aibot.render(message, replies), without_card(replies).text
+    passive, text = aibot.render(message, replies), as_post(replies)
     if not passive and not text:
         return None
     cmd = _cmd(message) if passive else SEND

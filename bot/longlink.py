@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 CONNECT_S = 10.0
 ACK_S = 5.0
 """How long WeCom's own clients wait for an acknowledgement."""
+LATE_S = 60.0
+"""How long an acknowledgement that nobody waits for any more is still expected, so that it is not taken for the next frame's."""
 PING_S = 30.0
 MISSED_PONGS = 2
 CHUNK_BYTES = 524_288
@@ -64,13 +66,39 @@ class Ending:
     is_kicked: bool = False
 
 
-class _Waiting:
-    """Somebody who waits for the acknowledgement of a frame."""
+def upload(ask: Callable[[str, Mapping[str, Any]], Mapping[str, Any]], kind: str, filename: str, content: bytes) -> str:
+    """Uploads a file in parts, each by an ``ask`` for a command and its body; gives its media id, good for three days. Raises ApiError."""
+    if not content or len(content) > min(LARGEST[kind], CHUNK_BYTES * MOST_CHUNKS):
+        raise ApiError(None, f"文件为空，或超过 {LARGEST[kind] // 1_048_576} MB")
+    parts = [content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES)]
+    opened = ask(
+        "aibot_upload_media_init",
+        {
+            "type": kind,
+            "filename": filename,
+            "total_size": len(content),
+            "total_chunks": len(parts),
+            "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        },
+    )
+    upload_id = str(opened.get("upload_id", ""))
+    for number, part in enumerate(parts, 1):
+        data = base64.b64encode(part).decode()
+        ask("aibot_upload_media_chunk", {"upload_id": upload_id, "chunk_index": number, "base64_data": data})
+    media_id = ask("aibot_upload_media_finish", {"upload_id": upload_id}).get("media_id")
+    if not media_id:
+        raise NoAnswer("上传后没有得到 media_id", may_have_arrived=True)
+    return str(media_id)
 
-    __slots__ = ("answer", "is_here")
+
+class _Waiting:
+    """Somebody who waits for the acknowledgement of a frame. ``answer`` without ``is_here`` may be meant for an earlier frame."""
+
+    __slots__ = ("answer", "has_given_up", "is_here")
 
     def __init__(self) -> None:
         self.is_here = threading.Event()
+        self.has_given_up = False
         self.answer: dict[str, Any] | None = None
 
     def give(self, answer: dict[str, Any] | None) -> None:
@@ -91,6 +119,7 @@ class LongLink:
         self._ping_s = ping_s
         self._ack_s = ack_s
         self._waiting: defaultdict[str, deque[_Waiting]] = defaultdict(deque)
+        self._late: deque[tuple[float, str, _Waiting]] = deque()
         self._lock = threading.Lock()
         self._order = threading.Lock()  # acknowledgements of one req_id come in the order of its frames
         self._pings: set[str] = set()
@@ -152,27 +181,7 @@ class LongLink:
 
     def upload(self, kind: str, filename: str, content: bytes) -> str:
         """Uploads an image, voice, video or file in parts and gives its media id, good for three days. Raises ApiError."""
-        if not content or len(content) > min(LARGEST[kind], CHUNK_BYTES * MOST_CHUNKS):
-            raise ApiError(None, f"文件为空，或超过 {LARGEST[kind] // 1_048_576} MB")
-        parts = [content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES)]
-        opened = self.ask(
-            "aibot_upload_media_init",
-            {
-                "type": kind,
-                "filename": filename,
-                "total_size": len(content),
-                "total_chunks": len(parts),
-                "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            },
-        )
-        upload_id = str(opened.get("upload_id", ""))
-        for number, part in enumerate(parts, 1):
-            data = base64.b64encode(part).decode()
-            self.ask("aibot_upload_media_chunk", {"upload_id": upload_id, "chunk_index": number, "base64_data": data})
-        media_id = self.ask("aibot_upload_media_finish", {"upload_id": upload_id}).get("media_id")
-        if not media_id:
-            raise NoAnswer("上传后没有得到 media_id", may_have_arrived=True)
-        return str(media_id)
+        return upload(self.ask, kind, filename, content)
 
     def close(self) -> None:
         """Ends the connection; who waits for an acknowledgement learns that none will come."""
@@ -250,14 +259,33 @@ class LongLink:
             waiting = queue.popleft() if queue else None
             if queue is not None and not queue:
                 del self._waiting[req_id]
+            if waiting and waiting.has_given_up:
+                # Late, or the next frame's own where the earlier was lost: whoever is next keeps it, in case nothing else comes.
+                following = next((each for each in queue or () if not each.has_given_up), None)
+                if following:
+                    following.answer = frame
+                return
         if waiting:
             waiting.give(frame)
 
     def _exchange(self, cmd: str, body: Mapping[str, Any], req_id: str) -> dict[str, Any] | None:
         waiting = self._send(cmd, body, req_id)
         if not waiting.is_here.wait(self._ack_s):
-            self._forget(req_id, waiting)
+            self._give_up(req_id, waiting)
         return waiting.answer
+
+    def _give_up(self, req_id: str, waiting: _Waiting) -> None:
+        """Leaves the place of one whose acknowledgement did not come: it may come yet. One that may have been his is taken for his."""
+        now = time.monotonic()
+        with self._lock:
+            waiting.has_given_up = True
+            old = [self._late.popleft() for _ in range(len(self._late)) if self._late[0][0] < now - LATE_S]
+            if waiting.answer is None and not self._is_over:
+                self._late.append((now, req_id, waiting))
+        for _, late_id, late in old:
+            self._forget(late_id, late)
+        if waiting.answer is not None:
+            self._forget(req_id, waiting)
 
     def _send(self, cmd: str, body: Mapping[str, Any], req_id: str) -> _Waiting:
         waiting, frame = _Waiting(), {"cmd": cmd, "headers": {"req_id": req_id}, "body": body}

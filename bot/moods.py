@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -23,6 +24,18 @@ PART_OF_TIME = 0.1
 BUSY = 0.5
 """A machine that is busier than this has better things to do than figures: then there is a batch every ``BUSY_REST_S``."""
 BUSY_REST_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A text whose mood is to be computed, as the pipeline queues it."""
+
+    member: int
+    community: str
+    text: str
+
+
+_decode = msgspec.json.Decoder(_Job).decode
 
 
 def keep_moods(stores: Stores, communities: Communities, stop: Event) -> None:
@@ -68,8 +81,12 @@ def _score_some(stores: Stores, communities: Communities, model: SnowMood, machi
     jobs = stores.jobs.take() or list(stores.jobs.left_behind(IDLE_JOB_MS))
     scored: dict[str, list[tuple[int, float]]] = {}
     for job in jobs:
-        asked = msgspec.json.decode(job.body)
-        scored.setdefault(asked["community"], []).append((asked["member"], model.score(asked["text"])))
+        try:
+            asked = _decode(job.body)
+        except (msgspec.DecodeError, UnicodeError):  # a figure less: nobody need hear of it
+            log.error("mood job unreadable", shard=job.shard, entry=job.entry)
+            continue
+        scored.setdefault(asked.community, []).append((asked.member, model.score(asked.text)))
     # Written together: with appendfsync always every act of its own would make the answers wait for the disk once more.
     for community, scores in scored.items():
         stores.moods.mix(communities.named(community).keys, scores)

@@ -21,6 +21,7 @@ from bot.message import Message
 from bot.metrics import Metrics
 from bot.router import Producer
 from storage.connection import StorageAway
+from storage.keys import shard_of
 from storage.moment import to_ms
 from storage.outbox import Bell, Delivery
 from storage.stores import Stores
@@ -41,6 +42,7 @@ FRAME_EVERY_S = 3.0
 """Over the long connection every frame counts against the chat's 30 a minute."""
 FORGOTTEN = "这个回答已经过期，请再问一次。"
 STILL_AT_WORK = "（还没有算完，好了会再发给您）"
+UNREADABLE = "⚠️ 有一个分段回答的任务读不懂（数据损坏，或者由另一个版本写入），已放入死信，编号 {id}。如果刚换过版本，请换回去或升级到最新。"
 FAILED = "这次没有成功，请稍后再试，或说“人工”。"
 
 _encode = msgspec.json.Encoder().encode
@@ -61,6 +63,13 @@ _decode = msgspec.json.Decoder(Task).decode
 
 Push = Callable[[Message, str, str], None]
 """Shows a part at once where the channel lets us: the question, the stream's id, the text so far. May fail, may not raise."""
+
+
+def _read(payload: str) -> Task | None:
+    try:
+        return _decode(payload)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
 
 
 def frame(id: str, shown: Shown | None, now_ms: int) -> str:
@@ -121,7 +130,9 @@ class Makers:
 
     def make(self, work: StreamWork) -> bool:
         """Makes one answer; False when it comes back later, or somebody else ended it."""
-        task = _decode(work.payload)
+        task = _read(work.payload)
+        if task is None:
+            return self._leave_unread(work)
         id, text, parts = stream_id(task.message), "", 0
         producer = self._producers.get(task.name)
         if producer is None or work.tries > TRIES:
@@ -156,6 +167,16 @@ class Makers:
             work, id, text, now_ms, event=_encode(event).decode(), message=task.message.id, community=task.community, member=task.member,
             deliveries=queued,
         )  # fmt: skip
+
+    def _leave_unread(self, work: StreamWork) -> bool:
+        """What cannot be read comes back, for a newer version may know it, and is buried after the third look."""
+        log.error("answer in parts unreadable", shard=work.shard, entry=work.entry, tries=work.tries)
+        now_ms, id = to_ms(self._clock()), f"unread:stream:{work.shard}:{work.entry}"
+        if work.tries > TRIES and self._stores.streams.bury(work, id, f"读不懂，试过 {work.tries - 1} 次", now_ms):
+            alarm = deliveries.to_first_admins(self._config, UNREADABLE.format(id=id), id=f"{id}:buried", now_ms=now_ms)
+            if alarm:
+                self._stores.outbox.enqueue(shard_of(alarm.community, self._stores.shards), [alarm], now_ms)
+        return False
 
     def _delivered(self, task: Task, text: str, now_ms: int) -> list[Delivery]:
         later = deliveries.answer_later(self._config, task.message, task.community, task.member, text, now_ms=now_ms)

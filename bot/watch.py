@@ -159,12 +159,11 @@ class Watch:
     # Telling ------------------------------------------------------------------------------------------------------------
 
     def _tell(self, text: str, id: str, now_ms: int) -> None:
-        """Tells the administrators of the first community that has a webhook for them; the same ``id`` is told once."""
-        for community in self._config.communities:
-            alarm = deliveries.to_admins(self._config, community.id, text, id=id, now_ms=now_ms)
-            if alarm:
-                self._stores.outbox.enqueue(shard_of(community.id, self._stores.shards), [alarm], now_ms)
-                return
+        """Tells the administrators of the first community that has a way to them; the same ``id`` is told once."""
+        alarm = deliveries.to_first_admins(self._config, text, id=id, now_ms=now_ms)
+        if alarm:
+            self._stores.outbox.enqueue(shard_of(alarm.community, self._stores.shards), [alarm], now_ms)
+            return
         log.error("nobody to tell", id=id, remedy="admin_webhook")
 
     def _local(self, ms: int) -> str:

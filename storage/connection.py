@@ -62,6 +62,7 @@ class Database:
         self.client = redis.Redis.from_url(
             url,
             decode_responses=True,
+            encoding_errors="replace",  # what is no text is judged by whoever reads it; it must not break the connection
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from storage import keys
 from storage.connection import Database, Script
 from storage.outbox import Delivery, encode_delivery
-from storage.work import drop_entries_of
+from storage.work import drop_entries_of, drop_idle_consumers
 
 LIFE_MS = 3_600_000
 """How long what was said is kept: WeCom asks for more for six minutes, an active answer is possible for an hour."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,11 @@ class Streams:
         self._shards = shards
         self._part = Script("stream_part")
         self._end = Script("stream_end")
+        self._bury = Script("inbox_bury")
 
     def prepare(self) -> None:
         """Loads the scripts."""
-        self._database.load([self._part, self._end])
+        self._database.load([self._part, self._end, self._bury])
 
     def find(self, shard: int, id: str) -> Shown | None:
         """What is shown of an answer; None when there is none of this id (any more)."""
@@ -105,6 +110,21 @@ class Streams:
             names.append(queue)
             args += [target, item]
         return bool(self._database.act(self._end, names, args))
+
+    def bury(self, work: StreamWork, id: str, reason: str, now_ms: int) -> bool:
+        """Moves work that cannot be done to the dead letters of the inbox; False when it had ended before."""
+        letter = {"id": id, "t": now_ms, "reason": reason, "tries": work.tries, "payload": work.payload}
+        names = [
+            keys.MESSAGE(shard=work.shard, id=id), keys.STREAM_WORK(shard=work.shard), keys.INBOX_DEAD(shard=work.shard),
+            keys.EVENTS(shard=work.shard),
+        ]  # fmt: skip
+        return bool(
+            self._database.act(self._bury, names, [now_ms, work.entry, _encode(letter), id, "", 0, _encode({"buried": reason}), LIFE_MS])
+        )
+
+    def drop_idle_consumers(self) -> int:
+        """Removes the names of processes that are gone and left nothing; gives how many went."""
+        return sum(drop_idle_consumers(self._database, keys.STREAM_WORK(shard=shard)) for shard in range(self._shards))
 
     def depth(self) -> int:
         """How many answers are being made; one round trip."""

@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -322,14 +322,3 @@ def wecom() -> Iterator[WeCom]:
         server.shutdown()
         thread.join(5)
         server.server_close()
-
-
-def await_until(holds: Callable[[], Any], within_s: float, what: str, *, every_s: float = 0.05) -> Any:
-    """The first truthy value of ``holds``; AssertionError naming ``what`` when there is none in time."""
-    until, pause = time.monotonic() + within_s, threading.Event()
-    while True:
-        if found := holds():
-            return found
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
-        pause.wait(every_s)

@@ -82,7 +82,7 @@ def _kills(runs: int, messages: int, folder: Path, seed: int) -> str:
     tried = kill_in_storms(folder, runs=runs, messages=messages, seed=seed)
     return (
         f"{runs} × kill -9 of the whole tree in {messages} messages: {tried.accepted} accepted, each with one effect; answers in hand "
-        f"{tried.in_hand}, delivered actively {tried.actively}, kept but never asked for again {tried.only_kept}; "
+        f"{tried.in_hand}, silent as it should be {tried.silent}, delivered actively {tried.actively}, kept but never asked for again {tried.only_kept}; "
         f"{tried.never_kept} never accepted; the ledger sums"
     )
 
@@ -91,7 +91,8 @@ def _away(folder: Path, seed: int) -> str:
     tried = take_redis_away(folder, WAYS, gone_s=GONE_S, seed=seed, messages=MESSAGES)
     return (
         f"Redis away for {GONE_S:g} s each way ({', '.join(WAYS)}): callbacks got 5xx within 2 s, all well within 5 s, no process restarted; "
-        f"{tried.accepted} messages accepted, answers in hand {tried.in_hand}, delivered actively {tried.actively}"
+        f"{tried.accepted} messages accepted, answers in hand {tried.in_hand}, silent as it should be {tried.silent}, "
+        f"delivered actively {tried.actively}"
     )
 
 

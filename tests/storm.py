@@ -25,14 +25,17 @@ from storage.events import Events
 from storage.inbox import Inbox
 from storage.outbox import Outbox
 from storage.points import Points
-from tests.outside import Answer, WeCom, aibot_text, app, await_until, new_id
+from tests.outside import Answer, WeCom, aibot_text, app, new_id
+from tests.timing import await_until
 from tests.tree import GROUP, Tree
 
 REPEATS = 3
 MEMBERS = 60
 WIDTH = 24
 """How many callbacks are under way at once."""
-_WORDS = ("签到", "签到", "签到", "我的积分", "怎么退款", "帮助", "大家周末都看什么书？", "积分明细")
+_CHAT = "大家周末都看什么书？"
+"""What nobody can answer: a member is told so once in ten minutes."""
+_WORDS = ("签到", "签到", "签到", "我的积分", "怎么退款", "帮助", _CHAT, "积分明细")
 
 
 @dataclass
@@ -139,6 +142,7 @@ class Tried:
 
     accepted: int
     in_hand: int
+    silent: int
     actively: int
     only_kept: int
     never_kept: int
@@ -170,7 +174,7 @@ def check_books(
         counts = _counts(database)
         assert counts["messages"] == len(kept)
         assert counts["check_ins"] == sum(fresh.values())
-    return Tried(len(kept), tried["in hand"], tried["actively"], tried["only kept"], tried["never kept"])
+    return Tried(len(kept), tried["in hand"], tried["silent"], tried["actively"], tried["only kept"], tried["never kept"])
 
 
 def communities_of(database: Database) -> dict[str, CommunityKeys]:
@@ -209,6 +213,8 @@ def _fate(said: Said, inbound: int, decided: int, ended: Any, side: WeCom) -> st
     if ended.get("queued"):
         assert posts == (1 if said.channel == "assistant" else 0), f"{said.key} was to be answered actively, and was not"
         return "actively"
+    if said.words == _CHAT and not ended["passive_bytes"]:
+        return "silent"
     # Answered in a response that the kill cut off. WeCom did not ask again; had it done so, it would have got the first answer.
     assert ended["passive_bytes"] > 0, f"{said.key} has no answer"
     assert said.repeats_left == 0

@@ -7,11 +7,12 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from chat import ADMINS, FAR, MAIN, Chat, OpenChat, Said
+from chat import ADMINS, FAR, MAIN, Chat, OpenChat, Said, a_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ from bot.client import WeComClient, Wire
 from bot.config import AibotWsChannel
 from bot.context import Context
 from bot.deliveries import as_card, to_member
+from bot.longframes import answer_by_link
 from bot.message import Card, Event, Message, Prompt, Replies, Reply
 from bot.router import Router
 from bot.sender import Sender
@@ -821,6 +823,21 @@ def test_over_a_long_connection_a_card_is_shown_with_its_words_to_fall_back_on(c
     delivery = as_card(said, card)
     assert (delivery.via, delivery.body["frame"]["template_card"]["button_list"]) == ("aibot_ws", card.body["button_list"])
     assert delivery.body["text"] == "t"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(Message("m", "link", "text", "u", reply_id="R"), id="an answer that comes too late"),
+        pytest.param(Message("m", "link", "event", "u", event=Event("feedback_event")), id="an event that takes no answer"),
+    ],
+)
+def test_an_answer_over_a_long_connection_that_becomes_a_post_asks_for_no_number(tmp_path: Path, message: Message) -> None:
+    tree = {"channels": [{"name": "link", "kind": "aibot_ws", "bot_id": "B", "secret": "s"}]}
+    config = a_config(tmp_path, "redis://127.0.0.1:1", tree)
+    delivery = answer_by_link(config, message, [Reply("看一看"), Reply(card=pressed_of(*YES_NO))], "main", 5, now_ms=1)
+    assert delivery
+    assert delivery.body["text"] == "看一看\n\nt", "nobody waits for a number there"
 
 
 def test_the_group_robot_tells_a_card_by_its_twin() -> None:

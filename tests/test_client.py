@@ -6,10 +6,12 @@ import logging
 import multiprocessing
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -25,23 +27,11 @@ from bot.scrub import scrub
 from storage.connection import Database
 from storage.moment import to_ms
 from storage.tokens import TokenStore, secret_id
+from tests.timing import Clock
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 SECRET = "TOPSECRET-0123456789"
 KEY, CODE = "WEBHOOK-KEY", "ONCE-CODE"
-
-
-class Clock:
-    """A clock that stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def later(self, **by: float) -> None:
-        self.time += timedelta(**by)
 
 
 @pytest.fixture
@@ -52,7 +42,7 @@ def wecom() -> Iterator[Vendor]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON, tick_ms=0)
 
 
 @pytest.fixture
@@ -294,6 +284,63 @@ def test_a_request_without_an_answer_may_have_arrived(wecom: Vendor) -> None:
             Wire(f"http://127.0.0.1:{deaf.getsockname()[1]}").post_webhook("k", {})
         thread.join(5)
     assert raised.value.may_have_arrived
+
+
+@contextmanager
+def dribbling(start: bytes, drip: bytes) -> Iterator[str]:
+    """The address of a server that begins its answer and then says a little more every 20 ms, for as long as anybody listens."""
+    done = threading.Event()
+
+    def serve() -> None:
+        link, _ = door.accept()
+        with link, suppress(OSError):
+            link.recv(65_536)
+            link.sendall(start)
+            while not done.wait(0.02):
+                link.sendall(drip)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            done.set()
+            thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("start", "drip"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x", id="a head without end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b" ", id="a body, byte by byte"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", id="many small chunks"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x", id="a chunk's head without end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", b" ", id="a body until the connection ends"),
+    ],
+)
+def test_an_answer_that_dribbles_in_has_its_time_as_a_whole(start: bytes, drip: bytes) -> None:
+    with dribbling(start, drip) as base:
+        began = time.monotonic()
+        with pytest.raises(NoAnswer) as raised:
+            Wire(base).ask("get", f"{base}/", longest_s=0.5, timeout=(1, 0.4))
+        assert time.monotonic() - began < 3
+    assert raised.value.may_have_arrived
+
+
+def test_a_call_whose_token_did_not_come_has_surely_not_arrived(database: Database, clock: Clock) -> None:
+    with dribbling(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b" ") as base:
+        client = WeComClient("ww1", SECRET, wire=Wire(base), tokens=TokenStore(database), now=clock)
+        with pytest.raises(NoAnswer) as raised:
+            client.post("message/send", {})
+    assert not raised.value.may_have_arrived
+    assert "access_token" in raised.value.text
+
+
+def test_an_answer_that_takes_its_time_and_ends_in_time_is_read_whole() -> None:
+    with dribbling(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", b" ") as base, pytest.raises(NoAnswer) as raised:
+        Wire(base).ask("get", f"{base}/", longest_s=10)
+    assert "JSON" in raised.value.text  # all twenty bytes came: the half-open brace was judged, not the time
 
 
 @pytest.mark.parametrize(

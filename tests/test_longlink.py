@@ -162,6 +162,34 @@ def test_an_acknowledgement_that_stays_away_is_not_waited_for_long(wecom: Preten
     assert repeated.value.code == 846608, "the repeat got its own acknowledgement"
 
 
+def test_a_late_acknowledgement_of_a_part_does_not_settle_the_last_frame() -> None:
+    """The part's comes while the last frame is waited for, and says nothing of it."""
+
+    def answer(socket: ServerConnection) -> None:
+        parts = 0
+        for data in socket:
+            frame = msgspec.json.decode(data)
+            req_id, cmd = frame["headers"]["req_id"], frame["cmd"]
+            if cmd == "aibot_subscribe":
+                socket.send(msgspec.json.encode({"headers": {"req_id": req_id}, "errcode": 0}).decode())
+                continue
+            parts += 1
+            for code in [] if parts == 1 else [0, 846608]:  # the first part is acknowledged late, together with the last frame
+                socket.send(msgspec.json.encode({"headers": {"req_id": req_id}, "errcode": code, "errmsg": ""}).decode())
+
+    with serve(answer, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with connected(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", ack_s=0.3) as peer:
+            with pytest.raises(NoAnswer):
+                peer.link.ask("aibot_respond_msg", stream("算", is_done=False), req_id="R1")
+            with pytest.raises(ApiError) as refused:
+                peer.link.ask("aibot_respond_msg", stream("算好了"), req_id="R1")
+        server.shutdown()
+        thread.join(5)
+    assert refused.value.code == 846608
+
+
 def test_many_ask_at_once_and_each_gets_its_own_answer(wecom: PretendLink) -> None:
     with connected(wecom.url) as peer:
         turns = [wecom.say("lilei", f"第 {number} 句", GROUP) for number in range(20)]

@@ -22,6 +22,7 @@ from simulator.longlink import LongLink
 from simulator.pretend import PIXEL, PretendWeCom
 from simulator.server import serve
 from simulator.world import World
+from tests.timing import Clock
 
 SECRET = "the-bots-secret"
 CARD = {"card_type": "text_notice", "main_title": {"title": "T"}, "card_action": {"type": 1, "url": "https://e.com"}}
@@ -40,16 +41,6 @@ CONFIG = SimulatorConfig(
     people=(Person("zhang", "张三"),),
     groups=(Group("g1", "大群", ("zhang", "li")),),
 )
-
-
-class Clock:
-    """Unix seconds that a test moves."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
 
 
 class Bot:
@@ -89,12 +80,12 @@ class Bot:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(tick_ms=0)
 
 
 @pytest.fixture
 def link(clock: Clock) -> Iterator[LongLink]:
-    with LongLink(World(CONFIG, clock.now), clock.now) as link:
+    with LongLink(World(CONFIG, clock.unix), clock.unix) as link:
         yield link
 
 
@@ -225,7 +216,7 @@ def test_a_stream_replaces_what_it_showed_until_it_is_finished(link: LongLink, b
 def test_a_stream_ends_six_minutes_after_its_first_frame(link: LongLink, bot: Bot, clock: Clock) -> None:
     turn = link.say("zhang", "讲个故事")
     assert bot.stream(turn, "从前", finish=False) == 0
-    clock.time += 361
+    clock.later(seconds=361)
     assert bot.stream(turn, "从前有座山") == 846608
     assert words(link, "zhang") == ["从前"]
 
@@ -233,9 +224,9 @@ def test_a_stream_ends_six_minutes_after_its_first_frame(link: LongLink, bot: Bo
 def test_an_answer_needs_a_req_id_of_the_last_24_hours(link: LongLink, bot: Bot, clock: Clock) -> None:
     turn = link.say("zhang", "你好")
     assert bot.code("aibot_respond_msg", markdown("x"), "no-such-id") == 846605
-    clock.time += 24 * 3_600
+    clock.later(seconds=24 * 3_600)
     assert bot.code("aibot_respond_msg", markdown("还行"), turn.req_id) == 0
-    clock.time += 1
+    clock.later(seconds=1)
     assert bot.code("aibot_respond_msg", markdown("晚了"), turn.req_id) == 846605
 
 
@@ -272,7 +263,7 @@ def test_a_card_comes_once_with_a_stream(link: LongLink, bot: Bot) -> None:
 def test_a_welcome_is_in_time_for_five_seconds_and_comes_once(link: LongLink, bot: Bot, clock: Clock, waited_s: int, code: int) -> None:
     turn, hello = link.event("zhang", "enter_chat"), {"msgtype": "text", "text": {"content": "你好"}}
     assert bot.hear()["body"]["event"] == {"eventtype": "enter_chat"}
-    clock.time += waited_s
+    clock.later(seconds=waited_s)
     assert bot.code("aibot_respond_welcome_msg", hello, turn.req_id) == code
     assert bot.code("aibot_respond_welcome_msg", hello, turn.req_id) == 846605
     assert len(link.shown("zhang")) == (1 if code == 0 else 0)
@@ -283,7 +274,7 @@ def test_a_card_is_updated_within_five_seconds_of_the_click(link: LongLink, bot:
     asked = link.say("zhang", "菜单")
     assert bot.code("aibot_respond_msg", {"msgtype": "template_card", "template_card": BUTTONS}, asked.req_id) == 0
     click = link.click("zhang", link.shown("zhang")[0], "ok")
-    clock.time += waited_s
+    clock.later(seconds=waited_s)
     changed = {**BUTTONS, "main_title": {"title": "谢谢"}}
     wrong = {"response_type": "update_template_card", "template_card": {**changed, "task_id": "task-2"}}
     assert bot.code("aibot_respond_update_msg", wrong, click.req_id) == (code or 40058)
@@ -318,13 +309,13 @@ def test_replies_and_pushes_of_one_chat_share_30_a_minute_and_1000_an_hour(link:
     assert [bot.stream(turn, f"{n}", stream_id=f"S{n}") for n in range(15)] == [0] * 15
     codes = [bot.code("aibot_send_msg", {"chatid": "zhang", **markdown("x")}) for _ in range(16)]
     assert codes == [0] * 15 + [45009]
-    clock.time += 60
+    clock.later(seconds=60)
     assert bot.code("aibot_send_msg", {"chatid": "zhang", **markdown("x")}) == 0
     for _ in range(33):
-        clock.time += 60
+        clock.later(seconds=60)
         for _ in range(30):
             bot.code("aibot_send_msg", {"chatid": "zhang", **markdown("x")})
-    clock.time += 60
+    clock.later(seconds=60)
     assert bot.code("aibot_send_msg", {"chatid": "zhang", **markdown("x")}) == 45009
 
 
@@ -362,7 +353,7 @@ def test_a_picture_in_chunks_can_be_sent_for_three_days(link: LongLink, bot: Bot
     found = link.world.find_media(done["media_id"])
     assert found is not None
     assert found.data == PIXEL * 10_000
-    clock.time += 3 * 86_400
+    clock.later(seconds=3 * 86_400)
     assert bot.code("aibot_send_msg", send) == 40007
 
 
@@ -390,7 +381,7 @@ def test_a_chunk_has_512_kb_at_most_and_an_upload_30_minutes(bot: Bot, clock: Cl
     assert bot.code("aibot_upload_media_chunk", big) == 40006
     assert bot.code("aibot_upload_media_chunk", {"upload_id": upload_id, "chunk_index": 3, "base64_data": "eA=="}) == 40058
     assert bot.code("aibot_upload_media_chunk", {"upload_id": upload_id, "chunk_index": 1, "base64_data": "!"}) == 40058
-    clock.time += 1_801
+    clock.later(seconds=1_801)
     assert bot.code("aibot_upload_media_finish", {"upload_id": upload_id}) == 40058
 
 
@@ -473,7 +464,7 @@ def test_a_channel_without_its_secrets_is_refused_at_the_start() -> None:
 
 
 def test_a_client_that_says_goodbye_and_keeps_its_socket_holds_nobody_up(clock: Clock) -> None:
-    with LongLink(World(CONFIG, clock.now), clock.now) as link, socket.create_connection(("127.0.0.1", link.port)) as client:
+    with LongLink(World(CONFIG, clock.unix), clock.unix) as link, socket.create_connection(("127.0.0.1", link.port)) as client:
         key = base64.b64encode(bytes(16)).decode()
         client.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n".encode())
         client.sendall(b"Sec-WebSocket-Version: 13\r\n\r\n")

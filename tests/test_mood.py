@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from rules.mood import NEUTRAL, SnowMood
 
+pytestmark = pytest.mark.xdist_group("mood")  # the model is slow and large: one process has it
+
 
 @pytest.fixture(scope="module")
 def mood() -> SnowMood:

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,6 +35,7 @@ from storage.limits import Limits
 from storage.moment import to_ms
 from storage.outbox import Bell, Delivery, Outbox
 from storage.tokens import TokenStore
+from tests.timing import await_until
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 SHARD = 7
@@ -360,13 +360,6 @@ def test_no_secret_and_no_text_is_in_the_log(stage: Stage, wecom: Vendor, caplog
 # Many hands, crashes ----------------------------------------------------------------------------------------------------
 
 
-def wait_until(is_so: Callable[[], bool], *, within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        threading.Event().wait(0.01)
-
-
 def test_two_running_senders_deliver_everything_once_and_in_order(stage: Stage, wecom: Vendor, database: Database) -> None:
     stop = threading.Event()
     members = list(range(100, 120))
@@ -376,7 +369,7 @@ def test_two_running_senders_deliver_everything_once_and_in_order(stage: Stage, 
         sender.start()
     for k in range(10):
         stage.queue(*[app(f"{n}-{k}", n) for n in members])
-    wait_until(lambda: stage.outbox.depth() == 0)
+    await_until(lambda: stage.outbox.depth() == 0)
     stop.set()
     for sender in senders:
         sender.join(20)
@@ -392,7 +385,7 @@ def test_a_running_sender_answers_a_bell_quickly(stage: Stage, wecom: Vendor, da
     runner = threading.Thread(target=stage.sender.run, args=(stop, Bell(database)))
     runner.start()
     stage.queue(hook("1"))
-    wait_until(lambda: stage.texts() == ["1"], within_s=5)
+    await_until(lambda: stage.texts() == ["1"], within_s=5)
     stop.set()
     runner.join(10)
     assert not runner.is_alive()
@@ -575,10 +568,10 @@ def test_an_answer_does_not_wait_for_posts_that_are_being_sent(stage: Stage, wec
     stop, sender = threading.Event(), stage.another(threads=4)
     runner = threading.Thread(target=sender.run, args=(stop, Bell(database)))
     runner.start()
-    wait_until(lambda: len(wecom.sent("message/send")) >= 20)
+    await_until(lambda: len(wecom.sent("message/send")) >= 20)
     before = len(wecom.sent("message/send"))
     stage.queue(hook("answer"))
-    wait_until(lambda: stage.texts() == ["answer"])
+    await_until(lambda: stage.texts() == ["answer"])
     between = len(wecom.sent("message/send")) - before
     stop.set()
     runner.join(20)

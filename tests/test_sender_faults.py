@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import structlog
 
 import bot.client
@@ -29,7 +31,7 @@ from simulator.config import Channel, Group, Person, SimulatorConfig
 from simulator.faults import Fault, Weather
 from simulator.pretend import PretendWeCom
 from simulator.server import serve
-from simulator.world import single_chat
+from simulator.world import Post, single_chat
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 from storage.limits import Limits
@@ -38,10 +40,15 @@ from storage.outbox import Delivery, Outbox
 from storage.tokens import TokenStore
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
-GROUPS, MEMBERS, ADDRESSES = 25, 25, 40
+GROUPS, MEMBERS, ADDRESSES, CODES = 25, 25, 40, 20
 SECRET, TOKEN, AES_KEY = "APP-SECRET-zzz", "CALLBACK-TOKEN-zzz", "k" * 43
 HOOK, APP, ONCE, GETTOKEN = "/cgi-bin/webhook/send", "/cgi-bin/message/send", "/cgi-bin/aibot/response", "/cgi-bin/gettoken"
+WELCOME, FACE = "/cgi-bin/externalcontact/send_welcome_msg", "/cgi-bin/message/update_template_card"
+SENDING = (HOOK, APP, ONCE, WELCOME, FACE)
 HTTP = (500, 502, 503, 504)
+ASKED = "asked"
+WORDS = ("welcome_code", "response_code", "access_token", "key=")
+"""Behind which the demo's page shortens secrets."""
 STORM = 12
 """As many calls in a row as open a host's circuit, and two more."""
 ENOUGH_S = 6 * 3_600
@@ -58,6 +65,7 @@ def weather(seed: int, messages: int) -> Weather:
     kinds += [Fault(path, drop=when) for path in ways for when in ("before", "after") for _ in range(3)]
     kinds += [Fault(path, errcode=code) for path in ways for code in (-1, 45033, 60020, 12345)]
     kinds += [Fault(path, errcode=45009, times=5) for path in (HOOK, APP)] + [Fault(GETTOKEN, errcode=-1)]
+    kinds += [Fault(path, drop=when) for path in (WELCOME, FACE) for when in ("before", "after")]
     kinds += [Fault(HOOK, http_status=502, times=STORM), Fault(APP, errcode=-1, times=STORM)]
     once = [Fault(path, errcode=code) for path in (HOOK, APP) for code in VERDICTS]
     once += [Fault(path, delay_s=1.3) for path in ways]
@@ -106,6 +114,7 @@ class Field:
         self.pretend.faults = weather(seed, messages)
         self.server = serve(self.pretend)
         self.rng, self.outcomes, self.circuits = random.Random(seed), Counter[str](), list[Circuit]()
+        self.wire = ""
         self.metrics = Metrics()
         self.lock, self.codes = threading.Lock(), list[str]()
         self.outbox, self.database = Outbox(database, 16), database
@@ -137,6 +146,15 @@ class Field:
         """All that the metrics page would tell of the run."""
         return "".join(str(list(metric.collect())) for metric in vars(self.metrics).values())
 
+    def pages(self) -> str:
+        """All that the demo's page shows to a visitor."""
+        return self._page("", "api/start", *(f"api/updates?who={person.user}" for person in self.people))
+
+    def _page(self, *reads: str) -> str:
+        found = [requests.get(f"{self.server.url}/demo/{read}", timeout=10) for read in reads]
+        assert all(page.status_code == 200 for page in found)
+        return "".join(page.text for page in found)
+
     def queue(self, messages: int) -> dict[str, Delivery]:
         """A share for each target: every fourth an answer, the others posts; and some answers to addresses that work once."""
         queued: dict[str, Delivery] = {}
@@ -145,7 +163,7 @@ class Field:
             for shard, group in groupby(batch, lambda delivery: int(delivery.community[1:])):
                 self.outbox.enqueue(shard, list(group), to_ms(self.time))
             queued |= {delivery.id: delivery for delivery in batch}
-        once = [self._once(n) for n in range(ADDRESSES)]
+        once = [make(n) for make, count in ((self._once, ADDRESSES), (self._welcome, CODES), (self._face, CODES)) for n in range(count)]
         self.outbox.enqueue(7, once, to_ms(self.time))
         return queued | {delivery.id: delivery for delivery in once}
 
@@ -160,18 +178,48 @@ class Field:
 
     def _once(self, n: int) -> Delivery:
         place, id = single_chat("bot", "u0"), f"once#now#{n:04d}"
-        code = self.pretend.world.give_code("response", 3_600, channel="bot", chat=place, quote=None)
-        self.codes.append(code)
+        code = self._code("response", channel="bot", chat=place, quote=None)
         url, body = f"{self.server.url}{ONCE}?response_code={code}", {"msgtype": "markdown", "markdown": {"content": id}}
         return Delivery(
             id, "now", f"once.{id}", "response_url", "c2", body, chat=f"single{n}", channel="bot", url=url, born_ms=to_ms(self.time)
         )
 
+    def _welcome(self, n: int) -> Delivery:
+        id = f"welcome#now#{n:04d}"
+        code = self._code("welcome", channel="bot", user="u0")
+        body = {"text": {"content": id}}
+        born_ms = to_ms(self.time) + 600_000  # it is taken for 20 s only, and storms last longer
+        return Delivery(id, "now", f"once.{id}", "welcome_code", "c2", body, channel="desk", code=code, born_ms=born_ms)
+
+    def _face(self, n: int) -> Delivery:
+        id, user = f"face#now#{n:04d}", self.people[n % MEMBERS].user
+        card = {
+            "card_type": "text_notice",
+            "main_title": {"title": ASKED},
+            "card_action": {"type": 1, "url": "https://a.cn"},
+            "task_id": f"face-{n}",
+        }
+        asked = self.pretend.world.post(single_chat("desk", user), "bot", "card", card=card, channel="desk")
+        code = self._code("card", channel="desk", posts=[asked.id])
+        body = {"template_card": {**card, "main_title": {"title": id}}}
+        return Delivery(
+            id, "now", f"once.{id}", "app_update", "c2", body, n % MEMBERS + 1, channel="desk", code=code, born_ms=to_ms(self.time)
+        )
+
+    def _code(self, kind: str, **detail: Any) -> str:
+        code = self.pretend.world.give_code(kind, 3_600, **detail)
+        self.codes.append(code)
+        return code
+
     def drain(self) -> None:
         """Lets both senders work until nothing is left, second after second."""
         with ThreadPoolExecutor(2) as pool:
-            while self.outbox.depth():
+            for round in itertools.count():
+                if not self.outbox.depth():
+                    break
                 list(pool.map(lambda sender: sender.drain_once(), self.senders))
+                if round < 20 or round % 10 == 0:
+                    self.wire += self._page("api/wire")  # requests and answers, the newest 200
                 assert self.time < NOON + timedelta(seconds=ENOUGH_S), f"{self.outbox.depth()} are left, {dict(self.outcomes)}"
                 self.time += timedelta(seconds=self._next_s())
                 if self.rng.random() < 0.02:
@@ -185,7 +233,9 @@ class Field:
     def arrived(self) -> Counter[str]:
         """How often each delivery stands in a chat."""
         chats = [group.id for group in self.groups] + [single_chat(name, person.user) for name in ("desk", "bot") for person in self.people]
-        return Counter(post.text for chat in chats for post in self.pretend.world.posts(chat))
+        said = Counter(_said(post) for chat in chats for post in self.pretend.world.posts(chat))
+        del said[ASKED]
+        return said
 
     def order(self) -> dict[str, list[str]]:
         """What stands in each chat, from each lane, repeats left out."""
@@ -193,7 +243,8 @@ class Field:
         for group in self.groups:
             _by_lane(found, group.id, [post.text for post in self.pretend.world.posts(group.id)])
         for person in self.people:
-            _by_lane(found, person.user, [post.text for post in self.pretend.world.posts(single_chat("desk", person.user))])
+            posts = self.pretend.world.posts(single_chat("desk", person.user))
+            _by_lane(found, person.user, [post.text for post in posts if not post.card])
         return found
 
     def close(self) -> None:
@@ -202,6 +253,10 @@ class Field:
 
     def _unix_s(self) -> float:
         return self.time.timestamp()
+
+
+def _said(post: Post) -> str:
+    return str(post.card["main_title"]["title"]) if post.card else post.text
 
 
 def _by_lane(found: dict[str, list[str]], chat: str, texts: Iterable[str]) -> None:
@@ -229,13 +284,12 @@ def withstand_faults(database: Database, folder: Path, *, messages: int, seed: i
             ground.arrived(),
             {letter.delivery.id: letter.reason for letter in letters},
             ground.outcomes,
-            [row for row in rows if row["target"] in (HOOK, APP, ONCE) and not _is_token_refused(row)],
-            f"{logs}{listed}{ground.circuits}{ground.figures()}",
+            [row for row in rows if row["target"] in SENDING and not _is_token_refused(row)],
+            f"{logs}{listed}{ground.circuits}{ground.figures()}{ground.pages()}{ground.wire}",
             {SECRET, TOKEN, AES_KEY, *ground.codes, *tokens - {""}, *(group.webhook_key for group in ground.groups)},
             (ground.time - NOON).total_seconds() / 60,
             ground.circuits,
-            sum("access_token" in str(entry.get("error")) for entry in logs)
-            + sum(row["target"] == GETTOKEN and "access_token" not in row["answer"] for row in rows),
+            sum("access_token" in str(entry.get("error")) for entry in logs),
             Counter(str(entry["id"]) for entry in logs if entry["event"] == "delivery failed" and "Timeout" in str(entry["error"])),
         )
         _check(report, ground.order())
@@ -246,7 +300,7 @@ def withstand_faults(database: Database, folder: Path, *, messages: int, seed: i
 
 def _is_token_refused(row: dict[str, Any]) -> bool:
     """The client asks again by itself with a new token, unnoticed by the sender; the limits are the platform's, and it took nothing."""
-    return row["target"] == APP and bool(row["answer"]) and json.loads(row["answer"]).get("errcode") in (40014, 42001)
+    return row["target"] in (APP, WELCOME, FACE) and bool(row["answer"]) and json.loads(row["answer"]).get("errcode") in (40014, 42001)
 
 
 def _check(report: Report, order: dict[str, list[str]]) -> None:
@@ -269,8 +323,9 @@ def _check(report: Report, order: dict[str, list[str]]) -> None:
     assert report.outcomes["sent"] + report.outcomes["dead"] == len(report.queued)
     assert report.outcomes["dead"] == len(report.dead)
     asked = sum(times for what, times in report.outcomes.items() if what != "wait")
-    assert asked == len(report.rows) + report.token_failures, (
-        f"{asked} tries, {len(report.rows)} requests, {report.token_failures} without token"
+    too_late = sum(reason.startswith("欢迎语已过期") for reason in report.dead.values())
+    assert asked == len(report.rows) + report.token_failures + too_late, (
+        f"{asked} tries, {len(report.rows)} requests, {report.token_failures} without token, {too_late} not tried any more"
     )
     assert "bot_sent" in report.written
     for secret in report.secrets:
@@ -279,13 +334,17 @@ def _check(report: Report, order: dict[str, list[str]]) -> None:
 
 def _content(row: dict[str, Any]) -> str:
     body = json.loads(row["plaintext"])
-    return str(body[body["msgtype"]]["content"])
+    if row["target"] == FACE:
+        return str(body["template_card"]["main_title"]["title"])
+    return str(body[body.get("msgtype", "text")]["content"])
 
 
 def _requests(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """The times of all requests by who is limited, in order."""
+    """The times of all requests by who is limited, in order; not of those that outlast the sender's patience: their time is that of their end."""
     times: dict[str, list[float]] = defaultdict(list)
     for row in rows:
+        if row["ms"] >= SHORT_S[1] * 1000:
+            continue
         if row["target"] == HOOK:
             times[row["query"].removeprefix("key=")].append(row["at"])
         elif row["target"] == APP:
@@ -311,6 +370,11 @@ def test_a_thousand_messages_arrive_once_in_order_and_within_the_limits_whatever
     report = withstand_faults(database, tmp_path, messages=1_000, seed=7)
     print(report)
     assert report.outcomes["sent"] > 800
+    assert all(word in report.written for word in WORDS), "the search is worth nothing where no secret stood"
+    for kind in ("once", "welcome", "face"):
+        assert sum(id.startswith(kind) for id in report.arrived) > CODES // 2, (
+            f"{kind}: {[report.dead.get(id) for id in report.queued if id.startswith(kind)]}"
+        )
     assert len(set(report.dead.values())) > 20
     for secret in report.secrets:
         assert secret not in caplog.text

@@ -17,10 +17,12 @@ from bot.message import Event, Message, Reply
 from bot.router import Router
 from bot.streams import FAILED, FORGOTTEN, STILL_AT_WORK, TRIES, Makers
 from handlers import discover
+from handlers.upkeep import clean_up
 from storage import keys
+from storage import work as streams_of_work
 from storage.outbox import Bell
 from storage.streams import StreamWork
-from tests.outside import await_until
+from tests.timing import await_until
 
 pytest_plugins = ("chat",)
 
@@ -238,3 +240,25 @@ def test_a_worker_makes_what_comes_while_it_runs(open_chat: OpenChat) -> None:
         stop.set()
         worker.join(10)
     assert not worker.is_alive()
+
+
+def test_work_that_cannot_be_read_is_buried_and_the_admins_hear_of_it_once(chat: Chat) -> None:
+    shard, command = chat.community.shard, chat.stores.database.command
+    command("XADD", keys.STREAM_WORK(shard=shard), "*", "w", b"\xff no task")
+    assert make(chat) == [False]
+    for _ in range(TRIES + 2):
+        for work in waiting(chat, idle_ms=0):
+            assert not makers(chat).make(work)
+    assert chat.stores.streams.depth() == 0
+    (alarm,) = chat.outbox()
+    assert f"unread:stream:{shard}:" in alarm.body["markdown"]["content"]
+
+
+def test_names_of_processes_that_are_gone_are_dropped_from_every_stream_of_work(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_of_work, "IDLE_CONSUMER_MS", -1)
+    shard, command = chat.community.shard, chat.stores.database.command
+    streams = [key(shard=shard) for key in (keys.INBOX, keys.JOBS, keys.STREAM_WORK)]
+    for stream in streams:
+        command("XGROUP", "CREATECONSUMER", stream, "bot", "web.gone.7")
+    assert clean_up(chat.stores, chat.config, chat.clock())["consumers"] >= len(streams)
+    assert [command("XINFO", "CONSUMERS", stream, "bot") for stream in streams] == [[], [], []]

@@ -18,7 +18,8 @@ import yaml
 
 from storage.connection import Database
 from storage.embedded import find_server, socket_path
-from tests.outside import Channel, Client, await_until, make_channel
+from tests.outside import Channel, Client, make_channel
+from tests.timing import await_until
 
 HERE = Path(__file__).resolve().parent.parent
 CORP = "wwOUTSIDE00000000"
