@@ -15,7 +15,8 @@ from bot.appchat import AppChats
 from bot.client import WeComClient, Wire
 from bot.config import AppChannel, Config
 from bot.errors import UserError
-from bot.media import MOST_BYTES, Account, Content, Kind, Media, of_app, sniff
+from bot.files import sniff
+from bot.media import MOST_BYTES, Account, Content, Kind, Media, of_app
 from storage.app_chats import AppChatStore
 from storage.connection import Database
 from storage.events import Events

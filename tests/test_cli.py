@@ -8,62 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from io import StringIO
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from chat import FAR, ROOT, Chat
+from command_line import Cli
 
-import run
 from simulator.config import Channel, Person, SimulatorConfig
 from simulator.pretend import PretendWeCom
 from simulator.server import serve
 from simulator.world import single_chat
 from storage.connection import Database
-from storage.embedded import EmbeddedServer
 from storage.outbox import Delivery, Outbox
 
-pytest_plugins = ("chat",)
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a command did: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Ran]
-
-
-@pytest.fixture
-def cli(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], redis_server: EmbeddedServer, database: Database
-) -> Cli:
-    """Runs a command in this process, on the test's empty Redis and the configuration in its folder."""
-    monkeypatch.setenv("BOT_REDIS_URL", redis_server.url)
-    monkeypatch.setenv("BOT_CONFIG", str(tmp_path / "config.yaml"))
-    monkeypatch.delenv("BOT_PARENT", raising=False)
-
-    def ran(*words: str, types: str = "") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["run.py", *words])
-        monkeypatch.setattr(sys, "stdin", StringIO(types))
-        capsys.readouterr()
-        code = 0
-        try:
-            run.entry()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        shown = capsys.readouterr()
-        return Ran(code, shown.out, shown.err)
-
-    return ran
+pytest_plugins = ("chat", "command_line")
 
 
 def writes(folder: Path, **tree: Any) -> Path:
@@ -335,14 +296,14 @@ def wecom(tmp_path: Path) -> Iterator[PretendWeCom]:
 
 
 def shown(wecom: PretendWeCom, user: str) -> list[str]:
-    return [post.text for post in wecom.world.posts(single_chat("desk", user)) if not post.recalled]
+    return [post.text or post.kind for post in wecom.world.posts(single_chat("desk", user)) if not post.recalled]
 
 
 def test_an_app_message_names_whom_it_did_not_reach_and_is_taken_back(cli: Cli, wecom: PretendWeCom, tmp_path: Path) -> None:
     (tmp_path / "海报.png").write_bytes(PNG)
     ran = cli("app", "send", "--to", "lilei", "--to", "nobody", "--text", "今晚八点", "--file", str(tmp_path / "海报.png"))
     assert (ran.code, ran.err) == (1, "✗ 没有送到 nobody：成员不存在或不在应用的可见范围内\n")
-    assert shown(wecom, "lilei") == ["今晚八点", "海报.png"]
+    assert shown(wecom, "lilei") == ["今晚八点", "image"]
     id = ran.out.rpartition(" ")[2].strip()
     assert cli("app", "recall", id, "--yes").out == "已撤回 2 条。\n"
     assert shown(wecom, "lilei") == []

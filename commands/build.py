@@ -1,0 +1,159 @@
+"""Builds the bot: every room's part made once and handed down. Heavy rooms are imported where they are needed, so that ``ask`` does not
+pay for a web server."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bot.communities import Communities
+    from bot.config import Config
+    from bot.live import LiveContents
+    from bot.metrics import Metrics
+    from bot.pipeline import Pipeline
+    from console.parts import Plan
+    from storage.connection import Database
+    from storage.content import ContentStore
+    from storage.stores import Stores
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def now() -> datetime:
+    """The one clock of the running bot."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Everything, built and connected."""
+
+    config: Config
+    stores: Stores
+    live: LiveContents
+    communities: Communities
+    pipeline: Pipeline
+    metrics: Metrics
+
+
+def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> Bot:
+    """The whole bot on the Redis of the configuration. Raises StartError with every problem.
+
+    Only the role ``web`` indexes the FAQ ahead of the first question: in other processes there may never be one.
+    """
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder(config)))
+    from bot.communities import Communities
+    from bot.live import LiveContents
+    from bot.metrics import Metrics
+    from bot.pipeline import Pipeline
+    from handlers import GATES, discover
+    from rules.text import Words
+
+    metrics = Metrics()
+    stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock)
+    words = Words(private_folder(config, "jieba"))
+    live = LiveContents(stores.content, stores.directory, words, is_eager=role == "web", faq_folder=private_folder(config, "faq"))
+    live.take_in(config.content_path, clock())
+    communities = Communities(config, stores.groups, stores.shards)
+    pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
+    gc.freeze()  # what is built by now stays: no collection need look at it, and forks share its memory
+    gc.enable()
+    return Bot(config, stores, live, communities, pipeline, metrics)
+
+
+def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | None = None, clock: Callable[[], datetime] = now) -> Stores:
+    """All stores, on the Redis of the configuration."""
+    from bot.errors import StartError
+    from bot.keyring import evidence_key
+    from storage.schema import NewerData, settle_schema
+    from storage.stores import open_stores
+
+    database = _connect(config, on_round_trip)
+    try:
+        shards = settle_schema(database, int(clock().timestamp() * 1000))
+    except NewerData as newer:
+        raise StartError([str(newer)]) from newer
+    # The tail of a pod's name is what tells it from the others; all of them have the same process ids.
+    host = socket.gethostname()[-40:]
+    stores = open_stores(
+        database,
+        shards,
+        consumer=lambda: f"{role}.{host}.{os.getpid()}",
+        evidence_key=evidence_key(config.data_path),
+        answers_hours=config.retention.answers_hours,
+    )
+    stores.inbox.prepare()
+    stores.outbox.prepare()
+    return stores
+
+
+def create_web(bot: Bot) -> Flask:
+    """The web application."""
+    from bot.forward import demo_page
+    from bot.http import create_app
+    from console.pages import console
+    from console.parts import Parts
+
+    def is_ready() -> bool:
+        return bool(bot.stores.database.command("PING"))
+
+    app = create_app(bot.config, bot.pipeline, bot.metrics, is_ready, now)
+    app.register_blueprint(console(Parts(bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file)))
+    if target := os.environ.get("BOT_DEMO_URL"):
+        app.register_blueprint(demo_page(target))
+    return app
+
+
+def _plan_import(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:
+    from bot.faq_transfer import plan_import
+
+    return plan_import(store, name, data, replace=replace)
+
+
+def _export_file(store: ContentStore, name: str) -> bytes:
+    from bot.faq_transfer import export_file
+
+    return export_file(store, name)
+
+
+def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
+    """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; another keeps the count of arrivals."""
+    from bot.watch import keep_count
+
+    threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
+    threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
+
+
+def metrics_folder(config: Config) -> Path:
+    """Where the processes of one machine leave their figures for each other."""
+    return private_folder(config, "metrics")
+
+
+def private_folder(config: Config, name: str) -> Path:
+    """A folder of the bot's own below the data folder, made where there is none."""
+    folder = config.data_path / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _connect(config: Config, on_round_trip: Callable[[], None] | None) -> Database:
+    from bot.errors import StartError
+    from storage.connection import Database
+
+    url = config.redis.url.get_secret_value()
+    try:
+        return Database(url, on_round_trip=on_round_trip)
+    except ValueError as error:
+        raise StartError(
+            ["redis.url：这个版本还不支持 redis+sentinel:// 与 redis+cluster://，请写 embedded、redis://、rediss:// 或 unix://"]
+        ) from error

@@ -1,0 +1,46 @@
+"""``log``: what happened, as lines to read or as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.opening import config_option, stores_of
+from commands.roles import stop_event
+
+
+@click.command()
+@config_option
+@click.option("--follow", "-f", is_flag=True, help="一直看下去，新的记录随时出现")
+@click.option("--community", "-c", default="", help="只看这个社群")
+@click.option("--user", "-u", default="", help="只看这个成员：企业微信 userid 或成员编号")
+@click.option("--lines", "-n", type=click.IntRange(1, 100_000), default=50, help="先看最近多少条")
+@click.option("--json", "as_json", is_flag=True, help="每条一行 JSON")
+@click.pass_obj
+def log(path: Path, later: Path | None, follow: bool, community: str, user: str, lines: int, as_json: bool) -> None:
+    """看发生了什么：收到、判断、状态变化、发出、推送、管理、错误。"""
+    from handlers.privacy import find_member
+
+    with stores_of(later or path) as stores:
+        member = find_member(stores, user) if user else None
+        tail = stores.events.tail()
+        for entry in stores.events.newest(lines, community=community, member=member):
+            click.echo(_line(entry, as_json))
+        stop = stop_event() if follow else None
+        while stop and not stop.wait(0.5):
+            for entry in stores.events.since(tail, community=community, member=member):
+                click.echo(_line(entry, as_json))
+
+
+def _line(entry: Any, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(
+            {"id": entry.id, "at": entry.at.isoformat(), "kind": entry.kind, "community": entry.community, "member": entry.member,
+             "message": entry.message, "data": dict(entry.data)}, ensure_ascii=False,
+        )  # fmt: skip
+    facts = " ".join(f"{key}={value}" for key, value in entry.data.items() if value is not None)
+    who = f"成员 {entry.member}" if entry.member else "—"
+    return f"{entry.at.astimezone():%m-%d %H:%M:%S} {entry.kind:<8} {entry.community} {who} {entry.message} {facts}"

@@ -1,0 +1,110 @@
+"""What a command opens before it does its work: the configuration, Redis, the stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.build import open_all
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.erased import ErasedRegister
+    from storage.stores import Stores
+
+
+def config_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``--config`` behind the command's name too: both places are natural."""
+    return click.option("--config", "later", type=click.Path(path_type=Path), default=None, help="配置文件，默认 config.yaml")(command)
+
+
+def load_config(path: Path, **more: str) -> Config:
+    """The configuration; secrets from the environment, else from a ``.env`` file beside it."""
+    from bot.config import load
+
+    return load(path, {**_env_file(path), **os.environ, **more})
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(path.resolve().parent / ".env", interpolate=False).items() if value}
+
+
+def one_role(path: Path) -> Config:
+    """The configuration for a process that is one role of many; raises StartError where Redis belongs to ``serve`` alone."""
+    from bot.errors import StartError
+
+    config = load_config(path)
+    if config.redis.is_embedded:
+        raise StartError(
+            ["redis.url 是 embedded：自带的 Redis 只能由 serve 或 demo 使用。要分开启动各个角色，请把 redis.url 改成 redis://…"]
+        )
+    end_with_parent()
+    start_logs(config)
+    for where in config.literal_secrets:
+        click.echo(f"警告：{where} 直接写出了密钥，请改成 ${{变量名}}，由环境变量给出", err=True)
+    return config
+
+
+@contextmanager
+def redis_of(config: Config) -> Iterator[str]:
+    """The Redis that this process owns while it runs, or the one that the configuration names."""
+    from storage.embedded import EmbeddedServer
+
+    if not config.redis.is_embedded:
+        yield config.redis.url.get_secret_value()
+        return
+    with EmbeddedServer(config.data_path) as server:
+        yield server.url
+
+
+@contextmanager
+def stores_of(path: Path) -> Iterator[Stores]:
+    """All stores for a short command: joins the embedded server that runs, or starts one meanwhile."""
+    from storage.embedded import join_or_start
+
+    config = load_config(path)
+    if not config.redis.is_embedded:
+        yield open_all(config, "command")
+        return
+    with join_or_start(config.data_path) as url:
+        yield open_all(load_config(path, BOT_REDIS_URL=url), "command")
+
+
+def beside_serve(path: Path, config: Config) -> Config:
+    """The configuration with the Redis that ``serve`` runs, be it up already or not; nobody else may hold the data for long."""
+    from storage.embedded import EmbeddedServer
+
+    if not config.redis.is_embedded:
+        return config
+    click.echo("自带的 Redis 由 serve 启动：serve 没有在运行时，等它起来", err=True)
+    return load_config(path, BOT_REDIS_URL=EmbeddedServer(config.data_path).url)
+
+
+def erased_register(config: Config) -> ErasedRegister:
+    """Who was erased: outlives a restored backup."""
+    from bot.erased import ErasedRegister
+    from bot.keyring import evidence_key
+
+    return ErasedRegister(config.data_path, evidence_key(config.data_path))
+
+
+def start_logs(config: Config) -> None:
+    """The log as the configuration wants it, from now on."""
+    from bot.logs import set_up_logs
+
+    set_up_logs(config.log.level)
+
+
+def end_with_parent() -> None:
+    """This process ends with the one that started it, if that asked for it."""
+    from bot.processes import die_with_parent
+
+    if parent := os.environ.get("BOT_PARENT"):
+        die_with_parent(int(parent))

@@ -1,0 +1,88 @@
+"""The processes that make up a bot: how each is started, and what all of them do when they begin and end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from commands.build import HERE, Bot, now, watch
+
+if TYPE_CHECKING:
+    from bot.processes import Role
+
+Made = TypeVar("Made")
+WORKER_AFTER_S = 2.5
+
+
+def bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
+    """What makes up a whole bot: members wait for the web, so it has the processor to itself at first. The worker rings too."""
+    from bot.processes import Role
+
+    return [
+        Role("web", role_command(path, "web"), environment),
+        Role("worker", role_command(path, "worker"), environment, after_s=WORKER_AFTER_S),
+    ]
+
+
+def bot_environment(data: Path, url: str) -> dict[str, str]:
+    """What the roles of one tree share: their Redis, and an empty folder in which their figures meet."""
+    shutil.rmtree(data / "metrics", ignore_errors=True)
+    (data / "metrics").mkdir(parents=True)
+    return {
+        "BOT_REDIS_URL": url,
+        "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
+        # With an arena for each of many threads, glibc keeps some 50 MB a process that nobody uses.
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def role_command(path: Path, role: str) -> list[str]:
+    """The words that start one role."""
+    return [sys.executable, str(HERE / "run.py"), "--config", str(path.resolve()), role]
+
+
+def patiently(make: Callable[[], Made]) -> Made:
+    """What ``make`` gives, once Redis answers: a role that is started while it is away waits for it."""
+    from storage.connection import StorageAway
+
+    while True:
+        try:
+            return make()
+        except StorageAway as away:
+            click.echo(f"等待 Redis：{away}", err=True)
+            time.sleep(0.5)
+
+
+def stop_event() -> threading.Event:
+    """What is set when this process is asked to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raises StartError, naming who listens on the port."""
+    from bot.errors import StartError
+    from bot.ports import is_free, who_listens
+
+    if not is_free(host, port):
+        raise StartError([f"端口 {port} 已被占用：{who_listens(port)}。请先停掉它，或换一个端口（make run PORT={port + 100}）"])
+
+
+def start_clock(bot: Bot) -> Any:
+    """The clock, ringing; new content plans it anew."""
+    from scheduler.clock import Clock
+
+    ringing = Clock(bot.stores, bot.config, bot.live, bot.communities, now, bot.metrics.note_tickets)
+    ringing.start()
+    watch(bot, ringing.plan)
+    return ringing
