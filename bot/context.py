@@ -10,9 +10,11 @@ from typing import Protocol
 from bot.communities import Community
 from bot.config import Config
 from bot.live import Contents
-from bot.permissions import Role
+from bot.permissions import Actor, Role
 from storage.directory import Person
+from storage.roles import ALL
 from storage.stores import Stores
+from storage.talk import Talk
 
 
 class Command(Protocol):
@@ -42,6 +44,8 @@ class Context:
     is_first: bool = False
     in_admin_group: bool = False
     args: tuple[str, ...] = ()
+    find_role: Callable[[str], Role] = lambda place: "member"
+    find_talk: Callable[[], Talk] = Talk
 
     @property
     def stores(self) -> Stores:
@@ -57,6 +61,26 @@ class Context:
     def nickname(self) -> str:
         """What to call him; 新朋友 while his name is unknown."""
         return self.person.name or "新朋友"
+
+    @property
+    def role(self) -> Role:
+        """What the member may do in this community; at most one round trip in two seconds, whoever asks. The message need not be kept for it."""
+        return self.find_role(self.community.id)
+
+    @property
+    def role_everywhere(self) -> Role:
+        """What the member may do in every community."""
+        return self.find_role(ALL)
+
+    @property
+    def actor(self) -> Actor:
+        """The member as one who changes something."""
+        return Actor(self.member, self.person.name or f"成员 {self.member}", self.role)
+
+    @property
+    def talk(self) -> Talk:
+        """What was just said to the member in this chat. Whoever looks has the message kept before, as by ``stores``."""
+        return self.find_talk()
 
     def now(self) -> datetime:
         """The present moment, aware."""

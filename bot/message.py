@@ -79,10 +79,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question to a member that a bare number answers: the next ``kind`` handler gets ``choices[number - 1]``."""
+    """A question to a member that a bare number answers: the next ``kind`` handler gets ``choices[number - 1]``.
+
+    Where ``none`` is set, 0 and 都不是 are answers as well: the handler gets "" and ``none``.
+    """
 
     kind: str
     choices: tuple[str, ...]
+    none: str = ""
 
 
 class Face(Protocol):
@@ -115,12 +119,17 @@ class Reply:
     """What a handler says. By default to where the message came from, in the callback's own response.
 
     ``card`` is a template card (of ``bot/cards.py``, or in WeCom's JSON shape), ``text`` its twin for channels that show none; without one a
-    card's own twin is told. ``update_card`` answers a click on a card.
+    card's own twin is told; one that ``keeps_text`` is shown below it. ``update_card`` answers a click on a card; replies beside that one are
+    said as a message of their own.
     ``to`` names another member (by number): said to him in private. ``push`` asks for a message of its own through the group's webhook.
     ``about`` are the members (by number) whom such a message names: where one of them is forgotten, it goes unsent.
     ``stream`` names the router's producer that makes the rest of the answer behind the callback; ``text`` is shown until it does.
+    ``markdown``: the text is Markdown, to be shown as plain text where a channel shows none. ``image`` and ``file`` come with the text: a path
+    below the content's ``files`` folder, or an https address; a channel that shows neither names them.
+    ``topic`` is the id of an answer that a short question may take up; ``told`` says that nobody knows the answer.
+    ``feedback`` names the answer to WeCom, which then asks members whether it was useful; the pipeline sets it where there is a topic.
     ``prompt`` waits for a choice. ``note`` explains the decision in the log, ``counts`` names the day's counters to raise, ``unanswered`` is a
-    question that nobody could answer.
+    question that nobody could answer. What ``is_secret`` (a login link) never stands in the log.
     """
 
     text: str = ""
@@ -130,10 +139,18 @@ class Reply:
     push: bool = False
     about: tuple[int, ...] = ()
     stream: str = ""
+    keeps_text: bool = False
+    markdown: bool = False
+    image: str = ""
+    file: str = ""
+    topic: str = ""
+    told: bool = False
+    feedback: str = ""
     prompt: Prompt | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
     counts: tuple[str, ...] = ()
     unanswered: str = ""
+    is_secret: bool = False
 
     @property
     def said(self) -> str:

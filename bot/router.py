@@ -19,6 +19,7 @@ Producer = Callable[[Message, Context], Iterator[str]]
 
 _ENDINGS = " 。.!！?？~～,，、;；"
 _NUMBER = re.compile(r"[1-9]\d?")
+_NONE = frozenset({"0", "都不是", "以上都不是"})
 _NUMBERS = re.compile(r"[1-9]\d?(?:[\s,，、]+[1-9]\d?){0,29}")
 
 
@@ -56,12 +57,13 @@ class Match:
 
 
 class Router:
-    """Routes of one feature; ``run.py`` joins those of all features into one."""
+    """Routes of one feature; ``handlers`` joins those of all features into one."""
 
     def __init__(self) -> None:
         self.commands: dict[str, Route] = {}
         self.producers: dict[str, Producer] = {}
         self._prompts: dict[str, Route] = {}
+        self._open_prompts: dict[str, Route] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
         self._events: dict[str, Route] = {}
         self._cards: dict[str, Route] = {}
@@ -85,6 +87,10 @@ class Router:
     def prompt(self, kind: str) -> Callable[[Handler], Handler]:
         """Calls the handler when a bare number answers a prompt of this kind; ``ctx.args`` holds the choice."""
         return self._adder(self._prompts, kind)
+
+    def open_prompt(self, kind: str) -> Callable[[Handler], Handler]:
+        """Calls the handler with whatever a member says next to a prompt of this kind, if it is no command; ``ctx.args`` holds his words."""
+        return self._adder(self._open_prompts, kind)
 
     def pattern(self, expression: str, *, name: str) -> Callable[[Handler], Handler]:
         """Calls the handler when the whole text fits; ``ctx.args`` holds the groups."""
@@ -134,6 +140,7 @@ class Router:
         for mine, theirs in (
             (self.commands, other.commands),
             (self._prompts, other._prompts),
+            (self._open_prompts, other._open_prompts),
             (self._events, other._events),
             (self._cards, other._cards),
         ):
@@ -156,7 +163,13 @@ class Router:
         text = plain.strip(_ENDINGS) or plain
         if not text:
             return None
-        return self._find_command(text, message.text) or self._find_choice(text, waiting) or self._find_pattern(text) or self._last_resort()
+        return (
+            self._find_command(text, message.text)
+            or self._find_choice(text, waiting)
+            or self._find_pattern(text)
+            or self._find_open(message.text, waiting)
+            or self._last_resort()
+        )
 
     def listed(self, role_suffices: Callable[[Role], bool]) -> Iterator[Route]:
         """The commands that a role may use, each once, for 帮助."""
@@ -194,9 +207,12 @@ class Router:
             return None
         if waiting.kind == PROMPT:
             return self._find_typed_click(text, waiting)
+        route = self._prompts.get(waiting.kind)
+        if route and waiting.none and text in _NONE:
+            return Match(route, ("", waiting.none), answers_prompt=True)
         if not _NUMBER.fullmatch(text):
             return None
-        number, route = int(text), self._prompts.get(waiting.kind)
+        number = int(text)
         return Match(route, (waiting.choices[number - 1],), answers_prompt=True) if route and number <= len(waiting.choices) else None
 
     def _find_typed_click(self, text: str, waiting: Prompt) -> Match | None:
@@ -206,6 +222,10 @@ class Router:
         click = click_of([waiting.choices[number - 1] for number in numbers])
         match = self._find_click(click) if click else None
         return replace(match, answers_prompt=True, click=click) if match else None
+
+    def _find_open(self, raw: str, waiting: Prompt | None) -> Match | None:
+        route = self._open_prompts.get(waiting.kind) if waiting else None
+        return Match(route, (raw.strip(),), answers_prompt=True) if route else None
 
     def _find_pattern(self, text: str) -> Match | None:
         for expression, route in self._patterns:

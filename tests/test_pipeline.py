@@ -336,6 +336,31 @@ def test_one_poisonous_message_does_not_hold_up_the_others(open_chat: OpenChat) 
     assert chat.stores.inbox.depth() == 1
 
 
+@pytest.mark.parametrize("rubbish", [b"no JSON at all", b'{"message":{"id":7},"member":1}', b"\xff\xfe\x00", b"[]"])
+def test_what_cannot_be_read_is_buried_after_five_tries_and_the_admins_hear_of_it_once(chat: Chat, rubbish: bytes) -> None:
+    shard, command = chat.community.shard, chat.stores.database.command
+    command("XADD", keys.INBOX(shard=shard), "*", "m", rubbish)
+    command("XREADGROUP", "GROUP", "bot", "dead", "STREAMS", keys.INBOX(shard=shard), ">")
+    recover(chat, times=TRIES - 1)
+    assert (chat.stores.inbox.depth(), chat.outbox()) == (1, []), "it may come from a newer version: not at the first look"
+    recover(chat, times=3)
+    assert chat.stores.inbox.depth() == 0
+    (alarm,) = chat.outbox()
+    (letter,) = (msgspec.json.decode(letter) for letter in command("LRANGE", keys.INBOX_DEAD(shard=shard), 0, -1))
+    assert letter["id"] in alarm.body["markdown"]["content"]
+    assert chat.log("error")[-1].data["buried"] == f"读不懂，试过 {TRIES} 次"
+
+
+def test_a_question_of_another_version_is_not_waited_for(chat: Chat) -> None:
+    chat.says("签到")
+    member = chat.stores.directory.find_number("lilei")
+    waiting = keys.WAITING(shard=chat.community.shard, chat=MAIN, member=member)
+    chat.stores.database.command("SET", waiting, '{"what":"nobody knows"}')
+    assert "积分" in chat.says("我的积分")
+    chat.says("2")
+    assert not chat.log("error")
+
+
 # Gates --------------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,227 @@
+"""How a message ends: out of a handler's replies, all that one act writes – the answer, what is sent besides, what is counted and waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from bot import deliveries, streams
+from bot.channels import KINDS
+from bot.channels.aibot import stream_id
+from bot.channels.answer import body_of, shown_card, spoken, twin_prompt
+from bot.config import Config
+from bot.enclosures import beside_update, enclose, fit
+from bot.longframes import answer_by_link
+from bot.message import Message, Prompt, Reply
+from bot.router import Match
+from bot.work import Work
+from storage.inbox import Ending
+from storage.keys import shard_of
+from storage.outbox import Delivery
+from storage.stores import Stores
+from storage.streams import StreamStart
+from storage.talk import topic_of
+
+PROMPT_LIFE_MS = 600_000
+LONGEST_ASKED = 500
+SPOKEN = frozenset({"text", "mixed", "voice"})
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    kind: str
+    choices: tuple[str, ...]
+    at: int
+    none: str = ""
+
+
+_decode_waiting = msgspec.json.Decoder(_Waiting).decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """How who asked is answered: in the response (``passive``), or by one of the deliveries."""
+
+    passive: str
+    deliveries: Sequence[Delivery]
+    shows_card: bool
+    is_delivered: bool = False
+
+
+class Endings:
+    """Makes endings. ``take_in`` gives the stores for a message that is kept from then on."""
+
+    def __init__(self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores]) -> None:
+        self._config = config
+        self._shards = shards
+        self._find_user = find_user
+        self._take_in = take_in
+        self._kinds = {channel.name: channel.kind for channel in config.channels}
+
+    def make(self, work: Work, match: Match | None, replies: list[Reply], *, in_time: bool, took_ms: float) -> Ending:
+        """All that ends ``work``. ``in_time``: the callback's response is still waited for, else the answer is delivered."""
+        message, place = work.message, work.place
+        notices = work.accepted.notices if message.is_private and message.event is None else ()
+        replies = [Reply(text) for text in notices] + [_judgeable(reply, work.now_ms) for reply in replies]
+        queued = self._aside(work, replies)
+        replies, beside = enclose(self._config, message, replies, work.community.id, place.member, in_time=in_time, now_ms=work.now_ms)
+        said = self._said(work, replies, in_time=in_time)
+        queued = [*queued, *beside, *said.deliveries]
+        note = _note(match, replies, took_ms)
+        return Ending(
+            answer=said.passive,
+            events=[("decision", note), *_audit(match, note), ("outbound", self._outbound_facts(said.passive, queued, replies))],
+            counts=_counts(message, replies),
+            deliveries=queued,
+            prompt=self._next_prompt(work, match, replies, shown=shown_card(replies) if said.shows_card else None),
+            prompt_life_ms=PROMPT_LIFE_MS,
+            unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
+            job=self._job(work, match),
+            is_active=message.event is None and place.member > 0,
+            stream=self._stream_start(work, replies, shows_parts=in_time and self._kind(message) == "aibot"),
+            notices_said=notices if said.is_delivered or (said.passive and in_time) else (),
+            was_first=work.accepted.is_first,
+            topic=next((topic_of(reply.topic, work.now_ms) for reply in replies if reply.topic), ""),
+            told=str(work.now_ms) if any(reply.told for reply in replies) else "",
+            asked=self._asked(work, match, replies),
+        )
+
+    def _said(self, work: Work, replies: list[Reply], *, in_time: bool) -> _Said:
+        """The answer: in the callback's response, else by whichever way leads to who asked."""
+        message, kind, member, now_ms = work.message, self._kind(work.message), work.place.member, work.now_ms
+        shown, besides = replies, list[Delivery]()
+        if in_time:
+            shown, besides = fit(self._config, message, replies, work.community.id, member, now_ms=now_ms)
+            besides = [*besides, *beside_update(self._config, message, replies, work.community.id, member, now_ms=now_ms)]
+        passive = KINDS[kind].render(message, shown, corp_id=self._config.wecom.corp_id, as_json=work.as_json)
+        answered = answer_by_link(self._config, message, replies, work.community.id, member, now_ms=now_ms)
+        if answered is None and not in_time:
+            answered = self._card_update(work, replies)
+        if answered is None and (not in_time or not passive):
+            late = _spoken_text([reply for reply in replies if not reply.stream], shows_markdown=kind != "app")
+            answered = deliveries.answer_later(self._config, message, work.community.id, member, late, now_ms=now_ms) if late else None
+        if answered is None:
+            return _Said(passive, besides, shows_card=in_time and kind == "aibot")
+        return _Said("", [*besides, answered], shows_card=answered.via == "aibot_ws", is_delivered=True)
+
+    def _stream_start(self, work: Work, replies: Sequence[Reply], *, shows_parts: bool) -> StreamStart | None:
+        reply = next((reply for reply in replies if reply.stream), None)
+        if reply is None:
+            return None
+        task = streams.Task(work.message, work.place.member, work.community.id, reply.stream, shows_parts)
+        return StreamStart(stream_id(work.message), reply.text, _encode(task).decode())
+
+    def _aside(self, work: Work, replies: Sequence[Reply]) -> list[Delivery]:
+        """What is said to others or as a post of its own; kept for a later single chat where no channel leads there."""
+        queued: list[Delivery] = []
+        for number, reply in enumerate(replies):
+            id = f"{work.message.id}:{number}"
+            if reply.to is not None:
+                private = deliveries.to_member(
+                    self._config, reply.to, reply.words, id=id, community=work.community.id, message=work.message.id, now_ms=work.now_ms
+                )
+                if private:
+                    queued.append(replace(deliveries.as_card(private, reply.card), about=reply.about))
+                elif user := self._find_user(reply.to):
+                    self._take_in(work).notices.keep(shard_of(user, self._shards), reply.to, reply.words, once=id)
+            elif reply.push:
+                post = deliveries.to_group(
+                    self._config,
+                    work.community.id,
+                    work.message.chat,
+                    reply.words,
+                    id=id,
+                    lane="now",
+                    message=work.message.id,
+                    now_ms=work.now_ms,
+                )
+                queued += [deliveries.as_card(post, reply.card)] if post else []
+        return queued
+
+    def _card_update(self, work: Work, replies: Sequence[Reply]) -> Delivery | None:
+        """The new face of a card whose click was answered too late for WeCom to take it from the response."""
+        update = next((reply.update_card for reply in replies if reply.update_card is not None), None)
+        if update is None:
+            return None
+        return deliveries.update_later(
+            self._config, work.message, work.community.id, work.place.member, body_of(update, "app"), now_ms=work.now_ms
+        )
+
+    def _asked(self, work: Work, match: Match | None, replies: Sequence[Reply]) -> str:
+        """The question that a person can take over when its member asks for one just afterwards."""
+        is_question = any(reply.topic or reply.unanswered or reply.prompt for reply in replies)
+        return topic_of(work.message.text[:LONGEST_ASKED], work.now_ms) if match and match.route.is_fallback and is_question else ""
+
+    def _next_prompt(self, work: Work, match: Match | None, replies: Sequence[Reply], *, shown: Reply | None) -> str:
+        prompts = (reply.prompt or (None if reply is shown else twin_prompt(reply)) for reply in reversed(replies))
+        prompt = next(filter(None, prompts), None)
+        if prompt:
+            return _encode(_Waiting(prompt.kind, prompt.choices, work.now_ms, prompt.none)).decode()
+        return "-" if match and match.answers_prompt else ""
+
+    def _outbound_facts(self, passive: str, queued: Sequence[Delivery], replies: Sequence[Reply]) -> dict[str, Any]:
+        facts: dict[str, Any] = {"passive_bytes": len(passive.encode())}
+        if queued:
+            facts["queued"] = [delivery.via for delivery in queued]
+        if passive and self._config.log.keep_text and not any(reply.is_secret for reply in replies):
+            facts["text"] = passive
+        return facts
+
+    def _job(self, work: Work, match: Match | None) -> str:
+        # A command's words say nothing of a mood: 签到 alone would score 0.23.
+        is_chat = work.message.kind in SPOKEN and bool(work.message.text) and (match is None or match.route.is_fallback)
+        if not (self._config.mood.enabled and is_chat and work.place.member):
+            return ""
+        return _encode(
+            {"job": "mood", "member": work.place.member, "community": work.community.id, "text": work.message.text[:500]}
+        ).decode()
+
+    def _kind(self, message: Message) -> str:
+        return self._kinds.get(message.channel, "contact")
+
+
+def find_prompt(work: Work) -> Prompt | None:
+    """The question whose answer is waited for; None when there is none, or it was asked too long ago."""
+    if not work.accepted.waiting:
+        return None
+    try:
+        waiting = _decode_waiting(work.accepted.waiting)
+    except msgspec.DecodeError:  # asked by another version
+        return None
+    return Prompt(waiting.kind, waiting.choices, waiting.none) if work.now_ms - waiting.at < PROMPT_LIFE_MS else None
+
+
+def _note(match: Match | None, replies: Sequence[Reply], took_ms: float) -> dict[str, Any]:
+    """What the log is told of the decision."""
+    note: dict[str, Any] = {"route": match.route.name if match else None, "ms": round(took_ms, 2)}
+    for reply in replies:
+        note |= reply.note
+    return note
+
+
+def _counts(message: Message, replies: Sequence[Reply]) -> dict[str, int]:
+    """What the day's counters are raised by."""
+    named = Counter(name for reply in replies for name in reply.counts)
+    return {"messages" if message.event is None else "events": 1} | named
+
+
+def _audit(match: Match | None, note: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The audit row of an administrator's command; what he was denied stands in the decision."""
+    if match is None or match.route.role == "member" or not note.keys().isdisjoint(("denied", "private", "refused")):
+        return []
+    return [("admin", {"act": match.route.name})]
+
+
+def _judgeable(reply: Reply, now_ms: int) -> Reply:
+    """An answer under the name by which members judge it: the same that a 有用 in words finds in what was just said."""
+    return replace(reply, feedback=topic_of(reply.topic, now_ms)) if reply.topic else reply
+
+
+def _spoken_text(replies: Sequence[Reply], *, shows_markdown: bool) -> str:
+    said = (spoken(reply, shows_markdown=shows_markdown) for reply in replies if reply.to is None and not reply.push)
+    return "\n\n".join(filter(None, said))

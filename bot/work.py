@@ -1,0 +1,29 @@
+"""A message on its way through the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.communities import Community
+from bot.message import Message
+from storage.directory import Person
+from storage.inbox import Accepted, Place
+from storage.moment import to_ms
+
+
+@dataclass(slots=True)
+class Work:
+    """A message on its way: where it lives, who sent it, what accepting told – or what is taken for granted while it is ``UNTOUCHED``."""
+
+    message: Message
+    place: Place
+    community: Community
+    person: Person
+    accepted: Accepted
+    now: datetime
+    as_json: bool
+
+    @property
+    def now_ms(self) -> int:
+        return to_ms(self.now)
