@@ -1,15 +1,22 @@
-"""运营内容: 问答、词库、欢迎语、积分规则、推送 – as files, out and in. A new version is live in every process within two seconds."""
+"""运营内容: 问答、词库、欢迎语、积分规则、推送 – as files, out and in; every version shown and taken back. Live everywhere within two seconds."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
-from rules.contents import KINDS, ContentProblem, Kind, parse
+from bot.permissions import Actor
+from rules.content_diff import difference, tell_change
+from rules.contents import KINDS, ContentProblem, Kind, text_of, to_items
+from storage.content import ChangedSince, NoSuchVersion, Outdated, Version
 from storage.stores import Stores
 
+MOST_NAMED = 5
 
-def find_kind(name: str) -> Kind[object]:
+
+def find_kind(name: str) -> Kind[Any]:
     """A kind of content by its name, such as ``faq``, or its Chinese title. Raises UserError."""
     for kind in KINDS.values():
         if name in (kind.name, kind.title):
@@ -17,18 +24,73 @@ def find_kind(name: str) -> Kind[object]:
     raise UserError(f"没有“{name}”这种内容，可以是：" + "、".join(f"{kind.name}（{kind.title}）" for kind in KINDS.values()))
 
 
-def publish(stores: Stores, kind: Kind[object], text: str, author: str, now: datetime) -> int:
-    """Puts a new version of a kind of content in force; gives its number. Raises UserError with every problem in it."""
+def publish(stores: Stores, kind: Kind[Any], text: str, author: str, now: datetime, *, note: str = "") -> int:
+    """Puts a whole file in force; gives the number of the version, the one before when nothing differs.
+
+    Raises UserError with every problem in the file, or when somebody else changed the content meanwhile.
+    """
     try:
-        parse(kind, text)
+        wanted = to_items(kind, text)
     except ContentProblem as problem:
         raise UserError("\n".join(problem.problems)) from problem
-    return stores.content.put(kind.name, text, author, now)
+    before, present = stores.content.snapshot(kind.name)
+    try:
+        changes = difference(present, wanted, replace=True)
+        version = stores.content.put(kind.name, changes, author, now, note=note, expect=before)
+    except Outdated:
+        raise UserError(f"{kind.title}刚刚被别人改过，请重新导出再改，免得盖掉他的修改") from None
+    if version != before:
+        stores.audit.record("", author, f"{kind.title} 发布", f"第 {version} 版", f"第 {before} 版", f"改 {len(changes)} 处", now, once="")
+    return version
 
 
-def current_text(stores: Stores, kind: Kind[object]) -> str:
+def current_text(stores: Stores, kind: Kind[Any]) -> str:
     """The file in force. Raises UserError when there is none yet."""
-    version = stores.content.versions().get(kind.name)
-    if version is None:
+    version, items = stores.content.snapshot(kind.name)
+    if not version:
         raise UserError(f"还没有{kind.title}：机器人第一次启动时才读入初始内容")
-    return stores.content.text(kind.name, version)
+    return text_of(kind, items)
+
+
+def history(stores: Stores, kind: Kind[Any], zone: ZoneInfo, count: int = 20) -> list[str]:
+    """The newest versions, a line each: number, when (in ``zone``), who, what for, how many changes."""
+    return [_told(stores, version, zone) for version in stores.content.history(kind.name, count)]
+
+
+def diff(stores: Stores, kind: Kind[Any], number: int, zone: ZoneInfo, *, most: int = 100) -> list[str]:
+    """What a version changed, as lines; of more than ``most`` items the rest is counted. Raises UserError."""
+    try:
+        version, changes = stores.content.version(kind.name, number)
+    except NoSuchVersion:
+        raise UserError(_no_version(kind, number)) from None
+    told = [line for change in changes[:most] for line in tell_change(kind, change.id, change.before, change.after)]
+    rest = [f"……还有 {len(changes) - most} 条"] if len(changes) > most else []
+    return [_told(stores, version, zone), *told, *rest]
+
+
+def undo(stores: Stores, kind: Kind[Any], number: int, actor: Actor, now: datetime, *, once: str = "") -> int:
+    """Puts back what a version changed, as a new version, and gives its number. Raises UserError, naming what was changed again since.
+
+    The FAQ is undone at its desk (bot/faq_desk.py), which tries the stored questions first.
+    """
+    try:
+        version = stores.content.undo(kind.name, number, actor.id, now, once=once)
+    except NoSuchVersion:
+        raise UserError(_no_version(kind, number)) from None
+    except ChangedSince as since:
+        names = "、".join(filter(None, since.ids[:MOST_NAMED])) or kind.title
+        raise UserError(f"不能撤销第 {number} 版：{names} 之后又改过，请先撤销后来的修改，或者直接修改") from None
+    stores.audit.record("", actor.id, f"{kind.title} 撤销", f"第 {number} 版", "", f"第 {version} 版", now, once=once)
+    return version
+
+
+def _told(stores: Stores, version: Version, zone: ZoneInfo) -> str:
+    who = version.author
+    if who.isdigit():
+        who = stores.directory.find_name(int(who)) or f"成员 {who}"
+    note = f"  {version.note}" if version.note else ""
+    return f"第 {version.number} 版  {version.at.astimezone(zone):%Y-%m-%d %H:%M}  {who}  {version.count} 处{note}"
+
+
+def _no_version(kind: Kind[Any], number: int) -> str:
+    return f"{kind.title}没有第 {number} 版，或者太久了不再保存，请先看历史"

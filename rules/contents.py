@@ -1,51 +1,56 @@
 """The kinds of content operators own, and what is wrong with a file of theirs: every problem at once, each with its remedy.
 
-A file is YAML (JSON is YAML too) and is never executed: every scalar is read as text, and what it means is decided by the kind's model. So an
-answer ``no`` stays the word "no", and anchors, aliases and tags, which can make five lines grow into gigabytes, are refused.
+Every scalar of a file is read as text (rules/content_file.py), and what it means is decided by the kind's model: an answer ``no`` stays the
+word "no". In force a kind is kept by items: of a list each row by its id, as JSON; of anything else the file itself.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
+from datetime import date
 from difflib import get_close_matches
 from itertools import groupby
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import msgspec
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from rules.faq import Entry
+from rules import duty
+from rules.content_file import ContentProblem as ContentProblem
+from rules.content_file import Path, lines_of, read
+from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
+from rules.entries import VARIABLES as ANSWER_VARIABLES
+from rules.entries import Entry, LinkCard
 from rules.moderation import Word, WordList
 from rules.points import Bonus, CheckInRule, PointRules
+from rules.regression import FaqTest
 from rules.text import normalise
 
-MOST_BYTES = 5 * 1024 * 1024
-MOST_ENTRIES = 20_000
-MOST_PIECES = 500_000
-"""Names, texts and brackets in a file: 20,000 entries have about 300,000, and as many as fit into 5 MB would take half a minute to read."""
+MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50
 """Problems named one by one; more are only counted."""
-DEEPEST = 8
-"""Levels of nesting; the deepest kind needs four."""
 VARIABLES = ("nickname",)
 
 _VARIABLE = re.compile(r"\{([^{}\s]*)\}")
-_PLAIN_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ADDRESS = re.compile(r"https://[^\s/?#]{1,255}(?:[/?#]\S{0,1700})?")
+_FILE = re.compile(r"[^\s/\\:][^/\\:\x00-\x1f]{0,99}(?:/[^\s/\\:][^/\\:\x00-\x1f]{0,99}){0,4}")
+_decode_entry = msgspec.json.Decoder(Entry).decode
+_PLAINLY_SAYABLE = re.compile("[0-9A-Za-z\u4e00-\u9fff]")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 V = TypeVar("V")
-Path = tuple[str | int, ...]
 
 
-class ContentProblem(ValueError):
-    """What is wrong with a content file: ``problems`` are Chinese sentences with line and remedy, for the operator to read."""
+class Wrong(ValueError):
+    """What is wrong with a value: ``found`` says where in it, and in Chinese what and what to do."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    def __init__(self, found: Sequence[tuple[Path, str]]) -> None:
+        super().__init__(f"{len(found)} problems")
+        self.found = tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ class Cron:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """``text`` with ``{nickname}`` and its like replaced; a variable without a value stays as it is. Values are never read as variables."""
     return _VARIABLE.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def variables_in(text: str) -> frozenset[str]:
+    """The names that stand in braces in a text."""
+    return frozenset(_VARIABLE.findall(text))
 
 
 # Cron ---------------------------------------------------------------------------------------------------------------
@@ -156,7 +166,7 @@ def _has_no_line_break(text: str) -> str:
 
 
 def _is_sayable(text: str) -> str:
-    if not normalise(text):
+    if not _PLAINLY_SAYABLE.search(text) and not normalise(text):
         raise ValueError("只有空白或者看不见的字符，请写上内容")
     return text
 
@@ -168,13 +178,65 @@ def _knows_its_variables(text: str) -> str:
     return text
 
 
+def _is_answerable(text: str) -> str:
+    unknown = sorted({name for name in _VARIABLE.findall(text) if name not in ANSWER_VARIABLES})
+    if unknown:
+        known = "{" + "}、{".join(ANSWER_VARIABLES) + "}"
+        raise ValueError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {known}；要原样写大括号请用全角的｛｝")
+    return text
+
+
+def _is_address(text: str) -> str:
+    if text and not _ADDRESS.fullmatch(text):
+        raise ValueError("应该是 https:// 开头的完整网址，不含空格")
+    return text
+
+
+def _is_picture(text: str) -> str:
+    if not _is_file(text).lower().endswith((".png", ".jpg", ".jpeg")) and not text.startswith("https:"):
+        raise ValueError("图片只能是 .png 或 .jpg 文件")
+    return text
+
+
+def _is_file(text: str) -> str:
+    if text.startswith("https:"):
+        return _is_address(text)
+    if not _FILE.fullmatch(text) or any(not part.strip(". ") for part in text.split("/")):
+        raise ValueError("应该是 files 文件夹里的文件，例如 退款/流程.png，或者 https:// 开头的网址")
+    return text
+
+
+def _day(value: Any) -> Any:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("应该是日期，例如 2026-03-10")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"没有 {value} 这一天") from None
+
+
+def _is_when(text: str) -> str:
+    duty.parse_when(text)
+    return text.lower()
+
+
+def _is_spans(text: str) -> str:
+    duty.parse_spans(text)
+    return text
+
+
+def _is_days(text: str) -> str:
+    duty.parse_days(text)
+    return text
+
+
 def _is_cron(text: str) -> str:
     parse_cron(text)
     return " ".join(text.lower().split())
 
 
 def _has_both_parts(text: str) -> str:
-    if not all(normalise(part) for part in text.split("+")):
+    if "+" in text and not all(normalise(part) for part in text.split("+")):
         raise ValueError("“+”两边都要有词，例如 发票+丢")
     return text
 
@@ -185,11 +247,23 @@ Body = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_is_
 Greeting = Annotated[str, Field(max_length=2_000), AfterValidator(_knows_its_variables)]
 Keyword = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_has_no_line_break), AfterValidator(_has_both_parts)]
 Phrase = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
+Answer = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_is_sayable), AfterValidator(_is_answerable)]
+Address = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_address)]
+Day = Annotated[date, BeforeValidator(_day)]
 Points = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class CardSheet(_Row):
+    """The card of an answer: WeCom wants it to lead somewhere."""
+
+    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
+    text: Annotated[str, Field(max_length=500)] = ""
+    url: Address
+    picture: Annotated[str, Field(max_length=2_000), AfterValidator(_is_address)] = ""
 
 
 class FaqRow(_Row):
@@ -199,7 +273,29 @@ class FaqRow(_Row):
     question: Line
     similar: Annotated[tuple[Line, ...], Field(max_length=500)] = ()
     keywords: Annotated[tuple[Keyword, ...], Field(max_length=500)] = ()
-    answer: Body
+    answer: Answer
+    markdown: bool = False
+    image: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_picture)] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_file)] | None = None
+    card: CardSheet | None = None
+    communities: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    role: Literal["member", "viewer", "moderator", "operator", "admin", "owner"] = "member"
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> FaqRow:
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError("valid_to 早于 valid_from，这条问答永远不会生效，请检查日期")
+        return self
+
+
+class FaqTestRow(_Row):
+    """One question that has to reach its entry, whatever is edited."""
+
+    id: Id
+    question: Line
+    entry: Id
 
 
 class WordGroupRow(_Row):
@@ -258,13 +354,104 @@ class PushRow(_Row):
     text: Body
 
 
+UserId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]
+
+
+class HoursRow(_Row):
+    """A line of the duty roster."""
+
+    when: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_when)]
+    people: Annotated[tuple[UserId, ...], Field(max_length=50)] = ()
+
+
+class ExtraDayRow(_Row):
+    """A day with a roster of its own."""
+
+    day: Day
+    when: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_spans)]
+    people: Annotated[tuple[UserId, ...], Field(max_length=50)] = ()
+
+
+class StepRow(_Row):
+    """A step of the escalation ladder."""
+
+    after_minutes: Annotated[int, Field(ge=1, le=10_080)]
+    tell: Annotated[tuple[UserId, ...], Field(min_length=1, max_length=20)]
+
+
+class DutyRow(_Row):
+    """The duty roster of a community."""
+
+    community: Id = "*"
+    hours: Annotated[tuple[HoursRow, ...], Field(min_length=1, max_length=100)]
+    closed: Annotated[tuple[Annotated[str, AfterValidator(_is_days)], ...], Field(max_length=400)] = ()
+    extra: Annotated[tuple[ExtraDayRow, ...], Field(max_length=400)] = ()
+    answer_within_minutes: Annotated[int, Field(ge=1, le=10_080)] = 30
+    escalation: Annotated[tuple[StepRow, ...], Field(max_length=10)] = ()
+
+
+class DutySheet(_Row):
+    """The duty rosters."""
+
+    plans: Annotated[tuple[DutyRow, ...], Field(max_length=1_000)] = ()
+
+
+def _entry(row: FaqRow) -> Entry:
+    card = LinkCard(**dict(row.card)) if row.card else None
+    return Entry(
+        row.id, row.question, row.answer, row.similar, row.keywords, row.markdown, row.image or "", row.file or "", card, row.communities,
+        row.role, row.valid_from, row.valid_to,
+    )  # fmt: skip
+
+
 def _faq(rows: tuple[FaqRow, ...]) -> tuple[Entry, ...]:
-    return tuple(Entry(row.id, row.question, row.answer, row.similar, row.keywords) for row in rows)
+    return tuple(map(_entry, rows))
+
+
+_ENTRY_FIELDS = {field.name: None if field.default is MISSING else field.default for field in fields(Entry)}
+_ENTRY_ORDER = ("id", "question", "similar", "keywords", "answer", *list(_ENTRY_FIELDS)[5:])
+
+
+def _faq_row(entry: Entry) -> dict[str, Any]:
+    """The row of an entry: what it says of itself, in plain types."""
+    told = ((name, getattr(entry, name)) for name in _ENTRY_ORDER)
+    return {name: _plain(value) for name, value in told if value != _ENTRY_FIELDS[name]}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, LinkCard):
+        return {name: text for name, text in asdict(value).items() if text}
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _faq_rows(entries: tuple[Entry, ...]) -> list[Any]:
-    order = ("id", "question", "similar", "keywords", "answer")
-    return [{name: getattr(entry, name) for name in order if getattr(entry, name) != ()} for entry in entries]
+    return [_faq_row(entry) for entry in entries]
+
+
+def entry_to_json(entry: Entry) -> str:
+    """An entry as it is kept; equal entries give equal texts."""
+    return _to_json(_faq_row(entry))
+
+
+def entry_from_json(text: str) -> Entry:
+    """The entry of a kept text. Raises :class:`ContentProblem` for what is no entry."""
+    try:
+        return _decode_entry(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        raise ContentProblem(["这条问答的内容读不懂，请重新写一遍"]) from None
+
+
+def _entries_from_json(texts: Iterable[str]) -> tuple[Entry, ...]:
+    return tuple(map(entry_from_json, texts))
+
+
+def check_entry(entry: Entry) -> tuple[str, ...]:
+    """What is wrong with an entry, in Chinese with its remedy; empty when nothing is."""
+    try:
+        FaqRow.model_validate(_faq_row(entry))
+    except ValidationError as error:
+        return tuple(f"{_where(path)}{say}" for path, say in _details(error))
+    return ()
 
 
 def _words(sheet: WordsSheet) -> WordList:
@@ -283,12 +470,57 @@ def _points(sheet: PointsSheet) -> PointRules:
     return PointRules(CheckInRule(rule.base, tuple(Bonus(row.days, row.points) for row in rule.bonuses), rule.repeat))
 
 
+def _duty(sheet: DutySheet) -> DutyPlans:
+    return DutyPlans(tuple(map(_duty_plan, sheet.plans)))
+
+
+def _duty_plan(row: DutyRow) -> DutyPlan:
+    return DutyPlan(
+        row.community,
+        tuple(Hours(*duty.parse_when(line.when), line.people) for line in row.hours),
+        tuple(map(duty.parse_days, row.closed)),
+        tuple(ExtraDay(line.day, duty.parse_spans(line.when), line.people) for line in row.extra),
+        row.answer_within_minutes,
+        tuple(Step(line.after_minutes, line.tell) for line in row.escalation),
+    )
+
+
+def _duty_sheet(value: DutyPlans) -> dict[str, Any]:
+    return {"plans": [_duty_row(plan) for plan in value.plans]}
+
+
+def _duty_row(plan: DutyPlan) -> dict[str, Any]:
+    return {
+        "community": plan.community,
+        "hours": [{"when": duty.when_text(line), "people": line.people} for line in plan.hours],
+        "closed": [duty.days_text(days) for days in plan.closed],
+        "extra": [{"day": line.day.isoformat(), "when": duty.spans_text(line.spans), "people": line.people} for line in plan.extra],
+        "answer_within_minutes": plan.answer_within_minutes,
+        "escalation": [asdict(step) for step in plan.escalation],
+    }
+
+
+def _duty_twins(sheet: DutySheet) -> Iterator[tuple[Path, str]]:
+    places = ((("plans", n, "community"), row.community) for n, row in enumerate(sheet.plans))
+    yield from _twins(places, "社群“{name}”的值班写了两份，请合并成一份")
+    for n, row in enumerate(sheet.plans):
+        days = ((("plans", n, "extra", m, "day"), line.day.isoformat()) for m, line in enumerate(row.extra))
+        yield from _twins(days, "{name} 这一天写了两次，请合并成一条")
+        for m in range(1, len(row.escalation)):
+            if row.escalation[m].after_minutes <= row.escalation[m - 1].after_minutes:
+                yield ("plans", n, "escalation", m, "after_minutes"), "要比上一步晚，请按时间从早到晚写"
+
+
 def _twins(names: Iterable[tuple[Path, str]], say: str) -> Iterator[tuple[Path, str]]:
     """One problem for every name that was there before."""
     first: dict[str, Path] = {}
     for path, name in names:
         if first.setdefault(name, path) is not path:
             yield path, say.format(name=name)
+
+
+def _faq_test_twins(rows: tuple[FaqTestRow, ...]) -> Iterator[tuple[Path, str]]:
+    return _twins((((n, "id"), row.id) for n, row in enumerate(rows)), "id“{name}”已经用过了，请换一个")
 
 
 def _faq_twins(rows: tuple[FaqRow, ...]) -> Iterator[tuple[Path, str]]:
@@ -325,10 +557,12 @@ class Kind(Generic[V]):
     build: Callable[[Any], V]
     unbuild: Callable[[V], Any]
     check: Callable[[Any], Iterable[tuple[Path, str]]]
+    restore: Callable[[Iterable[str]], V] | None = None
+    """Makes the value of kept items without the checks that they passed when they were put in."""
 
 
 _FAQ_MODEL: TypeAdapter[Any] = TypeAdapter(tuple[FaqRow, ...])
-FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODEL, _faq, _faq_rows, _faq_twins)
+FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODEL, _faq, _faq_rows, _faq_twins, _entries_from_json)
 WORDS: Kind[WordList] = Kind("words", "words.yaml", "词库", False, TypeAdapter(WordsSheet), _words, _words_sheet, _word_twins)
 WELCOME: Kind[Welcome] = Kind(
     "welcome", "welcome.yaml", "欢迎语", False, TypeAdapter(WelcomeSheet), lambda sheet: Welcome(**dict(sheet)), asdict, lambda _: ()
@@ -344,26 +578,34 @@ PUSHES: Kind[tuple[Push, ...]] = Kind(
     lambda pushes: [asdict(push) for push in pushes],
     _push_twins,
 )
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES)}
+FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
+    "faq_tests",
+    "faq_tests.yaml",
+    "问答用例",
+    True,
+    TypeAdapter(tuple[FaqTestRow, ...]),
+    lambda rows: tuple(FaqTest(row.id, row.question, row.entry) for row in rows),
+    lambda tests: [asdict(test) for test in tests],
+    _faq_test_twins,
+)
+DUTY: Kind[DutyPlans] = Kind("duty", "duty.yaml", "值班", False, TypeAdapter(DutySheet), _duty, _duty_sheet, _duty_twins)
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS)}
 """Every kind by its name."""
 
 
 # Files to values and back -------------------------------------------------------------------------------------------
-def parse(kind: Kind[V], raw: str) -> V:
-    """The value of a content file. Raises :class:`ContentProblem` with everything that is wrong; ids and texts come out stripped."""
-    root = _read(raw)
-    plain = root.plain()
+def parse(kind: Kind[V], raw: str, *, most: int = MOST_PROBLEMS) -> V:
+    """The value of a content file. Raises :class:`ContentProblem` with everything that is wrong, up to ``most``; ids and texts come out stripped."""
+    plain = read(raw)
     if plain is None:
         plain = [] if kind.is_list else {}
     if not isinstance(plain, list if kind.is_list else dict):
         shape = "列表，每条以“- ”开头" if kind.is_list else "“名称: 内容”的形式"
-        raise ContentProblem([f"第 {root.line} 行：{kind.title}文件应该是{shape}，请对照示例修改"])
-    if kind.is_list and len(plain) > MOST_ENTRIES:
-        raise ContentProblem([f"一共有 {len(plain)} 条，最多 {MOST_ENTRIES} 条，请删去一些"])
-    value, found = _validate(kind, plain)
-    if found:
-        raise ContentProblem(_listed(root, found))
-    return kind.build(value)
+        raise ContentProblem([f"第 {lines_of(raw, [()])[()]} 行：{kind.title}文件应该是{shape}，请对照示例修改"])
+    try:
+        return validate(kind, plain)
+    except Wrong as wrong:
+        raise ContentProblem(_listed(raw, wrong.found, most)) from None
 
 
 def dump(kind: Kind[V], value: V) -> str:
@@ -372,13 +614,61 @@ def dump(kind: Kind[V], value: V) -> str:
     return str(yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000))
 
 
-def _validate(kind: Kind[Any], plain: Any) -> tuple[Any, list[tuple[Path, str]]]:
+def to_items(kind: Kind[V], raw: str) -> dict[str, str]:
+    """The items that a content file is kept as: a list's by the id of each, as JSON; else the file itself under "". Raises as :func:`parse`."""
+    value = parse(kind, raw)
+    return items_of(kind, value) if kind.is_list else {"": raw}
+
+
+def items_of(kind: Kind[V], value: V) -> dict[str, str]:
+    """The items of a value; equal values give equal texts."""
+    return _row_items(kind.unbuild(value)) if kind.is_list else {"": dump(kind, value)}
+
+
+def split(kind: Kind[Any], raw: str) -> dict[str, str]:
+    """The items of a file that was in force under older rules: rows as they are, read but not checked."""
+    rows = read(raw) if kind.is_list else None
+    return {"": raw} if rows is None else _row_items(row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
+
+
+def from_items(kind: Kind[V], items: Mapping[str, str]) -> V:
+    """The value of kept items. Raises :class:`ContentProblem` for what a program with other rules put in."""
+    return kind.restore(items.values()) if kind.restore else parse(kind, _joined(kind, items))
+
+
+def text_of(kind: Kind[V], items: Mapping[str, str]) -> str:
+    """The file of kept items, for people to edit."""
+    return dump(kind, from_items(kind, items)) if kind.is_list else _joined(kind, items)
+
+
+def _row_items(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {row["id"]: _to_json(row) for row in rows}
+
+
+def _to_json(row: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(row).decode()
+
+
+def _joined(kind: Kind[Any], items: Mapping[str, str]) -> str:
+    return f"[{','.join(items.values())}]" if kind.is_list else items.get("", "")
+
+
+def validate(kind: Kind[V], plain: Any) -> V:
+    """The value of plain texts, lists and names. Raises :class:`Wrong` with everything that is wrong; ContentProblem for too many rows."""
+    if kind.is_list and len(plain) > MOST_ENTRIES:
+        raise ContentProblem([f"一共有 {len(plain)} 条，最多 {MOST_ENTRIES} 条，请删去一些"])
     try:
-        value = kind.model.validate_python(plain)
+        rows = kind.model.validate_python(plain)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        return None, [(detail["loc"], _remedy(detail["type"], detail.get("ctx", {}), detail["loc"])) for detail in details]
-    return value, list(kind.check(value))
+        raise Wrong(_details(error)) from None
+    if found := list(kind.check(rows)):
+        raise Wrong(found)
+    return kind.build(rows)
+
+
+def _details(error: ValidationError) -> list[tuple[Path, str]]:
+    details = error.errors(include_url=False, include_input=False)
+    return [(detail["loc"], _remedy(detail["type"], detail.get("ctx", {}), detail["loc"])) for detail in details]
 
 
 def _as_lists(value: Any) -> Any:
@@ -407,6 +697,7 @@ _REMEDIES = {
     "string_too_short": "是空的，请写上内容",
     "string_too_long": "太长了，最多 {max_length} 个字",
     "string_type": "应该是文字",
+    "string_pattern_mismatch": "里面不能有空白，请写企业微信 userid",
     "tuple_type": "应该是列表，例如 [甲, 乙]",
     "too_short": "至少要有 {min_length} 项",
     "too_long": "太多了，最多 {max_length} 项",
@@ -422,14 +713,16 @@ _REMEDIES = {
 }
 _FIELD_NAMES = sorted({
     name
-    for model in (FaqRow, WordGroupRow, WordsSheet, WelcomeSheet, BonusRow, CheckInSheet, PointsSheet, PushRow)
+    for model in (FaqRow, CardSheet, FaqTestRow, WordGroupRow, WordsSheet, WelcomeSheet, BonusRow, CheckInSheet, PointsSheet, PushRow,
+                  HoursRow, ExtraDayRow, StepRow, DutyRow, DutySheet)
     for name in model.model_fields
 })  # fmt: skip
 
 
-def _listed(root: _Node, found: Sequence[tuple[Path, str]]) -> list[str]:
-    placed = sorted(((root.line_of(path), path, say) for path, say in found), key=lambda one: one[0])
-    listed = [f"第 {line} 行{_where(path)}：{say}" for line, path, say in placed[:MOST_PROBLEMS]]
+def _listed(raw: str, found: Sequence[tuple[Path, str]], most: int) -> list[str]:
+    lines = lines_of(raw, (path for path, _ in found))
+    placed = sorted(((lines[path], path, say) for path, say in found), key=lambda one: one[0])
+    listed = [f"第 {line} 行{_where(path)}：{say}" for line, path, say in placed[:most]]
     more = len(placed) - len(listed)
     return [*listed, f"还有 {more} 处问题，请先改好上面这些"] if more else listed
 
@@ -438,131 +731,3 @@ def _where(path: Path) -> str:
     """``（第 2 条的 answer）``: the list positions count from one, as people do."""
     steps = [f"第 {step + 1} 条" if isinstance(step, int) else step for step in path]
     return f"（{' 的 '.join(steps)}）" if steps else ""
-
-
-@dataclass(slots=True)
-class _Node:
-    """A piece of a file and the line it begins on; ``value`` is a text, None, or the nodes inside."""
-
-    line: int
-    value: str | list[_Node] | dict[str, _Node] | None
-
-    def plain(self) -> Any:
-        """The bare value; a name that is followed by nothing counts as not written."""
-        if isinstance(self.value, list):
-            return ["" if node.value is None else node.plain() for node in self.value]
-        if isinstance(self.value, dict):
-            return {name: node.plain() for name, node in self.value.items() if node.value is not None}
-        return self.value
-
-    def line_of(self, path: Path) -> int:
-        """The line of what ``path`` leads to, or of the last thing on the way that is there."""
-        node = self
-        for step in path:
-            inside = node.value
-            if isinstance(inside, list) and isinstance(step, int) and step < len(inside):
-                node = inside[step]
-            elif isinstance(inside, dict) and str(step) in inside:
-                node = inside[str(step)]
-        return node.line
-
-
-def _read(raw: str) -> _Node:
-    """The file as a tree, built from the parser's events without recursion: nested brackets by the thousand would end the process in C."""
-    if len(raw) > MOST_BYTES or len(raw.encode(errors="replace")) > MOST_BYTES:
-        raise ContentProblem([f"文件超过 {MOST_BYTES // 1024 // 1024} MB，请分成几个或者删去一些"])
-    reader = _Reader()
-    try:
-        for event in yaml.parse(raw, Loader=_Loader):
-            reader.take(event)
-    except yaml.reader.ReaderError as error:
-        line = raw.count("\n", 0, error.position) + 1
-        raise ContentProblem([f"第 {line} 行：有 YAML 不认识的字符，请删去看不见的控制字符"]) from None
-    except yaml.MarkedYAMLError as error:
-        raise ContentProblem([_syntax_problem(error)]) from None
-    except (yaml.YAMLError, UnicodeEncodeError):  # the latter: half of a surrogate pair, which no UTF-8 file can hold
-        raise ContentProblem(["不是有效的 YAML，请检查缩进和引号，并保存为 UTF-8"]) from None
-    return reader.root or _Node(1, None)
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
-    where = f"第 {mark.line + 1} 行第 {mark.column + 1} 个字附近" if mark else "文件里"
-    return f"{where}：YAML 写法有误，请检查缩进、冒号后面的空格、引号是否成对；以 * & @ % 开头的内容要加引号"
-
-
-class _Reader:
-    """Puts events together into nodes; refuses what content never needs."""
-
-    def __init__(self) -> None:
-        self.root: _Node | None = None
-        self._pieces = 0
-        self._open: list[_Node] = []
-        self._names: list[str | None] = []
-
-    def take(self, event: yaml.Event) -> None:
-        """The next event of the file."""
-        self._pieces += 1
-        if self._pieces > MOST_PIECES:
-            raise _problem(event, "内容太零碎，一个文件读不下，请分成几个或者删去一些")
-        if isinstance(event, yaml.ScalarEvent):
-            self._refuse_marks(event)
-            plain = not event.style and event.value in _PLAIN_NULLS
-            self._add(event, None if plain else event.value)
-        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
-            self._refuse_marks(event)
-            self._begin(event)
-        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
-            self._open.pop()
-            self._names.pop()
-        elif isinstance(event, yaml.AliasEvent):
-            raise _problem(event, "不支持 YAML 的引用（*名称），请把内容写全；要写星号请加引号")
-        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            raise _problem(event, "一个文件只能有一份内容，请删去多余的 ---")
-
-    def _begin(self, event: yaml.Event) -> None:
-        if len(self._open) >= DEEPEST:
-            raise _problem(event, f"层数太多，最多 {DEEPEST} 层，请检查括号和缩进")
-        node = self._add(event, [] if isinstance(event, yaml.SequenceStartEvent) else {})
-        self._open.append(node)
-        self._names.append(None)
-
-    def _add(self, event: yaml.Event, value: str | list[_Node] | dict[str, _Node] | None) -> _Node:
-        node = _Node(_line(event), value)
-        if not self._open:
-            self.root = node
-            return node
-        inside = self._open[-1].value
-        if isinstance(inside, list):
-            inside.append(node)
-        elif isinstance(inside, dict):
-            self._add_to(inside, event, node)
-        return node
-
-    def _add_to(self, inside: dict[str, _Node], event: yaml.Event, node: _Node) -> None:
-        """A mapping's events are a name, its value, a name, its value …"""
-        name = self._names[-1]
-        if name is not None:
-            inside[name] = node
-            self._names[-1] = None
-            return
-        if not isinstance(node.value, str):
-            raise _problem(event, "冒号前面要有名称，例如 question: 怎么退款")
-        if node.value in inside:
-            raise _problem(event, f"“{node.value}”在同一处写了两次，请删去一个")
-        self._names[-1] = node.value
-
-    @staticmethod
-    def _refuse_marks(event: yaml.NodeEvent) -> None:
-        if event.anchor:
-            raise _problem(event, "不支持 YAML 的锚点（&名称），请把内容写全；要写 & 请加引号")
-        if getattr(event, "tag", None):
-            raise _problem(event, "不支持 YAML 的类型标记（!名称），请直接写内容；要写感叹号请加引号")
-
-
-def _problem(event: yaml.Event, say: str) -> ContentProblem:
-    return ContentProblem([f"第 {_line(event)} 行：{say}"])
-
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1

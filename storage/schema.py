@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from storage import keys
 from storage.connection import Database
+from storage.layouts import convert
 
-VERSION = 1
+VERSION = 2
 
 
 class NewerData(Exception):
@@ -13,7 +14,7 @@ class NewerData(Exception):
 
 
 def settle_schema(database: Database, now_ms: int) -> int:
-    """Notes the layout's version and the number of shards at first start; gives the number of shards in force.
+    """Notes the layout's version and the number of shards at first start, converts an older layout; gives the number of shards in force.
 
     Raises :class:`NewerData` when a newer program has been here.
     """
@@ -22,4 +23,7 @@ def settle_schema(database: Database, now_ms: int) -> int:
     version, shards = database.command("HMGET", keys.SCHEMA(), "version", "shards")
     if int(version) > VERSION:
         raise NewerData(f"Redis 里的数据是第 {version} 版，本程序只懂第 {VERSION} 版：请升级程序，或换一个 Redis / data_dir")
+    if int(version) < VERSION:
+        convert(database, int(version))
+        database.command("HSET", keys.SCHEMA(), "version", VERSION)
     return int(shards)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rules import content_file
+from rules.content_file import MOST_BYTES
 from rules.contents import (
     FAQ,
     KINDS,
-    MOST_BYTES,
     MOST_ENTRIES,
     MOST_PROBLEMS,
     POINTS,
@@ -30,7 +31,7 @@ from rules.contents import (
     parse,
     parse_cron,
 )
-from rules.faq import Entry
+from rules.entries import Entry
 from rules.moderation import Word, WordList
 from rules.points import Bonus, CheckInRule, PointRules
 
@@ -52,7 +53,8 @@ def test_the_shipped_content_is_good_and_comes_back_the_same(kind: Kind[Any]) ->
 
 
 def test_every_shipped_file_has_a_kind() -> None:
-    assert {path.name for path in SHIPPED.glob("*.yaml")} == {kind.file for kind in KINDS.values()}
+    others = {"synonyms.yaml"}  # the engine's own, see rules/faq_terms.py
+    assert {path.name for path in SHIPPED.glob("*.yaml")} - others == {kind.file for kind in KINDS.values()}
 
 
 def test_json_is_a_content_file_too() -> None:
@@ -145,11 +147,12 @@ def test_a_billion_laughs_is_refused_at_once() -> None:
 
 
 def test_too_big_a_file_is_refused_unread() -> None:
-    assert problems(FAQ, "字" * (MOST_BYTES // 3 + 1)) == ("文件超过 5 MB，请分成几个或者删去一些",)
+    assert problems(FAQ, "字" * (MOST_BYTES // 3 + 1)) == ("文件超过 64 MB，请分成几个或者删去一些",)
 
 
-def test_a_file_of_countless_pieces_is_given_up() -> None:
-    assert "太零碎" in problems(FAQ, "- a\n" * (MOST_BYTES // 4))[0]
+def test_a_file_of_countless_pieces_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_file, "MOST_PIECES", 50_000)
+    assert "太零碎" in problems(FAQ, "- a\n" * 60_000)[0]
 
 
 def test_too_many_entries_are_refused() -> None:
@@ -168,9 +171,9 @@ def test_any_text_is_content_or_a_problem(raw: str) -> None:
 
 
 # There and back -------------------------------------------------------------------------------------------------------
-texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp", "Cn", "Co")), min_size=1, max_size=20).map(
-    lambda text: "字" + text.strip()
-)
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp", "Cn", "Co"), exclude_characters="{}"), min_size=1, max_size=20
+).map(lambda text: "字" + text.strip())
 bodies = st.lists(texts, min_size=1, max_size=3).map("\n".join)
 ids = st.text(st.sampled_from(string.ascii_lowercase + "0123456789-_"), min_size=1, max_size=12) | st.sampled_from(
     ["null", "~", "yes", "1", "*"]
@@ -194,19 +197,19 @@ crons = st.sampled_from(["0 9 * * *", "*/10 8-20 * * mon-fri", "0 0 1 1,6 *", "3
 pushes = st.builds(Push, ids, crons, bodies, ids, st.booleans(), st.integers(0, 1440))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(entries, max_size=5, unique_by=lambda entry: entry.id).map(tuple))
 def test_an_faq_comes_back_from_its_file_the_same(value: tuple[Entry, ...]) -> None:
     assert parse(FAQ, dump(FAQ, value)) == value
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(word_lists)
 def test_a_word_list_comes_back_from_its_file_the_same(value: WordList) -> None:
     assert parse(WORDS, dump(WORDS, value)) == value
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(pushes, max_size=4, unique_by=lambda push: push.id).map(tuple), point_rules)
 def test_pushes_and_point_rules_come_back_from_their_files_the_same(value: tuple[Push, ...], rules: PointRules) -> None:
     assert parse(PUSHES, dump(PUSHES, value)) == value

@@ -1,0 +1,49 @@
+-- Changes some items of one kind of operators' content: a new version, in force at once, that knows what was before.
+-- KEYS 1 newest versions  2 items in force  3 history  4 changes of this version  5 once  6… changes of versions that are dropped
+-- ARGV 1 kind  2 version that must be in force ('' any)  3 head of the new version (JSON)  4 life of once in ms (0 is not to be remembered)
+--      5 number of versions dropped, then the number of each; then for each change: id, '' (away) or =text, place (0 at the end)
+-- Gives {number of the version, 1}, the one in force when nothing differs; {number in force, 0} when it is not the one that must be.
+-- An item is kept as place|text; a version's changes as <id: what was before, and >id: what came after.
+local first = redis.call('GET', KEYS[5])
+if first then return {tonumber(first), 1} end
+local newest = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+if ARGV[2] ~= '' and tonumber(ARGV[2]) ~= newest then return {newest, 0} end
+local changed = 0
+for at = 6 + ARGV[5], #ARGV, 3 do
+  local id, text = ARGV[at], ARGV[at + 1]
+  local before = redis.call('HGET', KEYS[2], id)
+  local bar = before and string.find(before, '|', 1, true)
+  if text == '' and before then
+    redis.call('HDEL', KEYS[2], id)
+    redis.call('HSET', KEYS[4], '<' .. id, before)
+    changed = changed + 1
+  elseif text ~= '' and (not before or string.sub(before, bar + 1) ~= string.sub(text, 2)) then
+    local place = before and string.sub(before, 1, bar - 1) or ARGV[at + 2]
+    if place == '0' then place = redis.call('HINCRBY', KEYS[3], 'place', 1) end
+    local after = place .. '|' .. string.sub(text, 2)
+    redis.call('HSET', KEYS[2], id, after)
+    if before then redis.call('HSET', KEYS[4], '<' .. id, before) end
+    redis.call('HSET', KEYS[4], '>' .. id, after)
+    changed = changed + 1
+  end
+end
+if changed > 0 or newest == 0 then
+  newest = newest + 1
+  local head = cjson.decode(ARGV[3])
+  head.n = changed
+  redis.call('HSET', KEYS[3], newest, cjson.encode(head))
+  redis.call('HSET', KEYS[1], ARGV[1], newest)
+  redis.call('HINCRBY', KEYS[3], 'kept', changed)
+  redis.call('HSETNX', KEYS[3], 'oldest', newest)
+end
+for n = 1, tonumber(ARGV[5]) do
+  local old = redis.call('HGET', KEYS[3], ARGV[5 + n])
+  if old then
+    redis.call('HINCRBY', KEYS[3], 'kept', -cjson.decode(old).n)
+    redis.call('HDEL', KEYS[3], ARGV[5 + n])
+    redis.call('HSET', KEYS[3], 'oldest', ARGV[5 + n] + 1)
+    redis.call('UNLINK', KEYS[5 + n])
+  end
+end
+if ARGV[4] ~= '0' then redis.call('SET', KEYS[5], newest, 'PX', ARGV[4]) end
+return {newest, 1}
