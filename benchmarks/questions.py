@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from rules.faq import Entry, Faq
+from rules.entries import Entry
+from rules.faq import Faq
 from rules.text import Words
 
 _THINGS = (
@@ -84,6 +85,12 @@ def as_yaml(listed: Sequence[Entry]) -> str:
         for each in listed
     ]
     return yaml.safe_dump(rows, allow_unicode=True, sort_keys=False, width=1000)
+
+
+def own_wording(place: str) -> str:
+    """A wording that the entry does not list, by the numbers in its id: ``07-13`` is thing 7, aspect 13."""
+    thing, aspect = map(int, place.split("-"))
+    return _ASPECTS[aspect].own.format(_THINGS[thing])
 
 
 def answerable(listed: Sequence[Entry], words: Words) -> dict[str, list[Asked]]:

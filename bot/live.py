@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Any
 import structlog
 
 from bot.errors import StartError
+from bot.faq_file import FaqFile
+from bot.faq_live import KIND as FAQ
+from bot.faq_live import LazyFaq, LiveFaq
 from rules import contents
 from rules.contents import ContentProblem, Push, Welcome
-from rules.faq import Entry, Faq, Finding
+from rules.duty import DutyPlans
 from rules.moderation import Judge
 from rules.points import CheckInRule, check_in_reward
 from rules.text import Words
@@ -35,43 +38,31 @@ class Contents:
     """All content of one moment; never changed, only replaced."""
 
     faq: LazyFaq
+    words: Words
     judge: Judge
     welcome: Welcome
     rewards: Rewards
     pushes: tuple[Push, ...]
     versions: Mapping[str, int]
-
-
-class LazyFaq:
-    """The operators' FAQ, indexed at the first question: most processes are never asked one."""
-
-    def __init__(self, entries: Sequence[Entry], words: Words) -> None:
-        self._entries = entries
-        self._words = words
-        self._lock = Lock()
-        self._faq: Faq | None = None
-
-    def ask(self, text: str) -> Finding:
-        """What the FAQ says to a text."""
-        return (self._faq or self.index()).ask(text)
-
-    def index(self) -> Faq:
-        """Makes the index now; once, whichever thread comes first."""
-        with self._lock:
-            self._faq = self._faq or Faq(self._entries, self._words)
-            return self._faq
+    duty: DutyPlans = dataclasses.field(default_factory=DutyPlans)
 
 
 class LiveContents:
-    """The content in force in this process. ``current`` may be read at any time, by any thread; ``is_eager`` indexes before it is exchanged."""
+    """The content in force in this process. ``current`` may be read at any time, by any thread; ``is_eager`` indexes before it is exchanged.
 
-    def __init__(self, store: ContentStore, directory: Directory, words: Words, *, is_eager: bool = True) -> None:
+    ``faq_folder`` is where the processes of this machine share the index of a large FAQ; without one each keeps its own in memory.
+    """
+
+    def __init__(
+        self, store: ContentStore, directory: Directory, words: Words, *, is_eager: bool = True, faq_folder: Path | None = None
+    ) -> None:
         self._store = store
         self._directory = directory
         self._words = words
         self._is_eager = is_eager
         self._lock = Lock()
-        self.current = self._build({})
+        self._faq = LiveFaq(store, words, FaqFile(faq_folder, words) if faq_folder else None)
+        self.current = Contents(LazyFaq((), words), words, Judge(()), Welcome(), _rewards(CheckInRule()), (), {})
 
     def take_in(self, folder: Path, now: datetime) -> None:
         """Puts the starting files into the store where it has none yet, and loads what is in force. Raises StartError with every problem."""
@@ -82,11 +73,11 @@ class LiveContents:
                 continue
             text = file.read_text(encoding="utf-8")
             try:
-                contents.parse(kind, text)
+                items = contents.to_items(kind, text)
             except ContentProblem as problem:
                 problems += [f"{kind.file}：{line}" for line in problem.problems]
             else:
-                self._store.take_in(kind.name, text, now)
+                self._store.take_in(kind.name, items, now)
         if problems:
             raise StartError(problems)
         self.refresh()
@@ -96,13 +87,14 @@ class LiveContents:
         with self._lock:
             self._directory.keep_up()
             versions = self._store.versions()
-            changed = {kind: number for kind, number in versions.items() if self.current.versions.get(kind) != number}
-            if not changed:
+            parts, loaded = self._load({kind: number for kind, number in versions.items() if self.current.versions.get(kind) != number})
+            if FAQ in versions and (found := self._faq.refresh(versions[FAQ])):
+                loaded[FAQ], parts["faq"] = found
+                if self._is_eager:
+                    found[1].index()
+            if not loaded:
                 return False
-            fresh = self._build(changed)
-            if self._is_eager:
-                fresh.faq.index()
-            self.current = fresh
+            self.current = dataclasses.replace(self.current, **parts, versions={**self.current.versions, **loaded})
             return True
 
     def watch(self, stop: Event, on_change: Callable[[], None] = lambda: None) -> None:
@@ -120,17 +112,17 @@ class LiveContents:
                 # Without this loop edits would stop to arrive, and nobody would see why.
                 log.error("content not refreshed", error=type(error).__name__, exc_info=True)
 
-    def _build(self, changed: Mapping[str, int]) -> Contents:
+    def _load(self, changed: Mapping[str, int]) -> tuple[dict[str, Any], dict[str, int]]:
+        """The parts of :class:`Contents` that changed, and the versions they are of; the FAQ apart."""
         parts: dict[str, Any] = {}
-        for kind, number in changed.items():
+        loaded = {kind: number for kind, number in changed.items() if kind != FAQ}
+        for kind, number in loaded.items():
             if kind in _BUILDERS:
                 try:
-                    parts |= _BUILDERS[kind](contents.parse(contents.KINDS[kind], self._store.text(kind, number)), self._words)
+                    parts |= _BUILDERS[kind](contents.from_items(contents.KINDS[kind], self._store.items(kind)))
                 except ContentProblem as problem:
                     log.error("content version refused, the one before stays", kind=kind, version=number, problems=len(problem.problems))
-        if not hasattr(self, "current"):
-            return Contents(LazyFaq((), self._words), Judge(()), Welcome(), _rewards(CheckInRule()), (), {})
-        return dataclasses.replace(self.current, **parts, versions={**self.current.versions, **changed})
+        return parts, loaded
 
 
 def _rewards(rule: CheckInRule) -> Rewards:
@@ -139,10 +131,10 @@ def _rewards(rule: CheckInRule) -> Rewards:
     return Rewards(tuple(check_in_reward(day, rule) for day in range(1, days + 1)), rule.repeat and bool(longest))
 
 
-_BUILDERS: Mapping[str, Callable[[Any, Words], dict[str, Any]]] = {
-    "faq": lambda entries, words: {"faq": LazyFaq(entries, words)},
-    "words": lambda listed, words: {"judge": Judge(listed.words, listed.allow)},
-    "welcome": lambda welcome, words: {"welcome": welcome},
-    "points": lambda rules, words: {"rewards": _rewards(rules.check_in)},
-    "pushes": lambda pushes, words: {"pushes": pushes},
+_BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "words": lambda listed: {"judge": Judge(listed.words, listed.allow)},
+    "welcome": lambda welcome: {"welcome": welcome},
+    "points": lambda rules: {"rewards": _rewards(rules.check_in)},
+    "pushes": lambda pushes: {"pushes": pushes},
+    "duty": lambda plans: {"duty": plans},
 }

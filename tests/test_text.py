@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.text import LONGEST, Words, core, normalise, stands_alone
@@ -113,3 +113,17 @@ def test_cutting_never_fails(words: Words, text: str) -> None:
 def test_latin_letters_stand_alone_only_as_a_whole_word(text: str, alone: bool) -> None:
     start = text.index("sb")
     assert stands_alone(text, start, start + 2) is alone
+
+
+@pytest.fixture(scope="module")
+def slow(words: Words) -> Words:
+    return Words(words.tmp_dir, words.own_words, is_fast=False)
+
+
+pieces = [*"会员日群管家的积分退款发票vip卡c+1a.%-_# ，", "会员日", "群管家", "怎么", "iphone15"]
+
+
+@settings(deadline=None)  # the first reads a dictionary
+@given(st.one_of(any_text, st.lists(st.sampled_from(pieces), max_size=20).map("".join)))
+def test_the_fast_way_cuts_as_jieba_does(words: Words, slow: Words, text: str) -> None:
+    assert words.cut(text) == slow.cut(text)

@@ -1,0 +1,137 @@
+"""What of a question is compared with what operators wrote, and how much each part weighs.
+
+The parts are characters, pairs of neighbouring characters, and, by the operators' table of synonyms, what is meant by the words: ``=查询`` for
+查一下, ``#钱`` for 账单. Characters say what a text is about even where words are cut differently; meanings find what is said in other words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rules.text import Words
+
+SHIPPED = Path(__file__).with_name("content") / "synonyms.yaml"
+MOST_FEATURES = 120
+"""Words and characters of a message that are looked at: more is an essay, not a question."""
+MOST_JOINED = 4
+"""Words that make up one listed phrase (``怎么 才 能``) at the most."""
+
+PAIR = 0.4
+CHARACTER = 0.6
+SAME = 0.1
+ALIKE = 0.3
+FIELD = 0.4
+"""What each kind of part weighs, before rarity. Chosen in steps of 0.1 on one half of three FAQs' questions; near by nothing changes much."""
+_COMMONEST = 0.03
+_WIDEST = 0.05
+"""Nothing weighs nothing: the least rarity in ordinary Chinese, and the least that a part weighs which every entry has."""
+
+
+class Synonyms:
+    """What words mean, by the operators' table: ``spelling``, ``same``, ``alike`` and ``field``, lists of groups whose first word stands for all.
+
+    A phrase belongs to the first group of its kind that lists it; only fields may share one.
+    """
+
+    def __init__(self, table: Mapping[str, Any] | None = None) -> None:
+        table = table or {}
+        self._spellings = _stand_ins(table.get("spelling"))
+        self._same = _stand_ins(table.get("same"))
+        self._alike = _stand_ins(table.get("alike"))
+        self._fields: dict[str, tuple[str, ...]] = {}
+        for group in table.get("field") or ():
+            for phrase in dict.fromkeys(map(_phrase, group)):
+                self._fields[phrase] = (*self._fields.get(phrase, ()), f"#{_phrase(group[0])}")
+        self._fields_of = self._fields | {
+            word: self._fields[meant] for word, meant in self._same.items() if word not in self._fields and meant in self._fields
+        }
+        self._beginnings = {phrase[:end] for phrase in (*self._same, *self._alike) for end in range(1, len(phrase) + 1)}
+
+    def spelt(self, words: Sequence[str]) -> list[str]:
+        """The words, each in the spelling that stands for it."""
+        spellings = self._spellings
+        return [spellings.get(word, word) for word in words]
+
+    def features(self, words: Sequence[str]) -> set[str]:
+        """What the words mean. Of phrases within phrases the longest counts."""
+        found: set[str] = set()
+        same_from = alike_from = 0
+        for at, word in enumerate(words):
+            if word in self._fields_of:
+                found.update(self._fields_of[word])
+            if word not in self._beginnings:
+                continue
+            phrases = [word]
+            for after in words[at + 1 : at + MOST_JOINED]:
+                joined = phrases[-1] + after
+                if joined not in self._beginnings:
+                    break
+                phrases.append(joined)
+            for length in range(len(phrases), 0, -1):
+                phrase = phrases[length - 1]
+                if at >= same_from and phrase in self._same:
+                    found.add(f"={self._same[phrase]}")
+                    same_from = at + length
+                if at >= alike_from and phrase in self._alike:
+                    found.add(f"≈{self._alike[phrase]}")
+                    alike_from = at + length
+        return found
+
+
+def _phrase(written: Any) -> str:
+    return str(written).strip().lower()
+
+
+def _stand_ins(groups: Sequence[Sequence[Any]] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for group in groups or ():
+        for phrase in map(_phrase, group):
+            found.setdefault(phrase, _phrase(group[0]))
+    return found
+
+
+@cache
+def shipped() -> Synonyms:
+    """The table that comes with the product."""
+    return Synonyms(yaml.load(SHIPPED.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506
+
+
+class Terms:
+    """What the index of the FAQ is made by: ``~`` and a pair of characters, ``.`` and a character, ``=``, ``≈`` or ``#`` and a meaning."""
+
+    def __init__(self, words: Words, synonyms: Synonyms) -> None:
+        self._words = words
+        self._synonyms = synonyms
+
+    def cut(self, asked: str) -> list[str]:
+        return self._synonyms.spelt(self._words.cut(asked)[:MOST_FEATURES])
+
+    def features(self, words: Sequence[str]) -> set[str]:
+        flat = "".join(words)[:MOST_FEATURES]
+        found = self._synonyms.features(words)
+        found.update(["." + char for char in flat])
+        found.update(["~" + one + other for one, other in pairwise(flat)])
+        return found
+
+    def is_indexed(self, feature: str) -> bool:
+        return True
+
+    def weigh(self, feature: str, owners: int, entries: int) -> float:
+        """By the part's rarity in ordinary Chinese, times 0.2 (every entry has it) to 1 (none has)."""
+        share = math.log((entries + 1) / (owners + 0.5)) / math.log(2 * (entries + 1))
+        return self._basis(feature) * math.sqrt(max(_WIDEST, share))
+
+    def _basis(self, feature: str) -> float:
+        kind = feature[0]
+        if kind == ".":
+            return CHARACTER * math.sqrt(max(_COMMONEST, self._words.rarity(feature[1])))
+        if kind == "~":
+            return PAIR * math.sqrt(max(_COMMONEST, (self._words.rarity(feature[1]) + self._words.rarity(feature[2])) / 2.0))
+        return {"=": SAME, "≈": ALIKE, "#": FIELD}[kind]

@@ -1,0 +1,91 @@
+"""What of a question is compared: characters, pairs, and what words mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import yaml
+
+from rules.entries import Entry
+from rules.faq import Faq, scheme_of
+from rules.faq_index import Index
+from rules.faq_terms import MOST_FEATURES, SHIPPED, Synonyms, Terms, shipped
+from rules.text import Words
+
+TABLE = {
+    "spelling": [["怎么", "咋"]],
+    "same": [["怎么", "如何", "怎么才能"], ["能", "可以"]],
+    "alike": [["查询", "查", "查一下"]],
+    "field": [["钱", "话费", "账单"], ["手机", "话费"]],
+}
+
+
+@pytest.fixture(scope="module")
+def words(dictionary: Words) -> Words:
+    return dictionary
+
+
+@pytest.fixture(scope="module")
+def terms(words: Words) -> Terms:
+    return Terms(words, Synonyms(TABLE))
+
+
+def meanings(terms: Terms, *said: str) -> set[str]:
+    return {feature for feature in terms.features(said) if feature[0] in "=≈#"}
+
+
+def test_a_question_is_its_characters_its_pairs_and_its_meanings(terms: Terms) -> None:
+    assert terms.features(["查", "话费"]) == {".查", ".话", ".费", "~查话", "~话费", "≈查询", "#钱", "#手机"}
+
+
+def test_of_phrases_within_phrases_the_longest_counts(terms: Terms) -> None:
+    assert meanings(terms, "怎么", "才", "能") == {"=怎么"}
+    assert meanings(terms, "查", "一下") == {"≈查询"}
+
+
+def test_words_that_only_together_contain_a_phrase_do_not_mean_it(terms: Terms) -> None:
+    assert meanings(terms, "检查") == set()
+
+
+def test_another_spelling_is_the_same_word(terms: Terms) -> None:
+    assert terms.cut("咋退款") == terms.cut("怎么退款")
+
+
+def test_an_essay_has_no_more_parts_than_a_page_of_questions(terms: Terms) -> None:
+    essay = terms.cut("".join(chr(0x4E00 + number) for number in range(2_000)))
+    assert len(essay) <= MOST_FEATURES
+    assert len(terms.features(essay)) <= 3 * MOST_FEATURES
+
+
+def test_no_table_at_all_leaves_the_characters(words: Words) -> None:
+    assert Terms(words, Synonyms()).features(["话费"]) == {".话", ".费", "~话费"}
+
+
+def test_what_fewer_entries_have_weighs_more(terms: Terms) -> None:
+    weights = [terms.weigh("~话费", owners, 100) for owners in (0, 1, 10, 100)]
+    assert weights == sorted(weights, reverse=True)
+    assert min(weights) > 0
+
+
+def test_what_is_said_in_other_words_is_found_by_its_meaning(words: Words) -> None:
+    fee = Entry("fee", "查一下我的话费", "答")
+    stop = Entry("stop", "办理停机", "答")
+    without_meanings = Faq.over(Index.of([fee, stop], scheme_of(words, Synonyms())))
+    assert Faq([fee, stop], words).ask("账单是多少钱").candidates[0].entry == fee
+    assert not without_meanings.ask("账单是多少钱").candidates
+
+
+# The shipped table ----------------------------------------------------------------------------------------------------
+def test_in_the_shipped_table_a_phrase_stands_in_one_group_of_its_kind() -> None:
+    table = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    assert set(table) == {"spelling", "same", "alike", "field"}
+    for kind in ("spelling", "same", "alike"):
+        phrases = Counter(str(phrase) for group in table[kind] for phrase in set(group))
+        assert {phrase: count for phrase, count in phrases.items() if count > 1} == {}
+    assert all(len(set(group)) == len(group) > 1 for kind in table.values() for group in kind)
+
+
+def test_the_shipped_table_is_read_once() -> None:
+    assert shipped() is shipped()
+    assert SHIPPED.stat().st_size < 100_000
