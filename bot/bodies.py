@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bot.channels.pieces import split
 from bot.channels.text import clean, cut
 from bot.errors import UserError
-from bot.media import sniff
+from bot.files import sniff
 
 Body = dict[str, Any]
 

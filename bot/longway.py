@@ -18,9 +18,12 @@ from bot.channels.text import cut
 from bot.client import NoAnswer
 from bot.errors import ApiError
 from bot.longframes import MARKDOWN_BYTES, RESPOND, SEND, UPDATE, WELCOME
+from bot.longlink import upload
+from bot.media import Account
 from bot.message import Message
+from bot.uploads import Uploads, is_enclosing
 from bot.verdicts import Verdict
-from bot.ways import Order, Undeliverable, Way
+from bot.ways import Order, Undeliverable, Way, readable
 from storage.calls import Answered, Calls
 from storage.connection import StorageAway
 from storage.limits import AIBOT_CHAT, Limits
@@ -53,9 +56,15 @@ class LongWay:
     """
 
     def __init__(
-        self, calls: Calls, user_id: Callable[[int], str | None], keep_words: Callable[[int, str, str], None], now: Callable[[], datetime]
+        self,
+        calls: Calls,
+        user_id: Callable[[int], str | None],
+        keep_words: Callable[[int, str, str], None],
+        now: Callable[[], datetime],
+        uploads: Uploads | None = None,
     ) -> None:
         self._calls = calls
+        self._uploads = uploads
         self._user_id = user_id
         self._keep_words = keep_words
         self._now = now
@@ -70,6 +79,9 @@ class LongWay:
 
     def _send(self, delivery: Delivery) -> dict[str, Any]:
         cmd, frame = str(delivery.body["cmd"]), delivery.body["frame"]
+        if is_enclosing(frame):
+            with readable(self._uploads) as uploads:
+                return uploads.send(frame, self._account(delivery.channel), lambda filled: self._post(delivery, filled))
         if cmd == SEND:
             return self._post(delivery, frame)
         is_event = cmd in (WELCOME, UPDATE)
@@ -117,6 +129,19 @@ class LongWay:
         if answered.code is None:
             raise NoAnswer(answered.text, may_have_arrived=answered.may_have_arrived)
         return answered
+
+    def _account(self, channel: str) -> Account:
+        """Who uploads over a long connection: only its own bot may send what it uploaded."""
+
+        def ask(cmd: str, body: Mapping[str, Any]) -> dict[str, Any]:
+            answered = self._calls.ask(channel, cmd, "", body, now_ms=to_ms(self._now()), wait_s=WAIT_S)
+            if answered.code is None:
+                raise NoAnswer(answered.text, may_have_arrived=False)  # a part that arrived twice is the same part
+            if answered.code != 0:
+                raise ApiError(answered.code, answered.text)
+            return answered.body
+
+        return Account(f"ws.{channel}", lambda content: {"media_id": upload(ask, content.kind, content.name, content.data)})
 
     def _had_arrived(self, delivery: Delivery, answered: Answered) -> bool:
         """A stream that is refused as ended was ended by our own first try, whose acknowledgement was lost."""

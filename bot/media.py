@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bot.client import NoAnswer, UploadedFile, WeComClient, Wire
 from bot.errors import ApiError, UserError
+from bot.files import sniff
 from storage.media import MediaStore
 from storage.moment import to_ms
 
@@ -35,16 +36,6 @@ WAIT_FOR_UPLOAD_S = 60.0
 """How long one waits for another process that uploads the same file."""
 
 _BAD_MEDIA = 40007
-_SIGNS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"#!AMR", "audio/amr"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"%PDF-", "application/pdf"),
-    (0, b"PK\x03\x04", "application/zip"),
-)
 _WANTED: dict[Kind, tuple[str, ...]] = {"image": ("image/png", "image/jpeg"), "voice": ("audio/amr",), "video": ("video/mp4",)}
 _NAMES: dict[Kind, str] = {"image": "图片只能是 JPG 或 PNG", "voice": "语音只能是 AMR", "video": "视频只能是 MP4"}
 _BLOCK_BYTES, _MOST_PADDING_BYTES, _KEY_BYTES = 16, 32, 32
@@ -91,7 +82,15 @@ class Account:
     upload: Callable[[Content], dict[str, Any]] = field(repr=False)
 
 
-def of_app(channel: str, client: WeComClient) -> Account:
+class Uploader(Protocol):
+    """What is asked of a WeComClient."""
+
+    def upload(self, kind: str, file: UploadedFile) -> dict[str, Any]:
+        """WeCom's answer with the media id; raises ApiError."""
+        ...
+
+
+def of_app(channel: str, client: Uploader) -> Account:
     """The account of an app's channel."""
     return Account(f"app.{channel}", lambda content: client.upload(content.kind, content.upload))
 
@@ -192,11 +191,6 @@ def decrypt(sealed: bytes, aes_key: str) -> bytes:
     if not 1 <= count <= _MOST_PADDING_BYTES or not hmac.compare_digest(padded[-count:], bytes([count]) * count):
         raise MediaError("文件解密失败：密钥不对，或文件已损坏")
     return padded[:-count]
-
-
-def sniff(data: bytes) -> str:
-    """What a file is by its first bytes, as a content type."""
-    return next((type for at, sign, type in _SIGNS if data[at : at + len(sign)] == sign), "application/octet-stream")
 
 
 def _find_problem(content: Content) -> str | None:

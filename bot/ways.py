@@ -1,20 +1,24 @@
 """The ways out: for each ``via`` of a delivery, how its request is built, how it is counted, how long it is worth sending.
 
-**A new way** is one row more in :meth:`Ways.table` (or in what run.py adds to it): a function that turns a delivery into an
+**A new way** is one row more in :meth:`Ways.table` (or in what commands/worker.py adds to it): a function that turns a delivery into an
 :class:`Order`, and what is special about it. The sender knows no way by name.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from bot.app_api import SendResult, read_result
 from bot.appchat import REASONS
-from bot.client import WeComClient, Wire
+from bot.client import UploadedFile, WeComClient, Wire
+from bot.files import FileProblem
+from bot.media import MediaError, of_app, of_webhook
+from bot.uploads import Send, Uploads, is_enclosing
 from bot.verdicts import USED, VERDICTS, Verdict
 from storage.limits import AIBOT_CHAT, APP_CHAT, APP_MEMBER, WEBHOOK, Rules
 from storage.outbox import Delivery
@@ -94,6 +98,10 @@ class Client(Protocol):
         """WeCom's answer; raises ApiError."""
         ...
 
+    def upload(self, kind: str, file: UploadedFile) -> dict[str, Any]:
+        """WeCom's answer with the media id; raises ApiError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
@@ -109,11 +117,12 @@ class Lookups:
 
 
 class Ways:
-    """The ways over one process's connections."""
+    """The ways over one process's connections. Without ``uploads`` no pictures and files are sent."""
 
-    def __init__(self, wire: Wire, lookups: Lookups) -> None:
+    def __init__(self, wire: Wire, lookups: Lookups, uploads: Uploads | None = None) -> None:
         self._wire = wire
         self._lookups = lookups
+        self._uploads = uploads
 
     def table(self) -> dict[str, Way]:
         """Every way by its ``via``."""
@@ -133,11 +142,20 @@ class Ways:
         if not key:
             raise Undeliverable("没有为这个群配置 webhook")
         name = hook_name(key)
-        return Order(name, WEBHOOK, name, lambda: self._wire.post_webhook(key, delivery.body))
+        return Order(name, WEBHOOK, name, lambda: self._post_to_robot(delivery, key, lambda body: self._wire.post_webhook(key, body)))
 
     def _robot_webhook(self, delivery: Delivery, is_repeat: bool) -> Order:
-        name = hook_name(parse_qs(urlsplit(delivery.url).query).get("key", [delivery.url])[0])
-        return Order(name, WEBHOOK, name, lambda: self._wire.post_response_url(delivery.url, delivery.body))
+        key = parse_qs(urlsplit(delivery.url).query).get("key", [delivery.url])[0]
+        name = hook_name(key)
+        return Order(
+            name, WEBHOOK, name, lambda: self._post_to_robot(delivery, key, lambda body: self._wire.post_response_url(delivery.url, body))
+        )
+
+    def _post_to_robot(self, delivery: Delivery, key: str, post: Send) -> dict[str, Any]:
+        if not is_enclosing(delivery.body):
+            return post(delivery.body)
+        with readable(self._uploads) as uploads:
+            return uploads.send_by_webhook(delivery.body, of_webhook(key, self._wire), post)
 
     def _response_url(self, delivery: Delivery, is_repeat: bool) -> Order:
         name = f"aibot.{delivery.channel}.{delivery.chat or delivery.member or delivery.id}"
@@ -159,9 +177,15 @@ class Ways:
         channel = f"app.{delivery.channel}"
         names = [f"{channel}.{number}" for number in users.values()]
 
-        def send() -> dict[str, Any]:
-            result = read_result(client.post("message/send", data=body))
+        def post(filled: Mapping[str, Any]) -> dict[str, Any]:
+            result = read_result(client.post("message/send", data=dict(filled)))
             return {"app": delivery.channel, "msgid": result.msgid, "missed": _missed(result, users, numbers)}
+
+        def send() -> dict[str, Any]:
+            if not is_enclosing(body):
+                return post(body)
+            with readable(self._uploads) as uploads:
+                return uploads.send(body, of_app(delivery.channel, client), post)
 
         return Order(names[0], APP_MEMBER, channel, send, also=tuple(names[1:]))
 
@@ -192,6 +216,17 @@ class Ways:
         body = {**delivery.body, "welcome_code": delivery.code}
         name = f"welcome.{delivery.channel}"
         return Order(name, (), name, lambda: found[0].post("externalcontact/send_welcome_msg", data=body))
+
+
+@contextmanager
+def readable(uploads: Uploads | None) -> Iterator[Uploads]:
+    """What uploads; a file that cannot be read or that WeCom would refuse makes a delivery undeliverable."""
+    if uploads is None:
+        raise Undeliverable("这里发不了图片和文件")
+    try:
+        yield uploads
+    except (FileProblem, MediaError) as problem:
+        raise Undeliverable(str(problem)) from None
 
 
 _APP_CHAT = {code: Verdict("dead", reason) for code, reason in REASONS.items()}

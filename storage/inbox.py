@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ from storage.connection import Database, Script
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 from storage.streams import StreamStart, encode_start
+from storage.talk import FIELDS, LIFE_MS, Talk, read_talk
 from storage.work import drop_entries_of, drop_idle_consumers, mark_of
 
 DAY_MS = 86_400_000
@@ -54,6 +55,7 @@ class Accepted:
     waiting: str = ""
     notices: tuple[str, ...] = ()
     payload: str = ""
+    talk: Talk = field(default=Talk(), compare=False)
 
 
 UNTOUCHED = Accepted("yours")
@@ -76,6 +78,9 @@ class Ending:
     stream: StreamStart | None = None
     notices_said: Sequence[str] = ()
     was_first: bool = False
+    topic: str = ""
+    told: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +108,8 @@ class Inbox:
     def prepare(self) -> None:
         """Makes the consumer groups, from the first entry on, and loads the scripts."""
         self._database.load([self._accept, self._finish, self._bury])
-        for shard in range(self._shards):
-            for stream in (keys.INBOX(shard=shard), keys.JOBS(shard=shard), keys.STREAM_WORK(shard=shard)):
-                _make_group(self._database, stream)
+        families = (keys.INBOX, keys.JOBS, keys.STREAM_WORK)
+        _make_groups(self._database, [family(shard=shard) for shard in range(self._shards) for family in families])
 
     def accept(
         self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int, *, is_speech: bool = True
@@ -119,6 +123,7 @@ class Inbox:
                 _members(place),
                 _waiting(place),
                 keys.NOTICES(shard=place.shard, member=place.member),
+                _talk(place),
             ],
             [
                 now_ms,
@@ -137,16 +142,20 @@ class Inbox:
             return Accepted("done", answer=got[1])
         if got[0] == "busy":
             return Accepted("busy")
-        return Accepted("yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]), payload=got[5])
+        return Accepted(
+            "yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]), payload=got[5],
+            talk=read_talk(got[6]),
+        )  # fmt: skip
 
     def resume(self, place: Place, message_id: str, left: Left, now_ms: int) -> Accepted | None:
         """What accepting told of a message that was left behind; None while it is postponed, and the try does not count."""
-        not_before, seen, waiting, notices = self._database.pipeline(
+        not_before, seen, waiting, notices, talk = self._database.pipeline(
             [
                 ("HGET", keys.MESSAGE(shard=place.shard, id=message_id), "not_before"),
                 ("HGET", _members(place), place.member),
                 ("GET", _waiting(place)),
                 ("LRANGE", keys.NOTICES(shard=place.shard, member=place.member), 0, 9),
+                ("HMGET", _talk(place), *FIELDS),
             ]
         )
         if now_ms < int(not_before or 0):
@@ -154,7 +163,8 @@ class Inbox:
                 "XCLAIM", keys.INBOX(shard=left.shard), "bot", self._consumer(), 0, left.entry, "RETRYCOUNT", left.tries - 1, "JUSTID"
             )
             return None
-        return Accepted("yours", entry=left.entry, is_first=seen == f"new:{message_id}", waiting=waiting or "", notices=tuple(notices))
+        is_first = seen == f"new:{message_id}"
+        return Accepted("yours", entry=left.entry, is_first=is_first, waiting=waiting or "", notices=tuple(notices), talk=read_talk(talk))
 
     def postpone(self, place: Place, message_id: str, until_ms: int) -> None:
         """Leaves a message in the inbox, not to be taken up again before ``until_ms``."""
@@ -262,12 +272,13 @@ class Inbox:
             self._finish,
             [
                 keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
-                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, *queues, *stream_keys,
+                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place), *queues, *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
                 int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
+                ending.topic, ending.told, ending.asked, LIFE_MS,
                 len(ending.counts), *counts, len(ending.events), *events,
                 len(ending.notices_said), *ending.notices_said, *queued,
             ],
@@ -305,9 +316,13 @@ def _waiting(place: Place) -> str:
     return keys.WAITING(shard=place.shard, chat=place.chat or "~", member=place.member)
 
 
-def _make_group(database: Database, stream: str) -> None:
-    try:
-        database.command("XGROUP", "CREATE", stream, "bot", "0", "MKSTREAM")
+def _talk(place: Place) -> str:
+    return keys.TALK(shard=place.shard, chat=place.chat or "~", member=place.member)
+
+
+def _make_groups(database: Database, streams: Iterable[str]) -> None:
+    try:  # all are made, also behind one that is there already
+        database.pipeline(("XGROUP", "CREATE", stream, "bot", "0", "MKSTREAM") for stream in streams)
     except ResponseError as error:
         if "BUSYGROUP" not in str(error):
             raise

@@ -77,6 +77,11 @@ class Points:
         """A member's points."""
         return int(self._database.command("HGET", keys.BALANCES(shard=where.shard, community=where.id), member) or 0)
 
+    def streak(self, where: CommunityKeys, member: int, today: date) -> int:
+        """The days in a row on which a member checked in, up to today or yesterday; 0 when it was broken."""
+        day, _, days = (self._database.command("HGET", keys.CHECK_INS(shard=where.shard, community=where.id), member) or "").partition("|")
+        return int(days) if day >= (today - timedelta(days=1)).isoformat() else 0
+
     def rows(self, where: CommunityKeys, member: int, count: int = 10) -> list[Row]:
         """A member's newest rows, newest first."""
         key = keys.LEDGER_ROWS(shard=where.shard, community=where.id, member=member)

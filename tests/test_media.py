@@ -7,7 +7,7 @@ import multiprocessing
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bot.bodies import BodyError, webhook_image
 from bot.client import NoAnswer, WeComClient, Wire
 from bot.errors import ApiError
-from bot.media import MOST_BYTES, Account, Content, Kind, Media, MediaError, decrypt, fetch, fetch_by_id, of_app, of_webhook, sniff
+from bot.files import sniff
+from bot.media import MOST_BYTES, Account, Content, Kind, Media, MediaError, decrypt, fetch, fetch_by_id, of_app, of_webhook
 from simulator.config import Channel, Group, Person, SimulatorConfig
 from simulator.envelope import Envelope
 from simulator.pretend import PIXEL, PretendWeCom
@@ -26,6 +27,7 @@ from simulator.world import Media as Sealed
 from storage.connection import Database
 from storage.media import MediaStore
 from storage.tokens import TokenStore
+from tests.timing import Clock
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 AES_KEY = base64.b64encode(bytes(range(32))).decode()[:43]
@@ -39,28 +41,16 @@ CONFIG = SimulatorConfig(
     people=(Person("lilei", "李雷"),),
     groups=(Group("wrMAIN", "主群", ("lilei",), KEY),),
 )
+
 VOICE = b"#!AMR\n" + (b"\x3c" + bytes(31)) * 50
 VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
 PDF = b"%PDF-1.7 \xe6\x9c\x88\xe6\x8a\xa5"
 UPLOAD, HOOK_UPLOAD = "/cgi-bin/media/upload", "/cgi-bin/webhook/upload_media"
 
 
-class Clock:
-    """A clock that stands still until it is told; both sides read it."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def later(self, **by: float) -> None:
-        self.time += timedelta(**by)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON, tick_ms=0)
 
 
 @pytest.fixture

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from bot.channels import card, json
 from bot.channels.answer import Answer, with_card
 from bot.channels.fields import Tree, branch, branches, folded, leaf, leaves, number, place, text
 from bot.channels.text import cut, digest, identity, spoken
+from bot.files import place_for
 from bot.message import Attachment, Event, Message, Quote, Reply
 
 MAX_STREAM_BYTES = 20_480
+MAX_FEEDBACK_BYTES = 256
 MAX_WELCOME_BYTES = 2_048
 """The manual names no limit for the welcome text; this is the limit of WeCom's other plain texts."""
+
+MOST_IMAGES = 10
 
 _FILES = frozenset({"image", "file", "video"})
 
@@ -187,6 +192,10 @@ def _spoken_body(message: Message, answer: Answer) -> dict[str, object]:
     if not answer.text:
         return {"msgtype": "template_card", "template_card": shown} if shown else {}
     body = stream_body(stream_id(message), answer.text, is_done=not answer.is_begun)
+    if 0 < len(answer.feedback.encode()) <= MAX_FEEDBACK_BYTES:
+        body["stream"] = {**cast(dict[str, object], body["stream"]), "feedback": {"id": answer.feedback}}
+    if answer.images and not answer.is_begun:  # WeCom takes pictures with the end of an answer only
+        body["stream"] = {**cast(dict[str, object], body["stream"]), "msg_item": [place_for(name) for name in answer.images[:MOST_IMAGES]]}
     return {**body, "msgtype": "stream_with_template_card", "template_card": shown} if shown else body
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.channels.plain import without_marks
 from bot.channels.text import clean
 from bot.message import Face, Prompt, Reply
 
@@ -17,27 +18,44 @@ _MAX_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One passive answer: its text, and at most one card to show or to update. ``is_begun``: more of the text is to follow."""
+    """One passive answer: its text, and at most one card to show or to update. ``is_begun``: more of the text is to follow.
+
+    ``images`` are pictures of ours by their names, for a channel that shows pictures in its answer. ``feedback`` names the answer to WeCom, so that
+    members may judge it.
+    """
 
     text: str = ""
     card: Mapping[str, object] | None = None
     update_card: Mapping[str, object] | None = None
     is_begun: bool = False
+    feedback: str = ""
+    images: tuple[str, ...] = ()
 
 
 def with_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows cards: one card, without its twin text; further cards are told by their twins."""
     here = _here(replies)
     shown = shown_card(replies)
-    text = _joined([reply for reply in here if reply is not shown])
+    text = _joined([reply for reply in here if reply is not shown or reply.keeps_text], shows_markdown=True)
+    images = tuple(reply.image for reply in here if reply.image and not is_address(reply.image))
     card = body_of(shown.card, "aibot") if shown is not None and shown.card is not None else None
-    return Answer(text=text, card=card, update_card=_update(here, "aibot"), is_begun=any(reply.stream for reply in here))
+    return Answer(
+        text=text, card=card, update_card=_update(here, "aibot"), is_begun=any(reply.stream for reply in here), images=images,
+        feedback=next((reply.feedback for reply in here if reply.feedback), ""),
+    )  # fmt: skip
 
 
 def without_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows no card: every card's twin text instead."""
     here = _here(replies)
-    return Answer(text=_joined(here), update_card=_update(here, "app"))
+    return Answer(text=_joined(here, shows_markdown=False), update_card=_update(here, "app"))
+
+
+def as_post(replies: Sequence[Reply]) -> str:
+    """The answer as a post of its own, where the card may go missing and no number is waited for in its stead."""
+    here, shown = _here(replies), shown_card(replies)
+    told = (clean(reply.words).strip() if reply is shown else spoken(reply, shows_markdown=True) for reply in here)
+    return BETWEEN.join(filter(None, told))
 
 
 def shown_card(replies: Sequence[Reply]) -> Reply | None:
@@ -78,8 +96,31 @@ def _here(replies: Sequence[Reply]) -> list[Reply]:
     return [reply for reply in replies if reply.to is None and not reply.push]
 
 
-def _joined(replies: Sequence[Reply]) -> str:
-    return BETWEEN.join(said for reply in replies if (said := clean(reply.said).strip()))
+def spoken(reply: Reply, *, shows_markdown: bool) -> str:
+    """What a reply says in words, its pictures and files on the web as links."""
+    said = clean(reply.said).strip()
+    if reply.markdown and not shows_markdown:
+        said = without_marks(said)
+    links = [
+        _link(name, kind, shows_markdown=shows_markdown) for name, kind in ((reply.image, "图片"), (reply.file, "文件")) if is_address(name)
+    ]
+    return "\n\n".join(filter(None, (said, *links)))
+
+
+def is_address(name: str) -> bool:
+    """Whether a picture or file is somewhere on the web, and not in our folder."""
+    return name.startswith("https:")
+
+
+def _link(address: str, kind: str, *, shows_markdown: bool) -> str:
+    if not shows_markdown:
+        return f"{kind}：{address}"
+    bracketed = address.replace("(", "%28").replace(")", "%29")
+    return f"{'!' * (kind == '图片')}[{kind}]({bracketed})"
+
+
+def _joined(replies: Sequence[Reply], *, shows_markdown: bool) -> str:
+    return BETWEEN.join(said for reply in replies if (said := spoken(reply, shows_markdown=shows_markdown)))
 
 
 def _update(replies: Sequence[Reply], place: Literal["aibot", "app"]) -> dict[str, object] | None:

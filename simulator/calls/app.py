@@ -93,7 +93,7 @@ def _shape(call: Call, body: dict[str, Any]) -> dict[str, Any]:
 def shape_of(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """What a member will see of a message body."""
     kind = str(body.get("msgtype"))
-    shape: dict[str, Any] = {"kind": kind, "text": "", "card": None, "articles": []}
+    shape: dict[str, Any] = {"kind": kind, "text": "", "image": "", "card": None, "articles": []}
     if kind in ("text", "markdown"):
         return {**shape, "text": required_text(body, kind, 2_048)}
     if kind == "template_card":
@@ -111,7 +111,8 @@ def shape_of(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     if kind == "news":
         return {**shape, "articles": articles_of(body)}
     if kind in ("image", "voice", "video", "file"):
-        return {**shape, "text": _media(call, body, kind)}
+        name = _media(call, body, kind)
+        return {**shape, "image": f"media/{body[kind]['media_id']}"} if kind == "image" else {**shape, "text": name}
     if kind in ("mpnews", "miniprogram_notice") and isinstance(body.get(kind), dict):
         return {**shape, "kind": "text", "text": f"[{kind}]"}
     raise RefusedError(40008, f"invalid message type {kind}")
@@ -139,7 +140,7 @@ def _admitted(call: Call, app: Channel, user: str) -> bool:
 
 def _show(call: Call, app: Channel, user: str, msgid: str, shape: dict[str, Any]) -> Post:
     return call.world.post(
-        single_chat(app.name, user), BOT, shape["kind"], text=shape["text"], card=shape["card"], articles=shape["articles"],
+        single_chat(app.name, user), BOT, shape["kind"], text=shape["text"], image=shape["image"], card=shape["card"], articles=shape["articles"],
         via="app", channel=app.name, msgid=msgid,
     )  # fmt: skip
 

@@ -75,7 +75,15 @@ def _send(call: Call) -> dict[str, Any]:
     text = shape["text"] + "".join(f" <@{user}>" for user in called)
     if all(call.windows.group_member.admit((app.name, user), call.world.now()) for user in group.users):
         call.world.post(
-            group.id, BOT, shape["kind"], text=text, card=shape["card"], articles=shape["articles"], via="appchat", channel=app.name
+            group.id,
+            BOT,
+            shape["kind"],
+            text=text,
+            image=shape["image"],
+            card=shape["card"],
+            articles=shape["articles"],
+            via="appchat",
+            channel=app.name,
         )
     return {}
 

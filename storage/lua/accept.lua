@@ -1,10 +1,11 @@
 -- Takes a message in, once.
--- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices
+-- KEYS 1 message state  2 inbox  3 events  4 members  5 waiting question  6 notices  7 talk
 -- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON)
 --      8 takeover_ms: how old unfinished work must be before a repeat may take it over
 --      9 whether it is speech, which makes its member known: 1 or 0  10 life of unfinished state in ms
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
---       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices, payload kept at the first try or ''}
+--       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices, payload kept at the first try or '',
+--       topic, told and asked of the talk, each false when there is none}
 local now, member = tonumber(ARGV[1]), ARGV[5]
 local was = redis.call('HMGET', KEYS[1], 'answer', 'since', 'entry')
 if was[1] then return {'done', was[1]} end
@@ -23,10 +24,11 @@ else
   redis.call('PEXPIRE', KEYS[1], ARGV[10])
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', ARGV[7])
 end
-if member == '0' then return {'yours', entry, 0, false, {}, kept} end
+if member == '0' then return {'yours', entry, 0, false, {}, kept, {}} end
 local seen, mark = redis.call('HGET', KEYS[4], member), 'new:' .. ARGV[4]
 if not seen and ARGV[9] == '1' then
   redis.call('HSET', KEYS[4], member, mark)
   seen = mark
 end
-return {'yours', entry, seen == mark and 1 or 0, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9), kept}
+return {'yours', entry, seen == mark and 1 or 0, redis.call('GET', KEYS[5]), redis.call('LRANGE', KEYS[6], 0, 9), kept,
+  redis.call('HMGET', KEYS[7], 'topic', 'told', 'asked')}

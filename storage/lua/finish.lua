@@ -1,13 +1,14 @@
 -- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox. A message that
 -- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
---      12… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
+--      12 talk  13… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
 --      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0
 --      19 work of an answer in parts (JSON, '' none)  20 what is shown of it first  21 its life in ms
---      22 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      22 topic of the talk ('' leave)  23 when he was told that nobody knows ('' leave)  24 what he asked ('' leave)  25 life of the talk in ms
+--      26 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
 --      then for each delivery its member of due and its item (JSON)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
 --       another works on it, or its member is new, is asked something or has notices: then nothing else was done.
@@ -43,8 +44,12 @@ end
 if ARGV[12] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[13]) then
   redis.call('XADD', KEYS[4], '*', 'j', ARGV[12])
 end
-local fresh, at = false, 23
-for _ = 1, tonumber(ARGV[22]) do
+if ARGV[22] ~= '' then redis.call('HSET', KEYS[12], 'topic', ARGV[22]) end
+if ARGV[23] ~= '' then redis.call('HSET', KEYS[12], 'told', ARGV[23]) end
+if ARGV[24] ~= '' then redis.call('HSET', KEYS[12], 'asked', ARGV[24]) end
+if ARGV[22] ~= '' or ARGV[23] ~= '' or ARGV[24] ~= '' then redis.call('PEXPIRE', KEYS[12], ARGV[25]) end
+local fresh, at = false, 27
+for _ = 1, tonumber(ARGV[26]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
@@ -71,12 +76,12 @@ if ARGV[19] ~= '' then
   redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
   redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
 end
-for queue = 12, queues do
+for queue = 13, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if queues > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 12 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)
