@@ -23,6 +23,7 @@ from bot.communities import Communities, Community
 from bot.config import DEFAULT_TIMEZONE, Config
 from bot.live import LiveContents
 from handlers.customers import sweep_groups
+from handlers.human import ring as ring_tickets
 from handlers.pushes import audience, fire
 from handlers.upkeep import clean_up
 from rules.contents import Push, parse_cron
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 NEVER = datetime.max.replace(tzinfo=UTC)
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
+TICKETS_S = 10
+"""How often the clocks of tickets are looked at."""
 UPKEEP_LEASE_MS = 3_500_000
 SWEEP_LEASE_MS = 3_000_000
 """A process that starts has the customer groups looked at, but not when one did so less than fifty minutes ago."""
@@ -63,12 +66,16 @@ class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
 class Clock:
     """Rings for pushes and upkeep."""
 
-    def __init__(self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime],
+        on_tickets: Callable[[int, int], None] = lambda waiting, overdue: None,
+    ) -> None:  # fmt: skip
         self._stores = stores
         self._config = config
         self._live = live
         self._communities = communities
         self._clock = clock
+        self._on_tickets = on_tickets
         self._planned: dict[str, str] | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC, executors={"default": _Ringer()}, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 4}
@@ -82,6 +89,9 @@ class Clock:
             self._sweep, CronTrigger(hour=3, minute=20, timezone=DEFAULT_TIMEZONE), id="customers",
             next_run_time=self._clock() + timedelta(seconds=20),
         )  # fmt: skip
+        self._scheduler.add_job(
+            self._ring_tickets, IntervalTrigger(seconds=TICKETS_S, start_date=self._clock()), id="tickets", max_instances=1
+        )
         self._scheduler.start()
 
     def plan(self) -> None:
@@ -149,6 +159,16 @@ class Clock:
         del planned
         if self._stores.leases.hold("customers", SWEEP_LEASE_MS):
             sweep_groups(self._stores, self._config, self._communities, self._clock())
+
+    def _ring_tickets(self, planned: datetime = NEVER) -> None:
+        """What has come of the tickets' clocks; each step counts once, whichever process is first."""
+        del planned  # what counts is what has come by now
+        try:
+            ring_tickets(self._stores, self._config, self._live.current.duty, self._communities, self._clock())
+            places = [community.keys for community in self._communities.listed]
+            self._on_tickets(*self._stores.tickets.count_waiting(places, self._clock()))
+        except StorageAway as away:
+            log.warning("tickets wait", reason=str(away))
 
     def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):
