@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, timedelta
 
 from storage import keys
 from storage.connection import Database
-from storage.moment import to_ms
+
+_HIT = "hit:"
+
+
+def hit_of(entry: str) -> str:
+    """The name of the day's counter of an entry of the FAQ: how often it was the answer."""
+    return _HIT + entry
+
+
+def hits_in(counts: Mapping[str, int]) -> dict[str, int]:
+    """How often each entry was the answer, out of all counters."""
+    return {name.removeprefix(_HIT): n for name, n in counts.items() if name.startswith(_HIT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +31,7 @@ class Tally:
 
 
 class Tallies:
-    """Counters and activity of every community, and the questions nobody could answer."""
+    """Counters and activity of every community."""
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database
@@ -37,14 +49,18 @@ class Tallies:
             active |= int.from_bytes(bitmap, "little")  # by bytes from the first on, so that lengths need not agree
         return Tally(counts, active.bit_count())
 
-    def drop_unanswered(self, before: datetime) -> int:
-        """Removes unanswered questions older than ``before``; gives how many went."""
-        gone, limit = 0, to_ms(before)
-        for key in self._database.scan("qb:{*}:*:unanswered"):
-            while (oldest := self._database.command("LINDEX", key, 0)) and int(oldest.split("|", 1)[0]) < limit:
-                self._database.command("LREM", key, 1, oldest)
-                gone += 1
-        return gone
+    def of_days(self, community: str, today: date, days: int) -> dict[str, int]:
+        """All counters of the last ``days`` days together, today included; one round trip."""
+        names = [
+            keys.COUNTS(shard=shard, community=community, day=(today - timedelta(days=back)).isoformat())
+            for back in range(days)
+            for shard in range(self._shards)
+        ]
+        counts: dict[str, int] = {}
+        for flat in self._database.pipeline(("HGETALL", name) for name in names):
+            for name, n in zip(flat[::2], flat[1::2], strict=True):
+                counts[name] = counts.get(name, 0) + int(n)
+        return counts
 
     def export_user(self, number: int) -> dict[str, object]:
         """Counters name nobody."""

@@ -21,7 +21,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from xml.etree import ElementTree as ET
@@ -31,7 +31,6 @@ import pytest
 import structlog
 import yaml
 
-import run
 from bot.channels import KINDS
 from bot.communities import Communities, Community
 from bot.config import Config, load
@@ -41,6 +40,7 @@ from bot.message import Message
 from bot.metrics import Metrics
 from bot.pipeline import Gate, Outcome, Pipeline
 from bot.router import Router
+from commands.build import open_all
 from handlers import GATES, discover
 from handlers.privacy import erase_person
 from handlers.upkeep import clean_up
@@ -50,31 +50,11 @@ from storage.embedded import EmbeddedServer
 from storage.events import LogEntry
 from storage.outbox import Delivery
 from storage.stores import Stores
+from tests.timing import Clock
 
 ROOT = Path(__file__).parent.parent
 MAIN, SUB, ADMINS, FAR = "wrMAIN", "wrSUB", "wrADMIN", "wrFAR"
-START = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
-"""A Tuesday, ten in the morning in Shanghai."""
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-
-
-class Clock:
-    """A clock that moves when told, and by a millisecond with every look, so that no two things happen at once."""
-
-    def __init__(self, start: datetime = START) -> None:
-        self._at = start
-        self._ticks = itertools.count()
-
-    def __call__(self) -> datetime:
-        return self._at + timedelta(milliseconds=next(self._ticks))
-
-    def later(self, **by: float) -> None:
-        """Moves on by ``days=``, ``hours=``, ``minutes=``…"""
-        self._at += timedelta(**by)
-
-    def set(self, moment: datetime) -> None:
-        """Moves to a moment."""
-        self._at, self._ticks = moment, itertools.count()
 
 
 class Said(str):
@@ -287,10 +267,10 @@ def build(
     router: Router | None = None,
     gates: tuple[Gate, ...] = GATES,
 ) -> Chat:
-    """The bot as ``run.build`` makes it, with a clock of ours and a dictionary that all tests share."""
+    """The bot as ``commands.build`` makes it, with a clock of ours and a dictionary that all tests share."""
     clock = clock or Clock()
-    stores = run.open_all(config, "test", clock=clock)
-    live = LiveContents(stores.content, stores.directory, words)
+    stores = open_all(config, "test", clock=clock)
+    live = LiveContents(stores.content, stores.directory, words, is_eager=False)
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
     router = router or discover()
@@ -299,12 +279,6 @@ def build(
 
 
 OpenChat = Callable[..., Chat]
-
-
-@pytest.fixture(scope="session")
-def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Words:
-    """One dictionary for all tests: reading it takes half a second."""
-    return Words(tmp_path_factory.mktemp("jieba"))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from rules.text import Words
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 
@@ -15,6 +16,12 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS
     """A private server for this test process; it keeps nothing that anybody would miss."""
     with EmbeddedServer(tmp_path_factory.mktemp("redis"), fsync="no") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Words:
+    """One dictionary for all tests: reading it takes half a second."""
+    return Words(tmp_path_factory.mktemp("jieba"))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from bot.errors import ApiError
 from bot.tries import BAD, GOOD, NOTE, ODD
 from bot.verdicts import VERDICTS
 from bot.webhooks import WebhookKeys
+from commands.build import open_all
 from simulator.config import Channel, SimulatorConfig, parse_config
 from simulator.longlink import LongLink
 from simulator.pretend import PretendWeCom
@@ -115,7 +116,7 @@ class Stage:
 
     @contextmanager
     def _stores(self, config: Config) -> Iterator[Stores]:
-        stores = run.open_all(config, "test", clock=self.now)
+        stores = open_all(config, "test", clock=self.now)
         try:
             yield stores
         finally:
@@ -160,6 +161,19 @@ def test_each_channel_says_what_to_enter_where_and_no_secret_is_shown(stage: Sta
     ):
         assert expected in shown, expected
     assert [value for value in SECRETS.values() if value in shown] == []
+
+
+def test_an_answer_whose_picture_or_file_is_not_there_is_a_problem(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "content"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "fine.pdf").write_bytes(b"%PDF-1.4")
+    (folder / "files" / "page.png").write_bytes(b"<html>")
+    rows = ("image: gone.png", "image: page.png", "file: fine.pdf", "file: 'https://example.com/a.pdf'")
+    text = "".join(f"- {{id: e{number}, question: 问 {number}, answer: 答, {row}}}\n" for number, row in enumerate(rows))
+    (folder / "faq.yaml").write_text(text, encoding="utf-8")
+    first, second = stage.marked(BAD, content=str(folder), is_online=False)
+    assert "faq.yaml：“e0”：没有“gone.png”这个文件" in first
+    assert "faq.yaml：“e1”：“page.png”不是 JPG 或 PNG 图片" in second
 
 
 def test_a_secret_that_is_written_out_is_a_problem_and_is_named_by_its_place(stage: Stage) -> None:

@@ -28,6 +28,7 @@ from bot.breaker import TARGET
 from bot.metrics import Metrics
 from bot.streams import Makers
 from bot.worker import recover_once
+from handlers.human import ring
 from handlers.privacy import export_person
 from handlers.pushes import fire
 from rules.contents import Push
@@ -35,6 +36,7 @@ from rules.roster import Roster, Seat
 from rules.text import Words
 from storage import keys
 from storage.connection import LUA, Database
+from storage.content import MOST_AT_ONCE
 from storage.customer_groups import KnownGroup, News
 from storage.embedded import ask, find_server
 from storage.errands import Errand
@@ -94,7 +96,7 @@ def chat(cluster: str, tmp_path: Path, dictionary: Words, metrics: Metrics, plai
 def watched(url: str) -> Iterator[list[str]]:
     """Every command that the server runs meanwhile, with those of scripts, as MONITOR tells them."""
     seen: list[str] = []
-    client: Any = redis.Redis.from_url(url)
+    client: Any = redis.Redis.from_url(url, socket_timeout=60)  # the bot may be busy with something else than Redis for long
     listener = client.monitor()
     with listener:
 
@@ -135,13 +137,25 @@ def use_everything(chat: Chat) -> None:
     chat.says("发票")
     chat.says("1")
     chat.says("量子纠缠的贝尔不等式是什么意思")
+    chat.says("怎么退款")
+    chat.says("有用")
+    chat.stores.proposals.add("main", "问", "答", (), "工单 1", chat.clock(), once="p")
+    for command in ("未答", "未答 1 忽略", "未答 采纳 P1", "问答 列表", "问答 用例 添加 钱呢 => refund"):
+        chat.as_admin(command)
     chat.says("你个王八蛋")
     chat.clicks(chat.as_admin("案件"), "忽略")
     chat.as_admin("处理 1 警告")
+    chat.as_admin("角色 lilei 运营")
+    chat.stores.sessions.touch(chat.stores.sessions.begin(1, chat.clock()), chat.clock())
     chat.as_admin("数据")
     chat.as_admin("数据 本周")
     makers = Makers(chat.stores, chat.config, chat.pipeline.producers, chat.pipeline.context_of, chat.metrics, chat.clock)
     assert [makers.make(work) for work in chat.stores.streams.take()] == [True]
+    chat.says("人工 怎么退款")
+    chat.as_admin("回复 1 这样")
+    chat.says("再问 要几天")
+    chat.later(minutes=16)
+    assert ring(chat.stores, chat.config, chat.live.current.duty, chat.communities, chat.clock()) == 1
     chat.stores.notices.keep(3, 1, "悄悄话", once="n")
     chat.stores.moods.mix(chat.community.keys, [(1, 0.7)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
@@ -150,7 +164,8 @@ def use_everything(chat: Chat) -> None:
     chat.stores.directory.rename("hanmei", "hanmeimei")
     assert chat.stores.archive.take("ear", 1, 2) == 2
     assert chat.stores.webhooks.replace("main|wrMAIN", "new", "old") == "replaced"
-    chat.stores.content.put("welcome", "first_message: 你好\n", "boss", chat.clock())
+    chat.stores.content.put("welcome", {"": "first_message: 你好\n"}, "boss", chat.clock())
+    chat.stores.content.put("spare", {f"n{n}": "x" for n in range(MOST_AT_ONCE + 1)}, "boss", chat.clock())
     chat.live.refresh()
     fire(Push("p", "0 9 * * *", "早安"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
     bury_one(chat)

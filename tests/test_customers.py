@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat import KEY, ROOT, START, Chat, a_config, build, settings
-from chat import Clock as ChatClock
+from chat import KEY, ROOT, Chat, a_config, build, settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +41,7 @@ from storage.embedded import EmbeddedServer
 from storage.limits import Limits
 from storage.stores import Stores
 from storage.tokens import TokenStore
+from tests.timing import START, Clock
 
 pytest_plugins = ("chat",)
 
@@ -157,7 +157,7 @@ def stage(
     words_only: Path,
     plain_logs: None,
 ) -> Iterator[Stage]:
-    clock = ChatClock()
+    clock = Clock()
     tree = settings(content=words_only)
     tree["communities"][0]["groups"].append(GROUP)
     tree["channels"].append({"name": "customers", "kind": "contact", "token": "t", "aes_key": KEY, "secret": SECRET})

@@ -20,6 +20,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+pytestmark = pytest.mark.xdist_group("demo")  # one demo for all visitors
 ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = ROOT / "artifacts"

@@ -185,7 +185,7 @@ def test_commands_exist(name: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
     assert set(re.findall(r"(?<![\w-])make ([a-z][\w-]*)", code)) - targets == set()
     assert [module for module in re.findall(r"python -m ([a-z_.]+)", code) if importlib.util.find_spec(module) is None] == []
-    for command, rest in re.findall(r"run\.py ([a-z]+)([^\n`]*)", code):
+    for command, rest in re.findall(r"run\.py ([a-z-]+)([^\n`]*)", code):
         assert command in run.main.commands
         found, words = run.main.commands[command], rest.split()
         while isinstance(found, click.Group) and words and words[0] in found.commands:
@@ -242,7 +242,7 @@ def test_the_first_group_of_the_readme_is_the_example_in_the_shipped_file(tmp_pa
 def first_day(tmp_path: Path) -> Path:
     """A copy of the project with the files of docs/first-day.md in it."""
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "node_modules")
-    for name in ("bot", "handlers", "rules", "scheduler", "simulator", "storage", "tests", "tools", "docs", "console"):
+    for name in ("bot", "commands", "console", "handlers", "rules", "scheduler", "simulator", "storage", "tests", "tools", "docs"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     for name in ("run.py", "config.yaml", "pyproject.toml"):

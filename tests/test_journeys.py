@@ -13,8 +13,9 @@ import pytest
 from storage.events import Events, LogEntry
 from storage.keys import SHARDS
 from storage.points import Points
-from tests.outside import Answer, aibot, aibot_event, aibot_text, app, await_until, callback, new_id, opened, robot_json, robot_xml
+from tests.outside import Answer, aibot, aibot_event, aibot_text, app, callback, new_id, opened, robot_json, robot_xml
 from tests.storm import communities_of
+from tests.timing import await_until
 from tests.tree import GROUP, Tree
 
 pytestmark = pytest.mark.xdist_group("journeys")

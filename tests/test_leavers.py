@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from chat import ADMINS, Chat, Clock, a_config, build, settings
+from chat import ADMINS, Chat, a_config, build, settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rules
 from hypothesis import strategies as st
@@ -36,6 +36,7 @@ from storage.leavers import Leavers
 from storage.limits import Limits
 from storage.outbox import Delivery
 from storage.tokens import TokenStore
+from tests.timing import Clock
 
 pytest_plugins = ("chat",)
 OpenOffice = Callable[[], Chat]

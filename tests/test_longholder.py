@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chat import Chat, Clock, a_config, build
+from chat import Chat, a_config, build
 
 from bot import deliveries
 from bot.longframes import ws_channel
@@ -41,6 +41,7 @@ from storage.leases import Leases
 from storage.limits import Limits
 from storage.moment import to_ms
 from storage.outbox import Bell, Delivery
+from tests.timing import Clock, await_until
 
 pytest_plugins = ("chat",)
 
@@ -54,16 +55,6 @@ class WallClock(Clock):
 
     def __call__(self) -> datetime:
         return datetime.now(UTC)
-
-
-def await_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> bool:
-    """Whether it came true in time."""
-    until = time.monotonic() + timeout_s
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        threading.Event().wait(0.01)
-    return True
 
 
 class Stage:

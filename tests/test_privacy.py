@@ -130,6 +130,11 @@ def lead_a_rich_life(chat: Chat) -> int:
     for _ in range(6):
         recover_once(chat.pipeline, chat.stores, idle_ms=0)  # buries it
     with_accident(chat, "崩溃")  # and this one is not finished yet
+    chat.says(f"人工 {MARK} 怎么办", user=USER)
+    chat.as_admin("工单 1")
+    chat.as_admin("回复 1 很好办")
+    chat.says(f"再问 {MARK} 几天", user=USER)
+    chat.as_admin("工单")
     chat.as_admin("案件")  # the answer, kept for repeats, shows his words to somebody else
     for shard, lane, target in chat.stores.outbox.due(range(chat.stores.shards), to_ms(chat.clock())):
         lease = chat.stores.outbox.lease(shard, lane, target, "me", to_ms(chat.clock()), 1000)
@@ -154,7 +159,9 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
     done = chat.erase(USER)
     assert list(done)[-1] == "通讯录"
     left = {where for _, where in traces(chat, USER, NAME, MARK)}
-    assert left <= {"qb:{4}:main:unanswered"}, "questions are kept without their sender: nobody knows any more whose they were"
+    assert left <= {"qb:{4}:main:unanswered", "qb:{4}:main:proposals"}, (
+        "questions are kept without their sender: nobody knows any more whose they were"
+    )
     assert chat.stores.points.discrepancies(chat.community.keys) == []
     assert chat.stores.points.balance(chat.community.keys, number) == 5, "the ledger keeps its sums"
     assert traces(chat, USER, NAME) == set()

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,6 +27,7 @@ from simulator.pretend import PretendWeCom
 from simulator.server import Server, serve
 from simulator.web import build_app
 from simulator.xmltext import from_xml, to_xml
+from tests.timing import Clock, await_until
 
 KEY = base64.b64encode(bytes(range(32))).decode()[:43]
 CORP = "wwcorp"
@@ -45,6 +46,7 @@ CONFIG = SimulatorConfig(
     timeout_s=2.0,
     refresh_every_s=0.01,
 )
+
 CARD = {
     "card_type": "button_interaction",
     "main_title": {"title": "处理"},
@@ -53,19 +55,6 @@ CARD = {
 }
 CHROMIUM = "/usr/bin/chromium"
 NOTICE = {"card_type": "text_notice", "main_title": {"title": "T"}, "card_action": {"type": 1, "url": "https://e.com"}}
-
-
-class Clock:
-    """A clock that moves when told."""
-
-    def __init__(self) -> None:
-        self.at = time.time()
-
-    def __call__(self) -> float:
-        return self.at
-
-    def pass_s(self, seconds: float) -> None:
-        self.at += seconds
 
 
 class EchoBot:
@@ -132,12 +121,12 @@ def bot(echo_server: EchoBot) -> EchoBot:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(datetime.now(UTC), tick_ms=0)
 
 
 @pytest.fixture
 def wecom(bot: EchoBot, clock: Clock) -> Iterator[PretendWeCom]:
-    pretend = PretendWeCom(CONFIG, now=clock)
+    pretend = PretendWeCom(CONFIG, now=clock.unix)
     pretend.bot_url = bot.url
     yield pretend
     pretend.close()
@@ -145,7 +134,7 @@ def wecom(bot: EchoBot, clock: Clock) -> Iterator[PretendWeCom]:
 
 @pytest.fixture
 def server(bot: EchoBot, clock: Clock) -> Iterator[Server]:
-    pretend = PretendWeCom(CONFIG, now=clock)
+    pretend = PretendWeCom(CONFIG, now=clock.unix)
     pretend.bot_url = bot.url
     with serve(pretend) as running:
         yield running
@@ -178,13 +167,6 @@ def text(content: str) -> dict[str, Any]:
 def seen(wecom: PretendWeCom, chat: str) -> list[str]:
     """What the bot said in a chat."""
     return [post.text for post in wecom.world.posts(chat) if post.sender == "bot"]
-
-
-def wait_until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    ends_at = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends_at, "waited in vain"
-        time.sleep(0)
 
 
 # -- the envelope
@@ -339,7 +321,7 @@ def test_an_unfinished_stream_is_asked_for_until_it_is_finished(wecom: PretendWe
 
     wecom.say("lilei", "讲", chat="wrMAIN")
 
-    wait_until(lambda: seen(wecom, "wrMAIN") == ["一二三"])
+    await_until(lambda: seen(wecom, "wrMAIN") == ["一二三"])
     assert bot.heard[1]["stream"] == {"id": "s1"}
 
 
@@ -408,7 +390,7 @@ def test_a_picture_is_stored_sealed_for_five_minutes(wecom: PretendWeCom, bot: E
     client = build_app(wecom).test_client()
 
     assert Envelope("tok-a", KEY, "").decrypt_media(client.get(path).data) == b"\xff\xd8\xffpicture"
-    clock.pass_s(301)
+    clock.later(seconds=301)
     assert client.get(path).status_code == 403
 
 
@@ -432,7 +414,7 @@ def test_tokens_are_missing_unknown_expired_or_of_the_wrong_kind(wecom: PretendW
     assert call(wecom, path, body)["errcode"] == 41001
     assert call(wecom, path, body, access_token="made-up")["errcode"] == 40014
     assert call(wecom, path, body, access_token=token(wecom, "sec-contact"))["errcode"] == 48002
-    clock.pass_s(7_200)
+    clock.later(seconds=7_200)
     assert call(wecom, path, body, access_token=good)["errcode"] == 42001
 
 
@@ -467,7 +449,7 @@ def test_the_31st_message_of_a_minute_is_dropped_without_a_word(wecom: PretendWe
 
     assert codes == {0}
     assert len(seen(wecom, "single|desk|lilei")) == 30
-    clock.pass_s(60)
+    clock.later(seconds=60)
     send(wecom)
     assert len(seen(wecom, "single|desk|lilei")) == 31
 
@@ -477,7 +459,7 @@ def test_a_duplicate_is_shown_once_when_asked_for(wecom: PretendWeCom, clock: Cl
         send(wecom, enable_duplicate_check=1, duplicate_check_interval=60)
 
     assert len(seen(wecom, "single|desk|lilei")) == 1
-    clock.pass_s(61)
+    clock.later(seconds=61)
     send(wecom, enable_duplicate_check=1, duplicate_check_interval=60)
     assert len(seen(wecom, "single|desk|lilei")) == 2
 
@@ -487,7 +469,7 @@ def test_a_message_can_be_recalled_for_a_day(wecom: PretendWeCom, clock: Clock) 
 
     assert call(wecom, "/cgi-bin/message/recall", {"msgid": first}, access_token=token(wecom))["errcode"] == 0
     assert [post.recalled for post in wecom.world.posts("single|desk|lilei")] == [True, False]
-    clock.pass_s(24 * 3_600)
+    clock.later(seconds=24 * 3_600)
     assert call(wecom, "/cgi-bin/message/recall", {"msgid": second}, access_token=token(wecom))["errcode"] == 40058
 
 
@@ -523,7 +505,7 @@ def test_the_webhook_takes_twenty_a_minute(wecom: PretendWeCom, clock: Clock) ->
 
     assert codes == [0] * 20 + [45009]
     assert push(wecom, text("other group"), key="def") == 0
-    clock.pass_s(60)
+    clock.later(seconds=60)
     assert push(wecom, text("again")) == 0
 
 
@@ -571,7 +553,7 @@ def test_the_response_url_works_once_and_for_an_hour(wecom: PretendWeCom, bot: E
     body = {"msgtype": "markdown", "markdown": {"content": "晚一点的回答"}}
 
     assert [call(wecom, first, body)["errcode"] for _ in range(2)] == [0, 40058]
-    clock.pass_s(3_600)
+    clock.later(seconds=3_600)
     assert call(wecom, second, body)["errcode"] == 40058
 
 
@@ -615,7 +597,7 @@ def test_a_welcome_code_lives_twenty_seconds_and_works_once(wecom: PretendWeCom,
     bodies = [{"welcome_code": event["WelcomeCode"], "text": {"content": "欢迎"}} for event in bot.heard]
 
     assert [call(wecom, path, bodies[0], access_token=key)["errcode"] for _ in range(2)] == [0, 41050]
-    clock.pass_s(20)
+    clock.later(seconds=20)
     assert call(wecom, path, bodies[1], access_token=key)["errcode"] == 41050
 
 
@@ -696,7 +678,7 @@ def test_the_page_says_and_sees_the_answer(wecom: PretendWeCom) -> None:
 
     client.post("/demo/api/say", json={"who": "lilei", "chat": "wrMAIN", "text": "@小助手 签到"})
 
-    wait_until(lambda: any(post["sender"] == "bot" for post in updates(wecom, "hanmei")["posts"]))
+    await_until(lambda: any(post["sender"] == "bot" for post in updates(wecom, "hanmei")["posts"]))
     found = updates(wecom, "hanmei")
     assert updates(wecom, "hanmei", after=found["rev"])["posts"] == []
 
@@ -712,9 +694,9 @@ def test_somebody_new_joins_and_leaves_on_the_page(wecom: PretendWeCom, bot: Ech
     client = build_app(wecom).test_client()
 
     user = client.post("/demo/api/join", json={"chat": "wrMAIN", "name": "王小明"}).get_json()["user"]
-    wait_until(lambda: len(bot.heard) == 1)
+    await_until(lambda: len(bot.heard) == 1)
     client.post("/demo/api/leave", json={"who": user, "chat": "wrMAIN"})
-    wait_until(lambda: len(bot.heard) == 2)
+    await_until(lambda: len(bot.heard) == 2)
 
     assert [event["UpdateDetail"] for event in bot.heard] == ["add_member", "del_member"]
     assert [post.text for post in wecom.world.posts("wrMAIN")] == ["王小明 加入了群聊", "王小明 退出了群聊"]
@@ -773,7 +755,7 @@ def test_a_click_that_gets_lost_is_said_to_the_one_who_clicked(wecom: PretendWeC
 
 def test_who_is_outside_or_came_later_does_not_see_what_was_said(wecom: PretendWeCom, clock: Clock) -> None:
     wecom.say("lilei", "旧消息", chat="wrMAIN", mention=False)
-    clock.pass_s(60)
+    clock.later(seconds=60)
     wecom.join("lucy", "wrMAIN", name="露西")
 
     assert [post["text"] for post in updates(wecom, "lucy")["posts"]] == ["露西 加入了群聊"]

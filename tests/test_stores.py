@@ -464,13 +464,6 @@ def test_no_more_than_a_thousand_unlisted_groups_are_taken_in_even_at_once(store
     assert stores.groups.register("g1", to_ms(NOW)), "a known one stays"
 
 
-def test_every_version_of_content_is_kept_and_starting_content_comes_once(stores: Stores) -> None:
-    assert [stores.content.take_in("faq", text, NOW) for text in ("a", "b")] == [1, 1]
-    assert sorted(at_once(lambda n: stores.content.put("faq", f"v{n}", "boss", NOW))) == list(range(2, 34))
-    assert stores.content.versions() == {"faq": 33}
-    assert {stores.content.text("faq", number) for number in range(2, 34)} == {f"v{n}" for n in range(32)}
-
-
 # Events -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,41 @@
+"""Listings: the last numbered list an operator was shown, so that “2” means what he saw, not what stands there by now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from storage import keys
+from storage.community import CommunityKeys
+from storage.connection import Database
+
+LIFE_MS = 3_600_000
+
+
+class Listings:
+    """What stood at each number, by operator and kind of list."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, where: CommunityKeys, member: int, name: str, rows: Sequence[str]) -> None:
+        """Remembers for an hour what stands at number 1, 2, 3 …"""
+        key = keys.LISTING(shard=where.shard, community=where.id, name=name, member=member)
+        self._database.command("SET", key, json.dumps(rows, ensure_ascii=False), "PX", LIFE_MS)
+
+    def find(self, where: CommunityKeys, member: int, name: str, number: int) -> str | None:
+        """What stood at ``number``, counted from one; None where there was nothing, or too long ago."""
+        kept = self._database.command("GET", keys.LISTING(shard=where.shard, community=where.id, name=name, member=member))
+        rows = json.loads(kept) if kept else []
+        return str(rows[number - 1]) if 0 < number <= len(rows) else None
+
+    def export_user(self, number: int) -> dict[str, Any]:
+        """A list shown an hour ago is nothing of a person's."""
+        return {}
+
+    def erase_user(self, number: int) -> str:
+        """Removes the lists that the member was shown."""
+        for key in self._database.scan(f"qb:{{*}}:*:listing:*:{number}"):
+            self._database.command("DEL", key)
+        return "已删除最近看过的列表编号"

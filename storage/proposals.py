@@ -1,0 +1,95 @@
+"""Proposals: questions with an answer at hand, such as a human gave it, waiting for an operator to take them into the FAQ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage import keys
+from storage.community import CommunityKeys
+from storage.connection import Database, Script
+from storage.keys import shard_of
+from storage.moment import from_ms, to_ms
+
+ONCE_LIFE_MS = 7 * 86_400_000
+MOST_WAITING = 500
+"""Proposals of one community that wait; the oldest go when there are more."""
+MOST_QUESTION, MOST_ANSWER, MOST_SIMILAR = 500, 4_000, 20
+"""Characters of a question and an answer, and how many further wordings: longer ones are cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A question with its answer. ``source`` says in Chinese where it came from; who asked is not kept."""
+
+    number: int
+    question: str
+    answer: str
+    similar: tuple[str, ...]
+    source: str
+    at: datetime
+
+
+class Proposals:
+    """The proposals of every community."""
+
+    def __init__(self, database: Database, shards: int) -> None:
+        self._database = database
+        self._shards = shards
+        self._add = Script("add_proposal")
+
+    def add(self, community: str, question: str, answer: str, similar: Sequence[str], source: str, now: datetime, *, once: str) -> int:
+        """Keeps a proposal; gives its number, the same for a repeat."""
+        part = self._part(community)
+        row = {
+            "question": question[:MOST_QUESTION],
+            "answer": answer[:MOST_ANSWER],
+            "similar": [wording[:MOST_QUESTION] for wording in similar[:MOST_SIMILAR]],
+            "source": source[:200],
+            "t": to_ms(now),
+        }
+        names = [keys.ONCE(**part, id=f"proposal:{once}"), keys.PROPOSALS(**part), keys.PROPOSALS_NEXT(**part)]
+        return int(self._database.act(self._add, names, [json.dumps(row, ensure_ascii=False), ONCE_LIFE_MS, MOST_WAITING]))
+
+    def waiting(self, community: str) -> list[Proposal]:
+        """All that wait, newest first."""
+        flat = self._database.command("HGETALL", keys.PROPOSALS(**self._part(community)))
+        found = [_read(int(number), row) for number, row in zip(flat[::2], flat[1::2], strict=True)]
+        return sorted(found, key=lambda proposal: -proposal.number)
+
+    def find(self, community: str, number: int) -> Proposal | None:
+        """One that waits."""
+        row = self._database.command("HGET", keys.PROPOSALS(**self._part(community)), number)
+        return _read(number, row) if row else None
+
+    def settle(self, community: str, number: int) -> bool:
+        """Takes a proposal away, for it was taken in or refused; False when it was gone before."""
+        return bool(self._database.command("HDEL", keys.PROPOSALS(**self._part(community)), number))
+
+    def drop_before(self, before: datetime) -> int:
+        """Removes proposals older than ``before``; gives how many went."""
+        gone, limit = 0, to_ms(before)
+        for key in self._database.scan("qb:{*}:*:proposals"):
+            flat = self._database.command("HGETALL", key)
+            old = [number for number, row in zip(flat[::2], flat[1::2], strict=True) if json.loads(row)["t"] < limit]
+            gone += self._database.command("HDEL", key, *old) if old else 0
+        return gone
+
+    def export_user(self, number: int) -> dict[str, object]:
+        """A proposal names nobody."""
+        return {}
+
+    def erase_user(self, number: int) -> str:
+        """Nothing leads to the member."""
+        return "待采纳的问答不记是谁问的，没有个人数据"
+
+    def _part(self, community: str) -> dict[str, object]:
+        where = CommunityKeys(community, shard_of(community, self._shards))
+        return {"shard": where.shard, "community": where.id}
+
+
+def _read(number: int, row: str) -> Proposal:
+    kept = json.loads(row)
+    return Proposal(number, kept["question"], kept["answer"], tuple(kept["similar"]), kept["source"], from_ms(kept["t"]))

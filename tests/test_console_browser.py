@@ -1,0 +1,197 @@
+"""The console as an operator sees it, in a real browser: by link and by keyboard, on a desk and on a phone, by day and by night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from chat import Chat, OpenChat
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from visits import code_of, web
+from werkzeug.serving import make_server
+
+pytest_plugins = ("chat",)
+
+CHROMIUM = Path("/usr/bin/chromium")
+PICTURES = Path(__file__).parent.parent / "artifacts"
+PAGE_MS = 20_000
+DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium here: the console was not looked at")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def chat(open_chat: OpenChat) -> Chat:
+    """The bot after a morning: some answers, some questions that nobody could answer, and an edit."""
+    chat = open_chat()
+    chat.says("签到", user="boss", name="王店长", group="wrADMIN")
+    for asked in ("怎么退款", "怎么退款呀", "发票怎么开", "什么时候发货"):
+        chat.says(asked)
+    for asked in ("停车场晚上几点关门", "停车场几点关门呀", "你们停车场晚上几点关", "可以带宠物进店吗", "带狗狗进店可以吗"):
+        chat.says(asked)
+    chat.as_admin("角色 lilei 运营")
+    return chat
+
+
+@pytest.fixture
+def address(chat: Chat) -> Iterator[str]:
+    """Where the console is served."""
+    server = make_server("127.0.0.1", 0, web(chat), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+
+
+Look = Callable[..., Page]
+
+
+@pytest.fixture
+def look(chromium: Browser, address: str, chat: Chat) -> Iterator[Look]:
+    """Opens browsers that are logged in as the owner; at the end none of them may have complained in its console."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_one(*, size: dict[str, int] = DESK, dark: bool = False, user: str = "boss") -> Page:
+        scheme: Any = "dark" if dark else "light"
+        context = chromium.new_context(viewport=size, color_scheme=scheme, locale="zh-CN", device_scale_factor=1)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PAGE_MS)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None)
+        page.goto(f"{address}/console/login#{code_of(chat, user, group='wrADMIN' if user == 'boss' else '')}")
+        page.get_by_test_id("enter").click()
+        expect(page.get_by_role("heading", name="主群")).to_be_visible()
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == [], "nothing was stopped by the policy, no script failed"
+
+
+def keep(page: Page, name: str) -> None:
+    """Keeps what is seen as a picture."""
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"console-{name}.png", full_page=True)
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing sticks out at the side."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_the_link_logs_in_and_leaves_no_code_in_the_address(chromium: Browser, address: str, chat: Chat) -> None:
+    context = chromium.new_context(viewport=DESK, locale="zh-CN")  # type: ignore[arg-type]
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    code = code_of(chat)
+    page.goto(f"{address}/console/login#{code}")
+    expect(page.get_by_test_id("enter")).to_be_focused()
+    assert code not in page.url
+    keep(page, "login")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("me")).to_contain_text("王店长")
+    assert not any(code in url for url in asked), "no server saw it in an address"
+    page.get_by_test_id("logout").click()
+    expect(page.get_by_text("已退出登录")).to_be_visible()
+    context.close()
+
+
+def test_without_scripts_the_code_is_typed(chromium: Browser, address: str, chat: Chat) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/console/login")
+    page.get_by_test_id("code").fill(code_of(chat))
+    page.get_by_test_id("enter").click()
+    expect(page.get_by_role("heading", name="主群")).to_be_visible()
+    page.get_by_role("link", name="问答", exact=True).click()
+    page.get_by_role("searchbox").fill("退款")
+    page.get_by_role("button", name="搜索").click()
+    expect(page.get_by_test_id("entries")).to_contain_text("退款")
+    context.close()
+
+
+def test_a_question_that_nobody_could_answer_is_answered_in_a_minute(look: Look, chat: Chat) -> None:
+    page = look()
+    page.get_by_role("link", name="未答").click()
+    pile = page.get_by_test_id("pile").first
+    expect(pile).to_contain_text("停车场")
+    pile.get_by_test_id("pile-answer").fill("停车场晚上 **十点** 关门，周末到十一点。")
+    keep(page, "unanswered")
+    pile.get_by_test_id("adopt").click()
+    expect(page.get_by_test_id("said")).to_contain_text("已变成新的问答")
+    page.get_by_role("link", name="试一试").click()
+    page.get_by_test_id("try-text").fill("停车场几点关门呀")
+    page.get_by_test_id("try").click()
+    expect(page.get_by_test_id("trial")).to_contain_text("直接回答")
+    keep(page, "try")
+    assert "十点" in chat.says("停车场几点关门呀")
+
+
+def test_an_entry_is_written_with_a_preview_saved_and_taken_back(look: Look, chat: Chat) -> None:
+    page = look()
+    page.get_by_role("link", name="问答", exact=True).click()
+    expect(page.get_by_test_id("entries").locator("li")).to_have_count(20)
+    page.wait_for_load_state("load")
+    page.keyboard.press("/")
+    page.keyboard.type("退款多久到账")
+    expect(page.get_by_test_id("entries").locator("li")).to_have_count(1)
+    page.get_by_test_id("entries").locator("a").first.click()
+    page.get_by_test_id("answer").fill("{nickname}，在**我的订单**里点退款。\n- 三天到账\n<script>alert(1)</script>")
+    page.get_by_label("用 Markdown").check()
+    preview = page.get_by_test_id("preview")
+    expect(preview.locator("strong")).to_have_text("我的订单")
+    expect(preview).to_contain_text("李雷，在")
+    expect(preview).to_contain_text("<script>alert(1)</script>")
+    keep(page, "edit")
+    page.get_by_test_id("answer").press("Control+Enter")
+    said = page.get_by_test_id("said")
+    expect(said).to_contain_text("已保存")
+    keep(page, "saved")
+    said.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("said")).to_contain_text("已撤销")
+    page.get_by_role("link", name="历史").click()
+    page.get_by_test_id("versions").locator("a").nth(1).click()
+    expect(page.locator(".diff ins").first).to_be_visible()
+    keep(page, "history")
+
+
+def test_the_keyboard_is_explained_by_a_question_mark(look: Look) -> None:
+    page = look()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="键盘")).to_be_visible()
+    keep(page, "keyboard")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="键盘")).not_to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["day", "night"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_page_fits_by_day_and_by_night(look: Look, address: str, size: dict[str, int], dark: bool) -> None:
+    page, look_of = look(size=size, dark=dark), f"{'phone' if size is PHONE else 'desk'}-{'night' if dark else 'day'}"
+    keep(page, f"overview-{look_of}")
+    for name, path in {
+        "list": "faq", "form": "faq/edit?id=refund", "trial": "faq/try", "piles": "faq/unanswered", "versions": "faq/history?version=1",
+        "files": "faq/files", "audit": "audit", "missing": "nothing",
+    }.items():  # fmt: skip
+        page.goto(f"{address}/console/in/main/{path}")
+        assert fits(page), f"{name} sticks out at {size['width']} pixels"
+        keep(page, f"{name}-{look_of}")
+    if size is PHONE:
+        page.locator("[data-drawer] > summary").click()
+        expect(page.get_by_role("link", name="审计")).to_be_visible()
+        keep(page, f"menu-{look_of}")

@@ -1,0 +1,155 @@
+"""Visits to the console without a browser: the real application, pages as text, forms posted as a browser would.
+
+PYTEST_DONT_REWRITE: test modules import names from here before pytest sees it as a plugin.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+
+from chat import Chat
+from flask import Flask
+from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.test import TestResponse
+
+from bot.faq_transfer import Plan, export_file, plan_import
+from bot.http import create_app
+from console.pages import console
+from console.parts import Parts
+from storage.content import ContentStore
+
+
+class _Compiled(BytecodeCache):
+    """Templates that another application of this process has read already."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = _Compiled()
+MAIN_PAGE = "/console/in/main/"
+
+
+def plan(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:
+    return plan_import(store, name, data, replace=replace)
+
+
+def web(chat: Chat) -> Flask:
+    """The web application of a chat's bot."""
+    app = create_app(chat.config, chat.pipeline, chat.metrics, lambda: True, chat.clock)
+    app.jinja_env.bytecode_cache = COMPILED
+    app.register_blueprint(console(Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file)))
+    return app
+
+
+class _Filled(HTMLParser):
+    """What the fields of a page's form ``data-save`` hold, as a browser would send them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self._is_inside, self._text, self._choice = False, "", ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        its = {name: value or "" for name, value in attrs}
+        self._is_inside = "data-save" in its if tag == "form" else self._is_inside
+        if not self._is_inside:
+            return
+        if tag == "input" and (its.get("type") != "checkbox" or "checked" in its):
+            self.fields[its.get("name", "")] = its.get("value", "on" if its.get("type") == "checkbox" else "")
+        elif tag == "textarea":
+            self._text = its["name"]
+            self.fields[self._text] = ""
+        elif tag == "select":
+            self._choice = its["name"]
+        elif tag == "option" and (self._choice not in self.fields or "selected" in its):
+            self.fields[self._choice] = its["value"]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._text = "" if tag == "textarea" else self._text
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.fields[self._text] += data
+
+
+@dataclass(slots=True)
+class Visit:
+    """One browser: its cookies and what it sees."""
+
+    app: Flask
+    client: FlaskClient
+    page: TestResponse | None = None
+
+    @classmethod
+    def of(cls, app: Flask) -> Visit:
+        """A browser that has never been here."""
+        return cls(app, app.test_client())
+
+    def opens(self, path: str, **more: Any) -> str:
+        """Goes to a page, through its redirections; gives its text."""
+        self.page = self.client.get(path, follow_redirects=True, **more)
+        return self.page.get_data(as_text=True)
+
+    def posts(self, path: str, *, csrf: str | None = None, follow: bool = True, **fields: Any) -> str:
+        """Posts a form with the page's own proof, or another one; gives the page that follows."""
+        proof = self.csrf if csrf is None else csrf
+        self.page = self.client.post(path, data={"csrf": proof, **fields}, follow_redirects=follow)
+        return self.page.get_data(as_text=True)
+
+    def logs_in(self, code: str) -> str:
+        """Types a login code."""
+        self.opens("/console/login")
+        return self.posts("/console/login", code=code)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """What the form to be saved holds."""
+        assert self.page is not None
+        filled = _Filled()
+        filled.feed(self.page.get_data(as_text=True))
+        return filled.fields
+
+    @property
+    def status(self) -> int:
+        """The status of the page it sees."""
+        assert self.page is not None
+        return self.page.status_code
+
+    @property
+    def csrf(self) -> str:
+        """The proof in the page's forms."""
+        return self.field("csrf")
+
+    def field(self, name: str) -> str:
+        """What a hidden field of the page holds."""
+        assert self.page is not None
+        found = re.search(rf'name="{name}" value="([^"]*)"', self.page.get_data(as_text=True))
+        return found[1] if found else ""
+
+
+def code_of(chat: Chat, user: str = "boss", *, group: str = "wrADMIN") -> str:
+    """The login code that the bot tells somebody."""
+    said = chat.says("控制台", user=user, group=group) if group else chat.privately("控制台", user=user)
+    found = re.search(r"#([0-9A-Z-]{19})", said)
+    assert found, said
+    return found[1]
+
+
+def visit(chat: Chat, user: str = "boss", *, app: Flask | None = None) -> Visit:
+    """Somebody who has logged in."""
+    browser = Visit.of(app or web(chat))
+    browser.logs_in(code_of(chat, user, group="wrADMIN" if user == "boss" else ""))
+    assert browser.status == 200, browser.page
+    return browser
