@@ -17,7 +17,7 @@ from bot.config import Config
 from bot.customer_api import CustomerApi, InterceptRule, MassMessage
 from bot.customers import TOO_OFTEN, Act
 from bot.errors import ApiError
-from rules.contents import WORDS, parse
+from rules.contents import WORDS, from_items
 from rules.intercepts import Plan, Rule, is_ours, plan
 from storage.errands import Errand
 from storage.mass_messages import MassRecord
@@ -134,9 +134,8 @@ class Campaigns:
         return f"拦截词已同步：{_shown(planned)}。" if not planned.is_empty else f"拦截词已经一致：{planned.kept} 条规则。"
 
     def _planned(self, api: CustomerApi) -> Plan:
-        version = self._stores.content.versions().get(WORDS.name)
-        listed = parse(WORDS, self._stores.content.text(WORDS.name, version)) if version else None
-        words = [word.text for word in listed.words if word.severity >= BLOCKING_SEVERITY] if listed else []
+        listed = from_items(WORDS, self._stores.content.items(WORDS.name))
+        words = [word.text for word in listed.words if word.severity >= BLOCKING_SEVERITY]
         rules = api.list_rules()
         ours = [api.read_rule(id) for id, name in rules if is_ours(name)]
         return plan(words, [Rule(rule.id, rule.name, rule.words) for rule in ours], others=len(rules) - len(ours))

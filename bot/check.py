@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from bot import canary, deliveries, tries, ways_in
+from bot.channels.answer import is_address
 from bot.client import WeComClient, Wire
 from bot.config import ADMINS, AibotWsChannel, AppChannel, ArchiveChannel, ChannelConfig, Config, ContactChannel
 from bot.errors import StartError
+from bot.files import FileProblem, Files
+from bot.human_desk import roster_problems
 from bot.leavers import left_admins
 from bot.longholder import try_subscribe
+from bot.media import MOST_BYTES
 from bot.ports import is_free, who_listens
 from bot.tries import BAD, GOOD, NOTE, ODD, Finding
 from bot.webhooks import WebhookKeys
 from rules import contents
 from rules.contents import ContentProblem
+from rules.duty import DutyPlans
+from rules.entries import Entry
 from storage.calls import Calls
 from storage.connection import StorageAway
 from storage.embedded import EmbeddedServerError
@@ -156,10 +163,25 @@ def _content(config: Config) -> list[str]:
         if not file.exists():
             continue
         try:
-            contents.parse(kind, file.read_text(encoding="utf-8"))
+            value = contents.parse(kind, file.read_text(encoding="utf-8"))
         except (ContentProblem, UnicodeDecodeError, OSError) as error:
             found += [f"{kind.file}：{line}" for line in str(error).splitlines()]
+        else:
+            found += [f"{kind.file}：{line}" for line in _files_of(value, config)] if kind is contents.FAQ else []
     return found
+
+
+def _files_of(entries: Sequence[Entry], config: Config) -> Iterator[str]:
+    """What is wrong with the pictures and files of answers."""
+    files = Files(config.files_path)
+    for entry in entries:
+        reads = ((entry.image, files.read_picture), (entry.file, partial(files.read, most_bytes=MOST_BYTES["file"])))
+        for name, read in reads:
+            try:
+                if name and not is_address(name):
+                    read(name)
+            except FileProblem as problem:
+                yield f"“{entry.id}”：{problem}"
 
 
 def _redis(config: Config, stores: Stores) -> list[Finding]:
@@ -184,7 +206,7 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
                 "想留住已有的积分，就把 id 也写成这个 chatid",
             )
         )
-    return found + _people(config, stores) + _replaced_webhooks(config, stores)
+    return found + _people(config, stores) + _roster(config, stores) + _replaced_webhooks(config, stores)
 
 
 def _people(config: Config, stores: Stores) -> list[Finding]:
@@ -194,6 +216,12 @@ def _people(config: Config, stores: Stores) -> list[Finding]:
         )
         for user in left_admins(config, stores.leavers)
     ]
+
+
+def _roster(config: Config, stores: Stores) -> list[Finding]:
+    kept = stores.content.items(contents.DUTY.name)
+    plans = contents.from_items(contents.DUTY, kept) if kept else DutyPlans()
+    return [Finding(ODD, problem) for problem in roster_problems(stores, config, plans)]
 
 
 def _replaced_webhooks(config: Config, stores: Stores) -> list[Finding]:

@@ -41,7 +41,7 @@ class Communities:
     def __init__(self, config: Config, groups: Groups, shards: int) -> None:
         self._groups = groups
         self._shards = shards
-        self._known = {listed.id: self._listed(listed) for listed in config.communities}
+        self._known = {listed.id: listed_community(listed, shards) for listed in config.communities}
         self._unlisted: dict[str, Community] = {}
         self._admin_groups = frozenset(listed.admin_group for listed in config.communities if listed.admin_group)
         self._by_chat = {
@@ -75,12 +75,14 @@ class Communities:
         """Whether commands typed in this chat steer a community."""
         return chat in self._admin_groups
 
-    def _listed(self, listed: CommunityConfig) -> Community:
-        main = listed.groups[0] if listed.groups else ""
-        return Community(listed.id, listed.name or listed.id, shard_of(listed.id, self._shards), _zone(listed.timezone), True, main)
-
     def _bare(self, id: str) -> Community:
         return Community(id, id, shard_of(id, self._shards), _zone(DEFAULT_TIMEZONE), False)
+
+
+def listed_community(listed: CommunityConfig, shards: int) -> Community:
+    """A community of the configuration, where there are so many shards."""
+    main = listed.groups[0] if listed.groups else ""
+    return Community(listed.id, listed.name or listed.id, shard_of(listed.id, shards), _zone(listed.timezone), True, main)
 
 
 @cache

@@ -400,6 +400,8 @@ class RetentionConfig(Section):
     answers_hours: int = Field(default=24, ge=1, le=168, description="每条消息的首次回答保存多少小时，企业微信重发时原样再答")
     unanswered_days: int = Field(default=30, ge=1, le=3650, description="没答上来的问题保存多少天，不记是谁问的")
     evidence_days: int = Field(default=90, ge=1, le=3650, description="违规案件的证据（加密）保存多少天")
+    tickets_days: int = Field(default=180, ge=1, le=3650, description="人工工单里双方的文字保存多少天，之后只留编号和时间")
+    audit_days: int = Field(default=1095, ge=30, le=3650, description="审计记录（谁改了什么）保存多少天")
 
 
 class ModerationConfig(Section):
@@ -478,6 +480,11 @@ class Config(Section):
         """The folder of the starting content, absolute."""
         return (self._folder / self.content).resolve()
 
+    @property
+    def files_path(self) -> Path:
+        """The folder of the pictures and files that answers may show, absolute."""
+        return self.content_path / "files"
+
     def channel(self, name: str) -> ChannelConfig | None:
         """The channel of this name, or None."""
         return self._by_channel.get(name)
@@ -510,6 +517,10 @@ class Config(Section):
         found = self.channel(channel)
         own = found.bot_name if found and found.bot_name else self.bot_name
         return (own,) if own == self.bot_name else (own, self.bot_name)
+
+    def all_names(self) -> tuple[str, ...]:
+        """Every name under which some channel knows the bot."""
+        return tuple(dict.fromkeys(name for channel in self.channels for name in self.mention_names(channel.name)))
 
 
 # Loading --------------------------------------------------------------------------------------------------------------

@@ -12,14 +12,17 @@ from typing import Any
 import structlog
 
 from bot import deliveries
+from bot.client import UploadedFile
 from bot.communities import LOBBY
 from bot.config import Config
 from bot.errors import ApiError
+from bot.permissions import SYSTEM, title_of
 from bot.ways import Client
 from storage.keys import shard_of
 from storage.leavers import Leavers
 from storage.moment import to_ms
 from storage.outbox import Delivery
+from storage.roles import ALL
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -63,6 +66,10 @@ class Watched:
                 self._on_gone(user)
             raise
 
+    def upload(self, kind: str, file: UploadedFile) -> dict[str, Any]:
+        """WeCom's answer with the media id; raises ApiError."""
+        return self._client.upload(kind, file)
+
 
 def note_left(stores: Stores, config: Config, user: str, how: str, now: datetime) -> bool:
     """Notes that somebody left; gives whether it was news. Idempotent: a repeat repeats no alarm.
@@ -72,7 +79,12 @@ def note_left(stores: Stores, config: Config, user: str, how: str, now: datetime
     is_admin, number = user in config.admins, stores.directory.find_number(user) or 0
     if not (is_admin or number):
         return False
+    had = stores.roles.drop(number) if number else []
+    stores.sessions.end_all(number)
     since = stores.leavers.leave(user, now, is_admin=is_admin)
+    for grant in had:
+        place = "" if grant.place == ALL else grant.place
+        stores.audit.record(place, SYSTEM, "收回角色", f"成员 {number}", title_of(grant.role), "无（已离职）", now, once="")
     is_news = to_ms(since) == to_ms(now)
     if is_admin:
         text = f"⚠️ 管理员（{_who(number)}）的 userid 已不在企业里，他的权限已经停用。请把它从 config.yaml 的 admins 里删掉或改正。"

@@ -40,9 +40,18 @@ class Metrics:
         self.silent = Gauge(
             "bot_silent_channels", "Channels whose silence was alarmed about", registry=registry, multiprocess_mode="mostrecent"
         )
+        self.tickets = Gauge(
+            "bot_tickets", "Questions that wait for a person: all of them, and those overdue", ["state"], registry=registry,
+            multiprocess_mode="mostrecent",
+        )  # fmt: skip
         self.unfinished = Gauge(
             "bot_inbox_unfinished", "Accepted messages that are not finished", registry=registry, multiprocess_mode="mostrecent"
         )
+
+    def note_tickets(self, waiting: int, overdue: int) -> None:
+        """How many questions wait for a person, and how many of them longer than was promised."""
+        self.tickets.labels("waiting").set(waiting)
+        self.tickets.labels("overdue").set(overdue)
 
     @staticmethod
     def text() -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.context import Context
 from bot.message import Message, Reply
-from bot.permissions import Role, may, role_of
+from bot.permissions import Role, may
 from bot.router import Router
 
 router = Router()
@@ -23,7 +23,7 @@ def show_help(message: Message, ctx: Context) -> Reply:
 @router.command("管理帮助", "管理员帮助", "管理菜单", role="viewer")
 def show_admin_help(message: Message, ctx: Context) -> Reply:
     """管理帮助：管理员可以用的命令"""
-    role = role_of(message.user, ctx.config, ctx.stores.leavers.has_left)
+    role = ctx.role
     lines = _lines(ctx, lambda needed: needed != "member" and may(role, needed))
     return Reply(f"管理命令（{ctx.community.name}）：\n" + "\n".join(lines))
 

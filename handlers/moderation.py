@@ -122,6 +122,11 @@ def _settle(number: int, word: str, message: Message, ctx: Context, *, only_open
     done = ctx.stores.cases.decide(ctx.community.keys, case, state, ctx.member, ctx.now(), once=message.id, only_open=only_open)
     if done is None:
         raise UserError(f"没有编号为 {number} 的案件。")
+    if done.by is None:
+        before, after = SHOWN[done.before], SHOWN[state]
+        ctx.stores.audit.record(
+            ctx.community.id, ctx.actor.id, "处理案件", f"案件 {number}（成员 {case.member}）", before, after, ctx.now(), once=message.id
+        )
     return case, done
 
 

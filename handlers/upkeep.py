@@ -13,8 +13,11 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
     keep = config.retention
     return {
         "events": stores.events.trim(now - timedelta(days=keep.events_days)),
-        "unanswered": stores.tallies.drop_unanswered(now - timedelta(days=keep.unanswered_days)),
+        "unanswered": stores.unanswered.drop_before(now - timedelta(days=keep.unanswered_days)),
+        "proposals": stores.proposals.drop_before(now - timedelta(days=keep.unanswered_days)),
         "evidence": stores.cases.drop_evidence(now - timedelta(days=keep.evidence_days)),
+        "ticket texts": stores.tickets.drop_texts(now - timedelta(days=keep.tickets_days)),
+        "audit": stores.audit.drop_before(now - timedelta(days=keep.audit_days)),
         "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
-        "consumers": stores.inbox.drop_idle_consumers() + stores.jobs.drop_idle_consumers(),
+        "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.streams)),
     }

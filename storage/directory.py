@@ -77,6 +77,15 @@ class Directory:
         """The learned name of a member, '' while it is unknown."""
         return self._database.command("HGET", keys.MEMBER_NAMES(), number) or ""
 
+    def find_named(self, name: str) -> list[int]:
+        """The numbers of all members with a learned display name, upper and lower case alike; looks at every name: for rare acts."""
+        wanted, found, cursor = name.casefold(), [], "0"
+        while True:
+            cursor, flat = self._database.command("HSCAN", keys.MEMBER_NAMES(), cursor, "COUNT", 1_000)
+            found += [int(number) for number, known in zip(flat[::2], flat[1::2], strict=True) if known.casefold() == wanted]
+            if cursor == "0":
+                return sorted(set(found))
+
     def rename(self, old: str, new: str) -> tuple[str, int]:
         """Gives a member a new WeCom user id; his number stays.
 

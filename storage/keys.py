@@ -43,8 +43,23 @@ def shard_of(name: str, shards: int = SHARDS) -> int:
 # Whole installation -------------------------------------------------------------------------------------------------
 SCHEMA = _family("qb:{{meta}}:schema", "hash", "for ever", "version of the data's layout, number of shards, first start")
 GROUPS = _family("qb:{{meta}}:groups", "hash", "for ever", "chat id of an unlisted group → when it was first heard")
-CONTENT_VERSIONS = _family("qb:{{content}}:versions", "hash", "for ever", "kind of content → number of its newest version")
-CONTENT = _family("qb:{{content}}:{kind}", "hash", "for ever", "version → JSON of one version of operators' content: text, author, time")
+CONTENT_NEWEST = _family("qb:{{content}}:newest", "hash", "for ever", "kind of operators' content → number of the version in force")
+CONTENT_ITEMS = _family("qb:{{content}}:{kind}:items", "hash", "for ever", "item id → place|text of what is in force")
+CONTENT_HISTORY = _family(
+    "qb:{{content}}:{kind}:history",
+    "hash",
+    "the newest 500",
+    "version → JSON: author, time, note, n(umber of changes), name of its changes; place, oldest, kept",
+)
+CONTENT_CHANGES = _family(
+    "qb:{{content}}:{kind}:changes:{change}", "hash", "as its version", "what a version changed: <id → item before, >id → item after"
+)
+CONTENT_STAGED = _family("qb:{{content}}:{kind}:staged:{change}", "hash", "1 h", "items of a large change while they are being written")
+CONTENT_ONCE = _family("qb:{{content}}:{kind}:once:{id}", "string", "7 days", "the version that a change made, for its repeats")
+CONTENT_V1_NEWEST = _family(
+    "qb:{{content}}:versions", "hash", "until converted", "layout 1: kind of content → number of its newest version"
+)
+CONTENT_V1 = _family("qb:{{content}}:{kind}", "hash", "until converted", "layout 1: version → JSON of a whole text, its author and time")
 TOKEN = _family("qb:{{token:{id}}}", "string", "as long as WeCom says", "an access token of WeCom")
 ARCHIVE_MARK = _family(
     "qb:{{archive:{channel}}}:mark", "hash", "for ever", "how far a message archive was read: mark, and floor of what is remembered"
@@ -77,6 +92,15 @@ MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last memb
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
 
 LEAVERS = _family("qb:{{people}}:left", "hash", "until back or erased", "mark (keyed digest) of a user who left → when (ms), |admin")
+ROLES = _family(
+    "qb:{{roles}}:granted", "hash", "until taken or erased", "member number|community (* all) → viewer, moderator, operator, admin"
+)
+ROLES_ONCE = _family("qb:{{roles}}:once:{id}", "string", "7 days", "a granting that was done, so that its repeat does nothing")
+CONSOLE_LOGIN = _family("qb:{{console}}:login:{digest}", "string", "5 min", "digest of a login code → member number|until when (ms)")
+CONSOLE_SESSIONS = _family(
+    "qb:{{console}}:of:{member}", "hash", "12 h", "digest of a member's console session → began|last seen (ms); 30 minutes asleep end it"
+)
+TICKET_NUMBERS = _family("qb:{{tickets}}:numbers", "hash", "for ever", "ticket number → its community")
 WEBHOOKS = _family(
     "qb:{{webhooks}}:keys", "hash", "for ever", "community|chat → digest|sealed key of a webhook that was replaced by command"
 )
@@ -103,8 +127,17 @@ STREAM = _family("qb:{{{shard}}}:stream:{id}", "hash", "1 h", "an answer in part
 STREAM_WORK = _family(
     "qb:{{{shard}}}:streams", "stream", "until done", "answers in parts that are being made; group bot; holds the question"
 )
+TICKET_STEPS = _family(
+    "qb:{{{shard}}}:ticket_steps", "zset", "until answered", "community|ticket number → when its clock's next step is due (ms)"
+)
 WAITING = _family(
     "qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers"
+)
+TALK = _family(
+    "qb:{{{shard}}}:talk:{chat}:{member}",
+    "hash",
+    "10 min",
+    "topic: when (ms)|id of the last answer; told: when he was told that nobody knows; asked: when (ms)|what he asked last",
 )
 NOTICES = _family("qb:{{{shard}}}:notices:{member}", "list", "30 days", "private words kept for a member's next single chat")
 COUNTS = _family("qb:{{{shard}}}:{community}:counts:{day}", "hash", "400 days", "counters of one day, summed over shards when read")
@@ -113,6 +146,25 @@ ACTIVE = _family(
 )
 UNANSWERED = _family(
     "qb:{{{shard}}}:{community}:unanswered", "list", "retention.unanswered_days", "questions without an answer, without their sender"
+)
+UNANSWERED_IGNORED = _family(
+    "qb:{{{shard}}}:{community}:unanswered:ignored",
+    "zset",
+    "retention.unanswered_days",
+    "questions nobody wants to answer, by the time they were ignored (ms)",
+)
+PROPOSALS = _family(
+    "qb:{{{shard}}}:{community}:proposals",
+    "hash",
+    "retention.unanswered_days",
+    "number → JSON of a question with an answer at hand that waits for an operator",
+)
+PROPOSALS_NEXT = _family("qb:{{{shard}}}:{community}:proposals:next", "string", "for ever", "the last number given to a proposal")
+FEEDBACK = _family(
+    "qb:{{{shard}}}:{community}:feedback", "hash", "for ever", "useful|entry and useless|entry → how often its answers were judged so"
+)
+LISTING = _family(
+    "qb:{{{shard}}}:{community}:listing:{name}:{member}", "string", "1 h", "what stood at each number of the last list shown to an operator"
 )
 
 # One community: its state, in the shard of the community -------------------------------------------------------------
@@ -128,12 +180,30 @@ LEDGER_ROWS = _family(
     "qb:{{{shard}}}:{community}:points:rows:{member}", "list", "for ever", "a member's newest 50 rows: t|n|reason|balance"
 )
 CHECK_INS = _family("qb:{{{shard}}}:{community}:check_ins", "hash", "until erased", "member number → last day and streak: 2026-11-22|5")
+AUDIT = _family(
+    "qb:{{{shard}}}:{community}:audit",
+    "stream",
+    "retention.audit_days",
+    "what those with a role did: t, actor, act, subject, before, after; ~all is the whole installation",
+)
 CASES = _family("qb:{{{shard}}}:{community}:cases", "hash", "for ever", "case number → JSON as filed, never changed")
 CASES_STATE = _family("qb:{{{shard}}}:{community}:cases:state", "hash", "for ever", "case number → open, warned, ignored")
 CASES_OPEN = _family("qb:{{{shard}}}:{community}:cases:open", "zset", "until decided", "open case numbers by the time of filing (ms)")
 CASES_LOG = _family("qb:{{{shard}}}:{community}:cases:log", "list", "for ever", "amendments: JSON of case, who, what, before, after, when")
 EVIDENCE = _family("qb:{{{shard}}}:{community}:cases:evidence", "hash", "retention.evidence_days", "case number → time|sealed text")
 STRIKES = _family("qb:{{{shard}}}:{community}:strikes:{member}", "list", "until erased", "case numbers that counted against a member")
+TICKETS = _family(
+    "qb:{{{shard}}}:{community}:tickets", "hash", "for ever", "ticket number → JSON: member, state, chat, asked, since, due, taker, steps…"
+)
+TICKET_TEXTS = _family(
+    "qb:{{{shard}}}:{community}:tickets:texts", "hash", "retention.tickets_days", "ticket number → time|JSON of what both sides said"
+)
+TICKETS_OPEN = _family("qb:{{{shard}}}:{community}:tickets:open", "zset", "until answered", "ticket numbers by when an answer is due (ms)")
+TICKETS_OF = _family("qb:{{{shard}}}:{community}:tickets:of", "hash", "until erased", "member number → his newest ticket")
+TICKETS_TODAY = _family("qb:{{{shard}}}:{community}:tickets:today:{day}", "hash", "3 days", "member number → tickets opened that day")
+TICKET_TIMES = _family(
+    "qb:{{{shard}}}:{community}:tickets:times", "list", "newest 1,000", "when a ticket was first answered|after how long (ms)"
+)
 MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, or m<member> → weighted mean|number of messages")
 FIRED = _family(
     "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from storage import keys
@@ -22,6 +23,13 @@ class Roster:
         """How many members have been seen in a community."""
         return int(self._database.command("HLEN", keys.MEMBERS(shard=where.shard, community=where.id)))
 
+    def seen(self, where: CommunityKeys, numbers: Sequence[int]) -> list[int]:
+        """Those of the members who were seen in a community, in their order."""
+        if not numbers:
+            return []
+        known = self._database.command("HMGET", keys.MEMBERS(shard=where.shard, community=where.id), *numbers)
+        return [number for number, since in zip(numbers, known, strict=True) if since]
+
     def export_user(self, number: int) -> dict[str, Any]:
         """Since when the member is known, by community."""
         out = {}
@@ -36,7 +44,7 @@ class Roster:
             self._database.command("HDEL", keys.MEMBERS(shard=where.shard, community=where.id), number)
         for key in self._database.scan("qb:{*}:*:active:*"):
             self._database.command("SETBIT", key, number, 0)
-        for key in self._database.scan(f"qb:{{*}}:waiting:*:{number}"):
+        for key in (key for kind in ("waiting", "talk") for key in self._database.scan(f"qb:{{*}}:{kind}:*:{number}")):
             self._database.command("DEL", key)
         gone = 0
         for key in self._database.scan("qb:{*}:msg:*"):

@@ -1,4 +1,4 @@
-"""All stores of the bot, built once by ``run.py`` and handed down."""
+"""All stores of the bot, built once by ``commands/build.py`` and handed down."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from storage.archive import ArchiveMarks
 from storage.arrivals import Arrivals
+from storage.audit import Audit
 from storage.calls import Calls
 from storage.cases import Cases
 from storage.connection import Database
@@ -16,20 +17,27 @@ from storage.customer_groups import CustomerGroups
 from storage.directory import Directory
 from storage.errands import Errands
 from storage.events import Events
+from storage.feedback import Feedback
 from storage.firings import Firings
 from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.jobs import Jobs
 from storage.leases import Leases
 from storage.leavers import Leavers
+from storage.listings import Listings
 from storage.mass_messages import MassMessages
 from storage.moods import Moods
 from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.points import Points
+from storage.proposals import Proposals
+from storage.roles import Roles
 from storage.roster import Roster
+from storage.sessions import Sessions
 from storage.streams import Streams
 from storage.tallies import Tallies
+from storage.tickets import Tickets
+from storage.unanswered import Unanswered
 from storage.webhooks import Webhooks
 
 
@@ -73,6 +81,14 @@ class Stores:
     leavers: Leavers
     webhooks: Webhooks
     streams: Streams
+    unanswered: Unanswered
+    proposals: Proposals
+    feedback: Feedback
+    listings: Listings
+    audit: Audit
+    roles: Roles
+    sessions: Sessions
+    tickets: Tickets
 
     def of_persons(self) -> Mapping[str, KeepsPersons]:
         """Every store by what it holds, in the order in which a person is erased: his row in the directory goes last."""
@@ -95,6 +111,14 @@ class Stores:
             "内容": self.content,
             "群": self.groups,
             "离职": self.leavers,
+            "没答上的问题": self.unanswered,
+            "待采纳": self.proposals,
+            "反馈": self.feedback,
+            "列表": self.listings,
+            "审计": self.audit,
+            "角色": self.roles,
+            "控制台": self.sessions,
+            "人工工单": self.tickets,
             "通讯录": self.directory,
         }
 
@@ -128,4 +152,12 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         leavers=Leavers(database, evidence_key),
         webhooks=Webhooks(database, evidence_key),
         streams=Streams(database, consumer, shards),
+        unanswered=Unanswered(database, shards),
+        proposals=Proposals(database, shards),
+        feedback=Feedback(database),
+        listings=Listings(database),
+        audit=Audit(database, shards),
+        roles=Roles(database),
+        sessions=Sessions(database),
+        tickets=Tickets(database, shards),
     )

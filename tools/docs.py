@@ -15,27 +15,19 @@ import click
 
 import run
 from bot import ways_in
-from bot.permissions import Role
+from bot.permissions import TITLES
 from bot.router import Route, Router
+from commands.build import HERE
 from handlers import discover
 from storage.keys import BELL, FAMILIES, Family
 from tools import config_docs
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
-ROLES: Mapping[Role, str] = {
-    "member": "成员",
-    "viewer": "观察",
-    "moderator": "审核",
-    "operator": "运营",
-    "admin": "管理员",
-    "owner": "所有者",
-}
-
 _COMMANDS_HEAD = """\
 # 命令
 
-<!-- 由 tools/docs.py 从 handlers/ 与 run.py 生成，不要手改：python -m tools.docs -->
+<!-- 由 tools/docs.py 从 handlers/ 与 commands/ 生成，不要手改：python -m tools.docs -->
 
 群里先 @ 机器人，单聊直接说。全角半角、大小写、句尾的标点都不影响。不是命令的话由问答回答。日常怎么用见 [运营手册](operators.md)。
 """
@@ -132,7 +124,7 @@ def _chat_blocks(router: Router) -> Iterator[str]:
     members = list(router.listed(lambda role: role == "member"))
     admins = list(router.listed(lambda role: role != "member"))
     yield _table("## 成员可以说", ("命令", "做什么", "也可以说"), [_chat_row(route) for route in members])
-    rows = [(*_chat_row(route), ROLES[route.role], "单聊、管理群" if route.private else "任何地方") for route in admins]
+    rows = [(*_chat_row(route), TITLES[route.role], "单聊、管理群" if route.private else "任何地方") for route in admins]
     yield _table("## 管理者可以说", ("命令", "做什么", "也可以说", "至少是", "在哪里"), rows)
 
 
@@ -177,7 +169,7 @@ def _option_row(option: click.Option) -> tuple[str, str, str]:
 def _default(option: click.Option) -> str:
     default = option.default
     if isinstance(default, Path):
-        return f"`{default.relative_to(run.HERE)}`" if default.is_relative_to(run.HERE) else f"`{default}`"
+        return f"`{default.relative_to(HERE)}`" if default.is_relative_to(HERE) else f"`{default}`"
     return f"`{default}`" if isinstance(default, str | int) and not isinstance(default, bool) and default != "" else "–"
 
 

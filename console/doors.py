@@ -1,0 +1,208 @@
+"""Who is let into the console: a code that works once begins a session; each request is checked anew, and each change twice.
+
+The session's secret lives in a cookie for this site alone (``HttpOnly``, ``SameSite=Strict``). Whoever posts a form proves that he has seen a page
+of his session: the form carries a digest that only the session's secret gives, which another site can neither read nor guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import structlog
+from flask import Response, abort, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from bot.communities import Community
+from bot.http import client_address
+from bot.permissions import Role, may, role_in
+from console.parts import Parts, Visitor, visitor
+from storage.limits import Limits, Rules
+from storage.moment import to_ms
+from storage.roles import ALL
+from storage.sessions import LONGEST_MS, Session
+
+log = structlog.get_logger(__name__)
+
+COOKIE, LOGIN_COOKIE = "console_session", "console_login"
+PATH = "/console"
+PER_ADDRESS: Rules = ((10, 60), (60, 3600))
+"""Login tries of one address."""
+ALTOGETHER: Rules = ((200, 60),)
+"""Login tries of everybody together: a code has 80 bits, so this only keeps the noise down."""
+OPEN = frozenset({"console.login", "console.static"})
+"""What is shown to everybody."""
+
+UPLOAD, MOST_UPLOADED = "console.faq_import", 8 * 1024 * 1024
+"""Where a file may be uploaded by whoever has a session, and how many bytes the request may have."""
+
+View = Callable[..., Any]
+
+
+class Doors:
+    """Login, logout, and the look at everybody who asks for a page."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._limits = Limits(parts.stores.database)
+
+    # At every request -----------------------------------------------------------------------------------------------------
+
+    def look(self) -> BaseResponse | None:
+        """Lets the request through, or sends it to the login. Raises 403 for a change that does not come from a page of ours."""
+        if request.method not in ("GET", "HEAD", "OPTIONS") and request.headers.get("Sec-Fetch-Site", "same-origin") not in (
+            "same-origin",
+            "none",
+        ):
+            abort(403, "这个请求来自别的网站，已拒绝。")
+        if request.endpoint in OPEN:
+            return None
+        found = self._find_visitor(request.cookies.get(COOKIE, ""))
+        if found is None:
+            return self._to_login()
+        g.visitor = found
+        if request.endpoint == UPLOAD:
+            request.max_content_length = MOST_UPLOADED
+        if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
+            abort(403, "这个页面已经过期：请返回、刷新以后再提交一次。")
+        return None
+
+    def _find_visitor(self, cookie: str) -> Visitor | None:
+        session = self._parts.stores.sessions.touch(cookie, self._parts.clock()) if cookie else None
+        if session is None:
+            return None
+        found = self._known(session, cookie)
+        if found is None:  # he lost his roles, or left: whatever he has open ends
+            self._parts.stores.sessions.end_all(session.member)
+            log.info("console sessions ended, no role any more", member=session.member)
+        return found
+
+    def _known(self, session: Session, cookie: str) -> Visitor | None:
+        parts, number = self._parts, session.member
+        user = parts.stores.directory.find_user(number)
+        if user is None:
+            return None
+        roles = {place.id: role_in(place.id, user, number, parts.config, parts.stores) for place in parts.places}
+        held = {id: role for id, role in roles.items() if may(role, "viewer")}
+        name = parts.stores.directory.find_name(number) or f"成员 {number}"
+        return Visitor(number, name, session, cookie, held, role_in(ALL, user, number, parts.config, parts.stores)) if held else None
+
+    def _to_login(self) -> BaseResponse:
+        if request.headers.get("HX-Request"):  # a part of a page: the whole page has to go
+            return Response(status=401, headers={"HX-Redirect": url_for("console.login")})
+        answer = redirect(url_for("console.login"), 303)
+        if request.cookies.get(COOKIE):
+            self._drop(answer, COOKIE)
+        return answer
+
+    # Login and logout -----------------------------------------------------------------------------------------------------
+
+    def login(self) -> BaseResponse:
+        """The page with the form for a login code, and what its posting does."""
+        return self._enter() if request.method == "POST" else self._ask()
+
+    def logout(self) -> BaseResponse:
+        """Ends this session."""
+        self._parts.stores.sessions.end(visitor().session)
+        answer = redirect(url_for("console.login", said="out"), 303)
+        self._drop(answer, COOKIE)
+        return answer
+
+    def end_others(self) -> BaseResponse:
+        """Ends the visitor's other sessions."""
+        gone = self._parts.stores.sessions.end_others(visitor().session)
+        return redirect(url_for("console.home", said="others", n=gone), 303)
+
+    def _ask(self, problem: str = "", status: int = 200, retry_after_s: int = 0) -> BaseResponse:
+        # The form is tied to this browser: nobody can make another's browser log in as him.
+        secret = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(32)
+        page = render_template("login.html", csrf=csrf_of(secret), problem=problem, said=request.args.get("said", ""))
+        answer = make_response(page, status)
+        if retry_after_s:
+            answer.headers["Retry-After"] = str(retry_after_s)
+        self._give(answer, LOGIN_COOKIE, secret, max_age_s=3600)
+        return answer
+
+    def _enter(self) -> BaseResponse:
+        parts, now = self._parts, self._parts.clock()
+        wait_ms = self._wait_ms(to_ms(now))
+        if wait_ms:
+            seconds = -(-wait_ms // 1000)
+            return self._ask(f"试得太多了，请 {seconds} 秒后再试。", 429, seconds)
+        if not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(request.cookies.get(LOGIN_COOKIE, "")).encode()):
+            return self._ask("页面放得太久了，请再按一次“登录”。", 403)
+        number = parts.stores.sessions.redeem(request.form.get("code", ""), now)
+        user = parts.stores.directory.find_user(number) if number else None
+        if number is None or user is None or not self._roles(user, number):
+            log.warning("console login refused", address=client_address(parts.config))
+            return self._ask("登录码不对、用过了，或者超过 5 分钟了。请在企业微信里对机器人说“控制台”，拿一个新的。", 403)
+        answer = redirect(url_for("console.home"), 303)
+        self._give(answer, COOKIE, parts.stores.sessions.begin(number, now), max_age_s=LONGEST_MS // 1000)
+        self._drop(answer, LOGIN_COOKIE)
+        parts.stores.audit.record("", str(number), "登录控制台", "", "", "", now, once="")
+        log.info("console login", member=number)
+        return answer
+
+    def _roles(self, user: str, number: int) -> bool:
+        parts = self._parts
+        return any(may(role_in(place.id, user, number, parts.config, parts.stores), "viewer") for place in parts.places)
+
+    def _wait_ms(self, now_ms: int) -> int:
+        own = self._limits.acquire(f"console.login.{_network_digest(client_address(self._parts.config))}", PER_ADDRESS, now_ms)
+        return own or self._limits.acquire("console.login", ALTOGETHER, now_ms)
+
+    # Cookies ----------------------------------------------------------------------------------------------------------------
+
+    def _give(self, answer: BaseResponse, name: str, value: str, *, max_age_s: int) -> None:
+        answer.set_cookie(name, value, max_age=max_age_s, path=PATH, secure=self._parts.is_https, httponly=True, samesite="Strict")
+
+    def _drop(self, answer: BaseResponse, name: str) -> None:
+        answer.delete_cookie(name, path=PATH, secure=self._parts.is_https, httponly=True, samesite="Strict")
+
+
+def needs(parts: Parts, role: Role) -> Callable[[View], View]:
+    """Makes a view of ``(community, …)`` out of one of ``(community id, …)``: the one place where a page's community and role are checked.
+
+    A community where the visitor has no role does not exist for him.
+    """
+    by_id = {place.id: place for place in parts.places}
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(place: str, **more: Any) -> Any:
+            community = find_place(by_id.get(place))
+            if not visitor().may(community.id, role):
+                abort(403, "你的角色不够做这件事，请找管理员。")
+            g.community = community
+            return view(community, **more)
+
+        return guarded
+
+    return guard
+
+
+def find_place(community: Community | None) -> Community:
+    """The community, if the visitor has a role there; else 404, the same for those that do not exist."""
+    if community is None or not visitor().may(community.id, "viewer"):
+        abort(404)
+    return community
+
+
+def csrf_of(secret: str) -> str:
+    """What a form carries to prove that it was shown to whoever has the secret."""
+    return hmac.new(secret.encode(), b"console form", hashlib.sha256).hexdigest()
+
+
+def _network_digest(address: str) -> str:
+    """Stands for an address in a key; all of one IPv6 subscriber's addresses are one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+        plain = str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+    except ValueError:
+        plain = address
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]

@@ -1,0 +1,159 @@
+"""The console as one blueprint: which page is where, and what every page has around it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from bot.communities import Community
+from bot.errors import UserError
+from bot.faq_office import faq_stats
+from bot.permissions import TITLES, may
+from console.doors import Doors, csrf_of, needs
+from console.faq_files import FaqFiles
+from console.faq_pages import FaqPages
+from console.parts import Parts, visitor
+from console.safety import secure
+from console.sayings import said
+from handlers.audit import MOST_PAGES, actor_name, audit_page, change_lines
+from storage.connection import StorageAway
+
+log = structlog.get_logger(__name__)
+
+AUDIT_ROWS = 30
+ERRORS: Mapping[int, tuple[str, str]] = {
+    400: ("这个请求看不懂", "请返回上一页再试一次。"),
+    403: ("没有权限", "你的角色不够做这件事。需要的话请找管理员，用“角色”给你。"),
+    404: ("这里没有东西", "网址不对，或者它已经被删掉了。"),
+    405: ("不能这样打开", "这个网址要从页面上的按钮进入。"),
+    409: ("被别人抢先了", "这一项刚刚被改过，请看看最新的再决定。"),
+    413: ("内容太大了", "一次最多传 8 MB。更大的文件请用命令行：python run.py faq import 文件。"),
+    429: ("太快了", "请稍等一会儿再试。"),
+    500: ("出错了", "这是机器人自己的问题，已经记进日志。请稍后再试，还是不行就把时间告诉维护的人。"),
+    503: ("暂时不能用", "机器人的存储没有应答，通常几秒钟就好，请稍后刷新。"),
+}
+"""What error pages say, and what to do then."""
+
+
+def console(parts: Parts) -> Blueprint:
+    """All pages below ``/console/``."""
+    pages, doors = Blueprint("console", __name__, url_prefix="/console", static_folder="static", template_folder="templates"), Doors(parts)
+    static = Static(Path(__file__).parent / "static")
+    pages.before_request(doors.look)
+    pages.after_request(lambda answer: secure(answer, is_static=request.endpoint == "console.static", is_https=parts.is_https))
+    pages.register_error_handler(Exception, _fail)
+    pages.context_processor(lambda: _around(parts, static))
+    pages.add_app_template_filter(_moment, "moment")
+    pages.add_url_rule("/login", view_func=doors.login, methods=["GET", "POST"], endpoint="login")
+    pages.add_url_rule("/logout", view_func=doors.logout, methods=["POST"], endpoint="logout")
+    pages.add_url_rule("/others", view_func=doors.end_others, methods=["POST"], endpoint="end_others")
+    pages.add_url_rule("/", view_func=lambda: _home(parts), endpoint="home")
+    general = _General(parts)
+    pages.add_url_rule("/in/<place>/", view_func=needs(parts, "viewer")(general.overview), endpoint="overview")
+    pages.add_url_rule("/in/<place>/audit", view_func=needs(parts, "admin")(general.audit), endpoint="audit")
+    FaqPages(parts).add_to(pages)
+    FaqFiles(parts).add_to(pages)
+    pages.add_url_rule("/<path:rest>", view_func=_nothing, methods=["GET", "POST"], endpoint="nothing")
+    return pages
+
+
+class Static:
+    """Addresses of the console's own style sheets and scripts, which change with what is in them."""
+
+    def __init__(self, folder: Path) -> None:
+        files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".css", ".js", ".svg")]
+        self._marks = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10] for path in files}
+
+    def __call__(self, name: str) -> str:
+        """The address of a file."""
+        return url_for("console.static", filename=name, v=self._marks[name])
+
+
+class _General:
+    """The pages that belong to no feature."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def overview(self, community: Community) -> str:
+        """What there is to do, and where."""
+        parts = self._parts
+        stats = faq_stats(parts.office(community))
+        cases = parts.stores.cases.count_undecided(community.keys) if visitor().may(community.id, "moderator") else None
+        sessions = parts.stores.sessions.count(visitor().number, parts.clock())
+        return render_template("overview.html", stats=stats, cases=cases, sessions=sessions)
+
+    def audit(self, community: Community) -> str:
+        """Who changed what."""
+        page = number_of("page", 1, MOST_PAGES)
+        shows_all = may(visitor().everywhere, "admin")
+        found = audit_page(self._parts.stores, community.id, page, size=AUDIT_ROWS, everywhere=shows_all)
+        names = {row.actor: actor_name(self._parts.stores, row.actor) for row in found.rows}
+        told = {row.id: change_lines(row) for row in found.rows}
+        return render_template("audit.html", rows=found.rows, names=names, told=told, page=page, has_more=found.has_more)
+
+
+def number_of(name: str, least: int, most: int) -> int:
+    """A number of the address, ``least`` where there is none or it is none."""
+    text = request.args.get(name, "")
+    return min(max(int(text), least), most) if text.isdecimal() and len(text) < 9 else least
+
+
+def _home(parts: Parts) -> Response:
+    first = next(place for place in parts.places if place.id in visitor().roles)
+    return redirect(url_for("console.overview", place=first.id, said=request.args.get("said")), 303)
+
+
+def _nothing(**address: str) -> Response:
+    del address
+    abort(404)
+
+
+def _around(parts: Parts, static: Static) -> dict[str, Any]:
+    """What the frame of every page needs."""
+    around: dict[str, Any] = {"static": static, "titles": TITLES}
+    if "visitor" not in g:
+        return around
+    places = [place for place in parts.places if place.id in visitor().roles]
+    community = g.get("community") or places[0]  # an error page has the frame of some community too
+    return around | {
+        "visitor": visitor(),
+        "places": places,
+        "community": community,
+        "csrf": csrf_of(visitor().cookie),
+        "said": said(request.args),
+        "may": lambda needed: visitor().may(community.id, needed),
+    }
+
+
+def _moment(moment: datetime, form: str = "%m-%d %H:%M") -> str:
+    community: Community | None = g.get("community")
+    return moment.astimezone(community.zone if community else None).strftime(form)
+
+
+def _fail(error: Exception) -> tuple[str, int, dict[str, str]]:
+    code, text, headers = 500, "", {}
+    if isinstance(error, UserError):
+        code, text = 400, str(error)
+    elif isinstance(error, StorageAway):
+        code, headers = 503, {"Retry-After": "2"}
+        log.warning("console page not made", reason=str(error))
+    elif isinstance(error, HTTPException):
+        code = error.code or 500
+        text = error.description or "" if code in (400, 403, 409) and _is_ours(error) else ""
+    else:
+        log.error("console page failed", page=request.endpoint, error=type(error).__name__, exc_info=error)
+    title, remedy = ERRORS.get(code, ERRORS[500] if code >= 500 else ERRORS[400])
+    return render_template("error.html", code=code, title=title, text=text or remedy), code, headers
+
+
+def _is_ours(error: HTTPException) -> bool:
+    return error.description != type(error).description

@@ -1,0 +1,103 @@
+"""What the console's pages are made from, and who looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from flask import g
+
+from bot.communities import Communities, Community
+from bot.config import Config
+from bot.faq_office import Office
+from bot.live import LiveContents
+from bot.permissions import Actor, Role, may
+from rules.entries import Entry
+from storage.content import ContentStore
+from storage.sessions import Session
+from storage.stores import Stores
+
+
+class Plan(Protocol):
+    """What taking in a file would change: see ``bot/faq_transfer.py``."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def changes(self) -> Mapping[str, Entry | None]: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that pages draw from; the same that the pipeline has.
+
+    ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ; they
+    are handed in because what reads Excel takes a second to load, which only the first file is to cost.
+    """
+
+    config: Config
+    stores: Stores
+    live: LiveContents
+    communities: Communities
+    clock: Callable[[], datetime]
+    plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
+    export_file: Callable[[ContentStore, str], bytes]
+
+    @property
+    def is_https(self) -> bool:
+        """Whether visitors come by https, as the public address says."""
+        return self.config.server.public_url.startswith("https://")
+
+    @property
+    def places(self) -> tuple[Community, ...]:
+        """The communities that the console knows: the listed ones, or the one of single chats while none is listed."""
+        return self.communities.listed or (self.communities.of_home(""),)
+
+    def office(self, community: Community) -> Office:
+        """What the functions of the FAQ want to know of the visitor, and where he is."""
+        is_only = len(self.places) == 1
+        return Office(
+            stores=self.stores,
+            contents=self.live.current,
+            community=community,
+            actor=visitor().actor(community.id),
+            now=self.clock,
+            is_only=is_only,
+            may_share=is_only or may(visitor().everywhere, "operator"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at a page: a member with his session and, by community, the roles that let him in. ``cookie`` is his secret."""
+
+    number: int
+    name: str
+    session: Session
+    cookie: str = field(repr=False)
+    roles: Mapping[str, Role]
+    everywhere: Role
+
+    def actor(self, community: str) -> Actor:
+        """The visitor as one who changes something in a community."""
+        return Actor(self.number, self.name, self.roles[community])
+
+    def may(self, community: str, needed: Role) -> bool:
+        """Whether his role there suffices; never in a community where he has none."""
+        return community in self.roles and may(self.roles[community], needed)
+
+
+def visitor() -> Visitor:
+    """Who looks at this page; the door let him in before."""
+    found: Any = g.get("visitor")
+    assert isinstance(found, Visitor), "a page without the door's look at its visitor"
+    return found
