@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,11 +72,6 @@ def granian_app() -> Flask:
 
 def entry() -> None:
     """Runs a command; what was explained ends with exit code 1, wrong usage with 2."""
-    from bot.cures import cure
-    from bot.errors import ApiError, StartError, UserError
-    from storage.connection import StorageAway
-    from storage.embedded import EmbeddedServerError
-
     try:
         main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -83,16 +79,27 @@ def entry() -> None:
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(2 if isinstance(wrong, click.UsageError) else 1)
-    except StartError as error:
-        for problem in error.problems:
+    except Exception as error:
+        problems = _explained(error)
+        if not problems:
+            raise
+        for problem in problems:
             click.echo(f"✗ {problem}", err=True)
         sys.exit(1)
-    except ApiError as error:
-        click.echo(f"✗ {cure(error)}", err=True)
-        sys.exit(1)
-    except (UserError, StorageAway, EmbeddedServerError) as error:
-        click.echo(f"✗ {error}", err=True)
-        sys.exit(1)
+
+
+def _explained(error: Exception) -> Sequence[str]:
+    """What to say about a failure that has an explanation. Looked up only then: ``ask`` need not wait for a Redis client that it never uses."""
+    from bot.cures import cure
+    from bot.errors import ApiError, StartError, UserError
+    from storage.connection import StorageAway
+    from storage.embedded import EmbeddedServerError
+
+    if isinstance(error, StartError):
+        return error.problems
+    if isinstance(error, ApiError):
+        return (cure(error),)
+    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError) else ()
 
 
 if __name__ == "__main__":

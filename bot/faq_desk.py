@@ -13,6 +13,7 @@ from bot.live import Contents
 from bot.permissions import Actor
 from rules.contents import ContentProblem, check_entry, entry_from_json, entry_to_json
 from rules.entries import Entry, id_of
+from rules.faq import always
 from rules.regression import MOST_CHANGED, Broken, FaqTest, breaks, cases_of
 from storage.content import Change, ChangedSince, NoSuchVersion, Outdated
 from storage.stores import Stores
@@ -52,9 +53,13 @@ class Breaks(Exception):
 
 
 class Desk:
-    """Edits the FAQ. ``contents`` are those in force in this process, which may be a second behind."""
+    """Edits the FAQ. ``contents`` are those in force in this process, which may be a second behind.
 
-    def __init__(self, stores: Stores, contents: Contents, now: Callable[[], datetime]) -> None:
+    What is told of entries that are not for who ``sees`` only some goes without their words.
+    """
+
+    def __init__(self, stores: Stores, contents: Contents, now: Callable[[], datetime], *, sees: Callable[[Entry], bool] = always) -> None:
+        self._sees = sees
         self._stores = stores
         self._contents = contents
         self._now = now
@@ -68,6 +73,8 @@ class Desk:
             if there and there != new:
                 raise UserError(f"id“{new.id}”已经用过了（{there.question}），请换一个，或者修改那一条")
             if there is None and (same := self._same_question(new)):
+                if not self._sees(same):
+                    raise UserError("别的社群已经有一样的问题，请只加在这个社群里，或者换个问法")
                 raise UserError(f"已经有一样的问题：{same.question}（{same.id}）。要改答案请说：问答 修改 {same.id} 答案 新的答案")
             return new
 
@@ -75,7 +82,13 @@ class Desk:
 
     def change(self, actor: Actor, id: str, *, force: bool = False, once: str = "", expect: int | None = None, **fields: Any) -> Published:
         """Changes fields of an entry, ``answer="…"``; decided anew when somebody else edits meanwhile. Raises UserError, Breaks, Outdated."""
-        return self._publish_decided(lambda: replace(self.get(id), **fields), actor, force=force, once=once, expect=expect)
+        return self.amend(actor, id, lambda entry: replace(entry, **fields), force=force, once=once, expect=expect)
+
+    def amend(
+        self, actor: Actor, id: str, make: Callable[[Entry], Entry], *, force: bool = False, once: str = "", expect: int | None = None
+    ) -> Published:
+        """Puts what ``make`` makes of an entry in its place; made anew when somebody else edits meanwhile. Raises UserError, Breaks, Outdated."""
+        return self._publish_decided(lambda: make(self.get(id)), actor, force=force, once=once, expect=expect)
 
     def exchange(self, actor: Actor, before: Entry, after: Entry, *, force: bool = False, once: str = "") -> Published:
         """Puts an entry in the place of what it was made from. Raises UserError when that was changed meanwhile; Breaks, Outdated."""
@@ -139,12 +152,12 @@ class Desk:
         present = self._contents.faq
         cases = cases_of(present, changes, self.tests())
         after = present.with_changes({id: changes[id] for id in list(changes)[:MOST_CHANGED]})
-        return Regression(tuple(breaks(present, after, cases)), len(cases))
+        return Regression(tuple(breaks(present, after, cases, sees=self._sees)), len(cases))
 
     def tests(self) -> tuple[FaqTest, ...]:
         """The stored questions with the entries they are to reach."""
         rows = map(json.loads, self._stores.content.items(TESTS).values())
-        return tuple(FaqTest(row["id"], row["question"], row["entry"]) for row in rows)
+        return tuple(FaqTest(row["id"], row["question"], row["entry"], row.get("community", "")) for row in rows)
 
     def find(self, id: str) -> Entry | None:
         """The entry in force of an id, as the store has it now."""
@@ -182,8 +195,11 @@ class Desk:
         return found.entry if found.why == "exact" and found.entry and found.entry.id != entry.id else None
 
     def _write_down(self, actor: Actor, version: int, texts: Mapping[str, str | None], once: str) -> None:
-        """One audit row an entry. What a repeat did the first time is written from the version itself."""
-        now = self._now()
+        """One audit row an entry. What a repeat did the first time is written from the version itself; nothing where none was made for it."""
+        now, head = self._now(), next(iter(self._stores.content.history(FAQ, self._version() - version + 1)[-1:]), None)
+        if head is None or head.number != version or head.author != actor.id:
+            return  # nothing differed: the version is somebody else's edit
+        once = f"faq:{version}"  # a version is written down once, also when somebody saves again what he saved
         if len(texts) > MOST_AUDITED:
             self._stores.audit.record("", actor.id, "问答 批量修改", f"第 {version} 版", "", f"{len(texts)} 条", now, once=once)
             return

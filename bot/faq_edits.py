@@ -10,9 +10,8 @@ from bot import faq_office
 from bot.context import Context
 from bot.errors import UserError
 from bot.faq_desk import Breaks, Published, Regression
-from bot.faq_office import Office
+from bot.faq_office import Office, office_for
 from bot.message import Message, Prompt, Reply
-from bot.permissions import may
 from rules.contents import entry_from_json, entry_to_json
 from rules.entries import Entry
 from rules.regression import Broken
@@ -27,9 +26,8 @@ SHOWN = 60
 
 def office_of(ctx: Context) -> Office:
     """The speaker, as one who looks after the FAQ of his community."""
-    is_only = len(ctx.config.communities) <= 1
-    may_share = is_only or may(ctx.role_everywhere, "operator")
-    return Office(ctx.stores, ctx.contents, ctx.community, ctx.actor, ctx.now, is_only, may_share)
+    listed = len(ctx.config.communities)
+    return office_for(ctx.stores, ctx.contents, ctx.community, ctx.actor, ctx.now, listed=listed, everywhere=ctx.role_everywhere)
 
 
 @dataclass(frozen=True, slots=True)

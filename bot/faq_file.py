@@ -93,41 +93,43 @@ class FaqFile:
 
     @contextlib.contextmanager
     def turn(self, *, is_waiting: bool) -> Iterator[bool]:
-        """Whether it is this process's turn to make the file; another's ends with it, however it ends."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Whether it is this process's turn to make the file; another's ends with it, however it ends. Raises :class:`NotMade`."""
+        with _or_not_made():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX if is_waiting else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
+            with _or_not_made():
+                is_mine = _lock(held, is_waiting=is_waiting)
+            yield is_mine
         finally:
             os.close(held)
 
     def make(self, label: Label, entries: Sequence[str]) -> None:
         """Makes the file of these entries (JSON texts); half a minute for 100,000. Only who has the turn may. Raises :class:`NotMade`."""
-        for left in self._folder.glob(f"{NAME}.*.new"):  # by a maker that was killed
-            left.unlink(missing_ok=True)
         beside = self._folder / f"{NAME}.{os.getpid()}.new"
         jieba = self._words.tmp_dir
         written = {"program": self._program, "version": label.version, "mark": label.mark}
-        try:
-            self._run(Job(str(beside), written, str(jieba) if jieba else None, list(self._words.own_words), list(entries)))
-            os.replace(beside, self._folder / NAME)
-        except OSError as error:
-            raise NotMade(f"{type(error).__name__} {error.strerror}") from error
-        finally:
-            beside.unlink(missing_ok=True)
+        with _or_not_made():
+            for left in self._folder.glob(f"{NAME}.*.new"):  # by a maker that was killed
+                left.unlink(missing_ok=True)
+            try:
+                self._run(Job(str(beside), written, str(jieba) if jieba else None, list(self._words.own_words), list(entries)))
+                os.replace(beside, self._folder / NAME)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def drop(self) -> None:
         """Takes the file away: the FAQ is small again."""
-        (self._folder / NAME).unlink(missing_ok=True)
-        self._seen = None
+        try:
+            (self._folder / NAME).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("FAQ index no longer needed, but not removed", reason=str(error))
+        self._seen = self._look()
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
             found = (self._folder / NAME).stat()
-        except FileNotFoundError:
+        except OSError:  # no file, or a folder that nobody lets us into
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
@@ -139,6 +141,23 @@ def run_apart(job: Job) -> None:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise NotMade(f"exit code {done.returncode} {''.join(said)}".strip())
+
+
+@contextlib.contextmanager
+def _or_not_made() -> Iterator[None]:
+    """Whatever the disk refuses – no room, no right, no folder – is NotMade."""
+    try:
+        yield
+    except OSError as error:
+        raise NotMade(f"{type(error).__name__} {error.strerror}") from error
+
+
+def _lock(held: int, *, is_waiting: bool) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX if is_waiting else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _mapped(path: Path) -> memoryview:
@@ -154,10 +173,11 @@ def _mapped(path: Path) -> memoryview:
 
 
 def _program(words: Words) -> str:
-    """What tells one program's indexes from another's: every file that has a say in what an index holds, and the operators' own words."""
+    """What tells one program's indexes from another's: every file that has a say in what it holds, what cuts, and the operators' own words."""
     content = blake2b(digest_size=16)
     for path in sorted(_RULES.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             content.update(path.relative_to(_RULES).as_posix().encode() + b"\0" + path.read_bytes())
+    content.update(f"{words.cutter}\0".encode())
     content.update("\0".join(words.own_words).encode(errors="replace"))
     return content.hexdigest()

@@ -1,7 +1,8 @@
 """The FAQ as this process uses it. A small one is indexed in the process's own memory; a large one is a file that all processes map.
 
 Over the mapped base lies a small layer of what was changed since, made anew with every edit. When it has grown, a new base is made in the
-background; the old one serves until it is there.
+background; the old one serves until it is there. Where no file can be made, each process has a base of its own in memory: edits go live all
+the same, and the file is tried again from time to time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rules.contents import ContentProblem, entry_from_json
 from rules.entries import Entry
 from rules.faq import Faq, Finding, always, scheme_of
 from rules.faq_explanation import Explanation
-from rules.faq_index import Index
+from rules.faq_index import Index, Layer
 from rules.text import Words
 from storage.connection import StorageAway
 from storage.content import ContentStore, Forgotten
@@ -29,7 +30,8 @@ SHARED_FROM = 2_000
 MOST_ABOVE = 500
 """Changes over the base from which on a new base is made; some 100 ms in each process with each edit."""
 RETRY_S = 60.0
-"""After a base could not be made."""
+"""After a base could not be made; twice as long after each further time, up to LONGEST_RETRY_S."""
+LONGEST_RETRY_S = 900.0
 
 
 class LazyFaq:
@@ -39,6 +41,7 @@ class LazyFaq:
         self._source = source
         self._words = words
         self._lock = Lock()
+        self._index = source if isinstance(source, Index) else None
         self._faq: Faq | None = None
 
     def ask(self, text: str, *, is_open: Callable[[Entry], bool] = always, without: str = "") -> Finding:
@@ -65,9 +68,14 @@ class LazyFaq:
         """Makes the index now; once, whichever thread comes first."""
         with self._lock:
             if self._faq is None:
-                source, words = self._source, self._words
-                self._faq = Faq.over(source) if isinstance(source, Index) else Faq(source, words)
+                self._index = self._index or Index.of(self.entries(), scheme_of(self._words))
+                self._faq = Faq.over(self._index)
             return self._faq
+
+    @property
+    def base(self) -> Layer | None:
+        """What was indexed, for edits to be laid over; None while nobody has asked."""
+        return self._index.base if self._index else None
 
 
 class LiveFaq:
@@ -79,8 +87,12 @@ class LiveFaq:
         self._file = file
         self._shared_from = shared_from
         self._shared: Shared | None = None
+        self._own: tuple[int, LazyFaq] | None = None
+        """In place of what is shared, while that cannot be made: a version and its FAQ in memory."""
         self._version = 0
         self._making: Thread | None = None
+        self._is_failing = False
+        """Whether the last try to make a base came to nothing, and none has succeeded since."""
         self._stop = Event()
 
     def refresh(self, version: int) -> tuple[int, LazyFaq] | None:
@@ -98,7 +110,8 @@ class LiveFaq:
         if self._file is None or not self._file.is_changed():
             return False
         found = self._file.open(self._is_of_this_store)
-        self._shared = found or self._shared
+        if found:
+            self._shared, self._own = found, None
         return found is not None
 
     def _is_of_this_store(self, label: Label) -> bool:
@@ -118,58 +131,74 @@ class LiveFaq:
         return next((f"{each.at.isoformat()} {each.count}" for each in told if each.number == version), None)
 
     def _layered(self) -> tuple[int, LazyFaq] | None:
-        """The mapped base with what was changed since; None when it does not help."""
-        if self._shared is None:
+        """The base with what was changed since; None when it does not help."""
+        since, base = self._base()
+        if base is None:
             return None
         try:
-            version, texts = self._store.changes_since(KIND, self._shared.label.version)
+            version, texts = self._store.changes_since(KIND, since)
         except Forgotten:
             return None
         changes: dict[str, Entry | None] = dict.fromkeys(texts)
         changes |= {entry.id: entry for entry in _entries(filter(None, texts.values()))}
-        if sum(text is None for text in texts.values()) > self._shared.layer.entries - self._shared_from // 2:
+        if sum(text is None for text in texts.values()) > base.entries - self._shared_from // 2:
             return None  # hardly anything is left
         if len(changes) > MOST_ABOVE:
             self._make_behind()
-        return version, LazyFaq(Index(scheme_of(self._words), self._shared.layer, changes), self._words)
+        return version, LazyFaq(Index(scheme_of(self._words), base, changes), self._words)
+
+    def _base(self) -> tuple[int, Layer | None]:
+        """What edits are laid over, and its version: what is mapped, or what this process has indexed for itself."""
+        if self._shared:
+            return self._shared.label.version, self._shared.layer
+        return (self._own[0], self._own[1].base) if self._own else (0, None)
 
     def _whole(self) -> tuple[int, LazyFaq] | None:
-        """All entries, read anew. None when they are so many that they are read in the background, while what was before serves on."""
-        if self._making is not None and self._making.is_alive():
+        """All entries, read anew. None when they are so many that a base is made in the background, while what was before serves on."""
+        if self._making and self._making.is_alive() and not self._is_failing:
             return None
         version, items = self._store.snapshot(KIND)
         if self._file is None or len(items) < self._shared_from:
             if self._file and self._shared:
                 self._file.drop()
-            self._shared = None
+            self._shared = self._own = None
             return version, LazyFaq(tuple(_entries(items.values())), self._words)
-        if self._version:
+        if self._version and not self._is_failing:
             self._make_behind()
             return None
+        if not self._version and (found := self._made_at_once()):
+            return found
+        self._make_behind(RETRY_S)
+        self._shared, self._own = None, (version, LazyFaq(tuple(_entries(items.values())), self._words))
+        return self._own
+
+    def _made_at_once(self) -> tuple[int, LazyFaq] | None:
         try:
             self._make()
-            if self._adopt():
-                return self._layered()
         except NotMade as problem:
+            self._is_failing = True
             log.error("FAQ index not made, every process keeps its own in memory", reason=str(problem))
-        return version, LazyFaq(tuple(_entries(items.values())), self._words)
+            return None
+        return self._layered() if self._adopt() else None
 
-    def _make_behind(self) -> None:
+    def _make_behind(self, after_s: float = 0.0) -> None:
         if self._making is None or not self._making.is_alive():
-            self._making = Thread(target=self._keep_trying, name="faq-index", daemon=True)
+            self._making = Thread(target=self._keep_trying, args=(after_s,), name="faq-index", daemon=True)
             self._making.start()
 
-    def _keep_trying(self) -> None:
-        while not self._stop.is_set():
+    def _keep_trying(self, after_s: float) -> None:
+        while not self._stop.wait(after_s):
             try:
                 self._make()
-            except NotMade as problem:
-                log.error("FAQ index not made, the one before serves on", reason=str(problem))
-            except StorageAway as away:
-                log.warning("FAQ index not made, the one before serves on", reason=str(away))
-            else:
+                self._is_failing = False
                 return
-            self._stop.wait(RETRY_S)
+            except (NotMade, StorageAway) as problem:
+                log.error("FAQ index not made, tried again later", reason=str(problem))
+            except Exception as error:
+                # A thread that ends is started again at once, and would do the same again.
+                log.error("FAQ index not made, tried again later", error=type(error).__name__, exc_info=True)
+            self._is_failing = True
+            after_s = min(LONGEST_RETRY_S, max(RETRY_S, 2 * after_s))
 
     def _make(self) -> None:
         """Makes the file of what is in force, unless another process was quicker. Raises NotMade, StorageAway."""
@@ -180,6 +209,8 @@ class LiveFaq:
                 return
             version, items = self._store.snapshot(KIND)
             self._file.make(Label(version, self._mark(version) or ""), list(items.values()))
+            if self._file.find_label() is None:
+                raise NotMade("made, but it cannot be read")
 
 
 def _entries(texts: Iterable[str]) -> list[Entry]:

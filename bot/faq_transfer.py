@@ -5,18 +5,17 @@ Apart from the desk (bot/faq_desk.py) because the libraries for Excel take a sec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from bot.errors import UserError
+from bot.faq_reader import ending, read_apart, unknown
 from rules.content_diff import difference
 from rules.content_file import MOST_BYTES
-from rules.contents import FAQ, MOST_ENTRIES, ContentProblem, dump, entry_from_json, from_items, items_of, parse
+from rules.contents import FAQ, MOST_ENTRIES, dump, from_items, items_of
 from rules.entries import Entry
-from rules.faq_sheets import WIDTHS, Reading, entries_of, rows_of
-from rules.sheets import Sheet, decode, read_csv, read_excel, write_csv, write_excel
-from rules.text import core
+from rules.faq_sheets import WIDTHS, Reading, rows_of
+from rules.sheets import write_csv, write_excel
 from storage.content import ContentStore
 
 
@@ -53,16 +52,19 @@ def plan_import(
     *,
     replace: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    read: Callable[[str, bytes, Mapping[str, str]], Reading] = read_apart,
 ) -> Plan:
     """What taking in a file would change; ``name`` says by its ending what kind of file it is. With ``replace`` entries that it does not have go.
 
-    ``on_progress`` hears how many of how many steps are done. Raises :class:`BadFile` with every problem of every row.
+    ``on_progress`` hears how many of how many steps are done. ``read`` reads the file; if not said, in a process that may not take long.
+    Raises :class:`BadFile` with every problem of every row.
     """
     if len(data) > MOST_BYTES:
         raise BadFile((f"文件超过 {MOST_BYTES // 1024 // 1024} MB，请分成几个或者删去一些",))
     version, present = store.snapshot(FAQ.name)
     on_progress(1, 5)
-    reading = _read(name, data, present, on_progress)
+    reading = read(name, data, present)
+    on_progress(4, 5)
     if reading.problems:
         raise BadFile(reading.problems)
     entries = {entry.id: entry for entry in reading.entries}
@@ -86,43 +88,15 @@ def plan_import(
 
 def export_file(store: ContentStore, name: str) -> bytes:
     """The file of the FAQ in force; ``name`` says by its ending what kind of file. Raises UserError."""
-    write = _WRITERS.get(_ending(name))
+    write = _WRITERS.get(ending(name))
     if write is None:
-        raise UserError(_unknown(name))
+        raise UserError(unknown(name))
     version, items = store.snapshot(FAQ.name)
     if not version:
         raise UserError("还没有问答：机器人第一次启动时才读入初始内容")
     return write(from_items(FAQ, items))
 
 
-def _read(name: str, data: bytes, present: Mapping[str, str], on_progress: Callable[[int, int], None]) -> Reading:
-    ending = _ending(name)
-    try:
-        if ending in (".yaml", ".yml", ".json"):
-            return Reading(parse(FAQ, decode(data), most=10 * MOST_ENTRIES), (), ())
-        if ending not in _TABLES:
-            return Reading((), (_unknown(name),), ())
-        sheets = _TABLES[ending](data)
-        on_progress(3, 5)
-        return entries_of(sheets, _ids(present))
-    except ContentProblem as problem:
-        return Reading((), problem.problems, ())
-
-
-def _ids(present: Mapping[str, str]) -> dict[str, str]:
-    """The ids of what is in force, by the core of the question: a sheet seldom has a column for ids."""
-    return {core(entry_from_json(text).question): id for id, text in present.items()}
-
-
-def _ending(name: str) -> str:
-    return PurePath(name).suffix.lower()
-
-
-def _unknown(name: str) -> str:
-    return f"不认识“{_ending(name) or name}”这种文件，可以是 .yaml、.csv、.xlsx（.json 也可以导入）"
-
-
-_TABLES: Mapping[str, Callable[[bytes], Sequence[Sheet]]] = {".csv": lambda data: [read_csv(data)], ".xlsx": read_excel}
 _WRITERS: Mapping[str, Callable[[tuple[Entry, ...]], bytes]] = {
     ".yaml": lambda entries: dump(FAQ, entries).encode(),
     ".yml": lambda entries: dump(FAQ, entries).encode(),

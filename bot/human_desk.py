@@ -84,11 +84,15 @@ class HumanDesk:
         marks = self._moments(self.now)
         is_heard = self._is_on_duty() or marks[0] is None  # a roster without a day in it: somebody has to hear of it at all
         steps = 1 if is_heard else 0
-        number = self.stores.tickets.give_number(self.community.keys)
+        day = self.now.astimezone(self.community.zone).date()
+        known = self.stores.tickets.find_outcome(self.community.keys, member, day, once=once)
+        if known and known.outcome == "many":
+            return known, None  # without a number that nobody would ever use
+        number = known.number if known else self.stores.tickets.give_number(self.community.keys)
         mail = self._to_staff((DUTY,), self._draft(number, member, chat), question, f"{number}:new") if is_heard else Mail()
         opened = self.stores.tickets.open(
             self.community.keys, number, member, question, self.now, chat=chat,
-            day=self.now.astimezone(self.community.zone).date(), due=self._due(self.now), steps=steps,
+            day=day, due=self._due(self.now), steps=steps,
             next_step=marks[steps] if steps < len(marks) else None, deliveries=mail.deliveries, once=once,
         )  # fmt: skip
         if opened.outcome == "many":
@@ -99,10 +103,10 @@ class HumanDesk:
             self._keep(mail)
         return opened, self.stores.tickets.find(self.community.keys, opened.number)
 
-    def add(self, ticket: Ticket, text: str, *, once: str) -> Changed:
-        """Adds words of the member to his ticket and tells who is at it."""
+    def add(self, ticket: Ticket, text: str, chat: str, *, once: str) -> Changed:
+        """Adds words of the member to his ticket and tells who is at it. Said in another chat than the ticket's, they make it a private one."""
         mail = self._to_staff((DUTY,), ticket, text, f"{ticket.number}:add:{once}", head="成员补充") if ticket.steps else Mail()
-        return self._change(ticket.number, "add", mail, actor=ticket.member, text=text, once=once)
+        return self._change(ticket.number, "add", mail, actor=ticket.member, text=text, chat=chat, once=once)
 
     def cancel(self, ticket: Ticket, *, once: str) -> Changed:
         """Ends a ticket at its member's word; who had taken it hears of it."""
@@ -111,14 +115,14 @@ class HumanDesk:
             mail = self._to_member(ticket.taker, f"工单 {ticket.number} 已由成员取消，不用回复了。", f"{ticket.number}:cancel")
         return self._change(ticket.number, "cancel", mail, actor=ticket.member, once=once)
 
-    def ask_again(self, ticket: Ticket, text: str, *, once: str) -> Changed:
-        """Opens an answered ticket again: its clock begins anew, and it is his who answered."""
+    def ask_again(self, ticket: Ticket, text: str, chat: str, *, once: str) -> Changed:
+        """Opens an answered ticket again: its clock begins anew, and it is his who answered. Asked in another chat, it is a private one."""
         marks = self._moments(self.now)
         steps = 1 if self._is_on_duty() or marks[0] is None else 0
         again = replace(ticket, taker=ticket.by)
         mail = self._to_staff((DUTY,), again, text, f"{ticket.number}:again:{once}", head="成员再问") if steps else Mail()
         return self._change(
-            ticket.number, "reopen", mail, actor=ticket.member, text=text, steps=steps, due=self._due(self.now),
+            ticket.number, "reopen", mail, actor=ticket.member, text=text, chat=chat, steps=steps, due=self._due(self.now),
             next_step=marks[steps] if steps < len(marks) else None, once=once,
         )  # fmt: skip
 
@@ -164,7 +168,16 @@ class HumanDesk:
             thread.ticket, "answer", self._to_asker(thread.ticket, body, f"{number}:answer:{once}"), actor, text=text, once=once
         )
         if done.done and asked:
-            self.stores.proposals.add(self.community.id, asked, text, (), f"人工 工单 {number}", self.now, once=f"ticket:{number}:{once}")
+            self.stores.proposals.add(
+                self.community.id,
+                asked,
+                text,
+                (),
+                f"人工 工单 {number}",
+                self.now,
+                member=thread.ticket.member,
+                once=f"ticket:{number}:{once}",
+            )
         return done
 
     def close(self, number: int, actor: Actor, reason: str, *, once: str) -> Changed:
@@ -266,7 +279,9 @@ class HumanDesk:
     def _by_staff(self, before: Ticket, act: Act, mail: Mail, actor: Actor, *, once: str, **more: Any) -> Changed:
         done = self._change(before.number, act, mail, actor=actor.member, once=once, **more)
         if done.done:
-            was, subject = STATES[before.state], f"工单 {before.number}"
+            # A repeat whose first try died before this finds the ticket ended by itself.
+            was = STATES[before.state if before.waits else "taken" if before.taker else "open"]
+            subject = f"工单 {before.number}"
             self.stores.audit.record(self.community.id, actor.id, _ACTS[act], subject, was, STATES[done.ticket.state], self.now, once=once)
         return done
 
@@ -319,13 +334,14 @@ class HumanDesk:
         return mail + Mail((post,)) if post and (is_alarm or head == NEW) else mail
 
     def _staff(self, names: Sequence[str], ticket: Ticket) -> list[int]:
-        """The numbers of those who are meant, without those who left; the owners where nobody is left of those on duty."""
+        """The numbers of those who are meant, without those who left and him who asks; the owners where nobody is left of those on duty."""
         users: list[str] = [name for name in names if name not in (DUTY, ADMINS)]
+        asker = self.stores.directory.find_user(ticket.member)
         numbers: list[int] = []
         if DUTY in names:
             people = self._people()
-            on_duty = self._here(self.config.admins if people == () else people or ())
-            taker = self.stores.directory.find_user(ticket.taker) if ticket.taker else None
+            on_duty = [user for user in self._here(self.config.admins if people == () else people or ()) if user != asker]
+            taker = self.stores.directory.find_user(ticket.taker) if ticket.taker not in (0, ticket.member) else None
             if taker and not self.stores.leavers.has_left(taker):
                 numbers.append(ticket.taker)
                 users += [] if taker in on_duty else on_duty  # his shift may be over
@@ -360,7 +376,7 @@ _ACTS = {"take": "接单", "pass": "转给", "answer": "回复工单", "close": 
 
 def rate_newest(
     stores: Stores, where: CommunityKeys, member: int, verdict: int, after: datetime, now: datetime, *, once: str
-) -> Ticket | None:  # fmt: skip
+) -> Changed | None:  # fmt: skip
     """Notes what a member says (1 or -1) of the answer to his newest ticket; None when none was answered after ``after`` and in the last week."""
     ticket = stores.tickets.newest_of(where, member) if member else None
     if ticket is None or ticket.state != "answered" or ticket.ended is None:
@@ -368,7 +384,14 @@ def rate_newest(
     if ticket.ended <= after or now - ticket.ended >= timedelta(days=AGAIN_DAYS):
         return None
     done = stores.tickets.change(where, ticket.number, "rate", now, actor=member, to=verdict, once=once)
-    return ticket if done and done.done else None
+    return done if done and done.done else None
+
+
+def counts_of(rated: Changed) -> tuple[str, ...]:
+    """The day's counters that a rating raises: an answer counts once, however often it is rated."""
+    if rated.why:
+        return ()
+    return ("tickets_solved" if rated.ticket.rate > 0 else "tickets_unsolved",)
 
 
 def roster_problems(stores: Stores, config: Config, plans: DutyPlans) -> list[str]:
@@ -390,9 +413,9 @@ def asked_too_often() -> str:
 
 
 def _last_question(words: Sequence[Words]) -> str:
-    """What the member asked since the last answer, without what he added to it."""
+    """What the member asked since the last answer, without what he added to it; where an answer ends the thread, what that one answers."""
     asked = ""
-    for row in words:
+    for row in words[:-1] if words and words[-1].who == "staff" else words:
         asked = "" if row.who == "staff" else asked or row.text
     return asked
 

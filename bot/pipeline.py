@@ -22,7 +22,7 @@ from bot.live import LiveContents
 from bot.message import Message, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
-from bot.router import Match, Producer, Router
+from bot.router import Match, Producer, Route, Router
 from bot.work import Work
 from storage.connection import StorageAway
 from storage.directory import Person
@@ -240,11 +240,18 @@ class Pipeline:
 
     def _refusal(self, message: Message, context: Context, match: Match) -> Reply | None:
         route = match.route
-        if route.role != "member" and not may(context.role, route.role):
-            return Reply("这个命令只有管理员可以用。需要帮助请说“人工”。", note={"denied": route.name})
+        if route.role != "member" and not self._may(message, context, route):
+            help = "需要帮助请说“人工”。" if context.community.is_listed else ""
+            return Reply(f"这个命令只有管理员可以用。{help}", note={"denied": route.name})
         if route.private and not (message.is_private or context.in_admin_group):
             return Reply("这里人多，请私聊我再说一次。", note={"private": route.name})
         return None
+
+    def _may(self, message: Message, context: Context, route: Route) -> bool:
+        if may(context.role, route.role):
+            return True
+        places = self._config.communities if route.anywhere and message.is_private else ()
+        return any(may(context.find_role(place.id), route.role) for place in places)
 
     def _bury(self, place: Place, message: Message, left: Left, now_ms: int) -> None:
         reason = f"处理失败 {left.tries - 1} 次"

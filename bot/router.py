@@ -25,7 +25,10 @@ _NUMBERS = re.compile(r"[1-9]\d?(?:[\s,，、]+[1-9]\d?){0,29}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler and when it is called. ``takes_words``: words may follow the command. ``private``: only in single chats and admin groups."""
+    """A handler and when it is called. ``takes_words``: words may follow the command. ``private``: only in single chats and admin groups.
+
+    ``anywhere``: alone with the bot the role in any community suffices; the handler looks which one it acts in.
+    """
 
     handler: Handler = field(repr=False)
     names: tuple[str, ...]
@@ -34,6 +37,7 @@ class Route:
     private: bool = False
     is_hidden: bool = False
     is_fallback: bool = False
+    anywhere: bool = False
 
     @property
     def name(self) -> str:
@@ -72,12 +76,18 @@ class Router:
     # Telling the router -------------------------------------------------------------------------------------------------
 
     def command(
-        self, *names: str, role: Role = "member", takes_words: bool = False, private: bool = False, is_hidden: bool = False
+        self,
+        *names: str,
+        role: Role = "member",
+        takes_words: bool = False,
+        private: bool = False,
+        is_hidden: bool = False,
+        anywhere: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Calls the handler on one of ``names``; with ``takes_words`` also when words follow. The docstring's first line is its help."""
 
         def add(handler: Handler) -> Handler:
-            route = Route(handler, names, role, takes_words, private, is_hidden)
+            route = Route(handler, names, role, takes_words, private, is_hidden, anywhere=anywhere)
             for name in names:
                 _put(self.commands, normalise(name), route)
             return handler
@@ -92,11 +102,13 @@ class Router:
         """Calls the handler with whatever a member says next to a prompt of this kind, if it is no command; ``ctx.args`` holds his words."""
         return self._adder(self._open_prompts, kind)
 
-    def pattern(self, expression: str, *, name: str) -> Callable[[Handler], Handler]:
+    def pattern(
+        self, expression: str, *, name: str, role: Role = "member", private: bool = False, anywhere: bool = False
+    ) -> Callable[[Handler], Handler]:
         """Calls the handler when the whole text fits; ``ctx.args`` holds the groups."""
 
         def add(handler: Handler) -> Handler:
-            self._patterns.append((re.compile(expression), Route(handler, (name,))))
+            self._patterns.append((re.compile(expression), Route(handler, (name,), role, private=private, anywhere=anywhere)))
             return handler
 
         return add
@@ -105,7 +117,7 @@ class Router:
         """Calls the handler on events of these names (WeCom's own words), or on one sub-kind of them: ``change_contact.update_user``."""
         return self._adder(self._events, *names)
 
-    def card(self, prefix: str, *, role: Role = "member") -> Callable[[Handler], Handler]:
+    def card(self, prefix: str, *, role: Role = "member", anywhere: bool = False) -> Callable[[Handler], Handler]:
         """Calls the handler when a card was clicked whose key is ``prefix:…``; ``ctx.args`` holds the rest of the key, split at colons.
 
         Where no feature owns the key's prefix, the card's task id ``prefix@…`` decides and ``ctx.args`` holds the whole key. The handler is
@@ -114,7 +126,7 @@ class Router:
         """
 
         def add(handler: Handler) -> Handler:
-            _put(self._cards, prefix, Route(handler, (f"card {prefix}",), role))
+            _put(self._cards, prefix, Route(handler, (f"card {prefix}",), role, anywhere=anywhere))
             return handler
 
         return add

@@ -36,6 +36,7 @@ def faq() -> None:
 def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, force: bool, file: Path) -> None:
     """从 FILE（.yaml、.csv 或 .xlsx）导入，各进程两秒内生效。有一行不对就一条都不改，所有不对的行都指出来。"""
     from bot.faq_desk import Breaks
+    from bot.faq_reader import read
     from bot.faq_transfer import plan_import
     from bot.permissions import COMMAND_LINE
     from storage.content import Outdated
@@ -44,7 +45,7 @@ def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, for
     with stores_of(path) as stores:
         data = _bytes_of(file)
         with _shown("读取和检查") as step:
-            plan = plan_import(stores.content, file.name, data, replace=replace, on_progress=step)
+            plan = plan_import(stores.content, file.name, data, replace=replace, on_progress=step, read=read)
         for note in plan.notes:
             click.echo(note)
         if not plan.changes:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Response, abort, g, make_response, redirect, render_template, request, url_for
@@ -34,7 +35,7 @@ PATH = "/console"
 PER_ADDRESS: Rules = ((10, 60), (60, 3600))
 """Login tries of one address."""
 ALTOGETHER: Rules = ((200, 60),)
-"""Login tries of everybody together: a code has 80 bits, so this only keeps the noise down."""
+"""Wrong codes of everybody together. A code has 80 bits, so this only keeps the noise down; whoever has a right one is never kept out by it."""
 OPEN = frozenset({"console.login", "console.static"})
 """What is shown to everybody."""
 
@@ -55,10 +56,7 @@ class Doors:
 
     def look(self) -> BaseResponse | None:
         """Lets the request through, or sends it to the login. Raises 403 for a change that does not come from a page of ours."""
-        if request.method not in ("GET", "HEAD", "OPTIONS") and request.headers.get("Sec-Fetch-Site", "same-origin") not in (
-            "same-origin",
-            "none",
-        ):
+        if request.method not in ("GET", "HEAD", "OPTIONS") and self._is_foreign():
             abort(403, "这个请求来自别的网站，已拒绝。")
         if request.endpoint in OPEN:
             return None
@@ -71,6 +69,14 @@ class Doors:
         if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
             abort(403, "这个页面已经过期：请返回、刷新以后再提交一次。")
         return None
+
+    def _is_foreign(self) -> bool:
+        """Whether the browser says that another site's page, or one that hides whose it is, sends the request."""
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            return True
+        origin = request.headers.get("Origin")
+        ours = (request.host, urlsplit(self._parts.config.server.public_url).netloc.lower())  # a proxy may call us by another name
+        return origin is not None and (origin.partition("://")[2] or "hidden") not in ours
 
     def _find_visitor(self, cookie: str) -> Visitor | None:
         session = self._parts.stores.sessions.touch(cookie, self._parts.clock()) if cookie else None
@@ -130,16 +136,19 @@ class Doors:
 
     def _enter(self) -> BaseResponse:
         parts, now = self._parts, self._parts.clock()
-        wait_ms = self._wait_ms(to_ms(now))
-        if wait_ms:
-            seconds = -(-wait_ms // 1000)
-            return self._ask(f"试得太多了，请 {seconds} 秒后再试。", 429, seconds)
-        if not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(request.cookies.get(LOGIN_COOKIE, "")).encode()):
+        address = client_address(parts.config)
+        if wait_ms := self._limits.acquire(f"console.login.{_network_digest(address)}", PER_ADDRESS, to_ms(now)):
+            return self._ask_later(wait_ms)
+        secret = request.cookies.get(LOGIN_COOKIE, "")
+        # Without the cookie anybody could make the proof.
+        if not secret or not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(secret).encode()):
             return self._ask("页面放得太久了，请再按一次“登录”。", 403)
         number = parts.stores.sessions.redeem(request.form.get("code", ""), now)
         user = parts.stores.directory.find_user(number) if number else None
         if number is None or user is None or not self._roles(user, number):
-            log.warning("console login refused", address=client_address(parts.config))
+            if wait_ms := self._limits.acquire("console.login", ALTOGETHER, to_ms(now)):
+                return self._ask_later(wait_ms)
+            log.warning("console login refused", address=address)
             return self._ask("登录码不对、用过了，或者超过 5 分钟了。请在企业微信里对机器人说“控制台”，拿一个新的。", 403)
         answer = redirect(url_for("console.home"), 303)
         self._give(answer, COOKIE, parts.stores.sessions.begin(number, now), max_age_s=LONGEST_MS // 1000)
@@ -152,9 +161,9 @@ class Doors:
         parts = self._parts
         return any(may(role_in(place.id, user, number, parts.config, parts.stores), "viewer") for place in parts.places)
 
-    def _wait_ms(self, now_ms: int) -> int:
-        own = self._limits.acquire(f"console.login.{_network_digest(client_address(self._parts.config))}", PER_ADDRESS, now_ms)
-        return own or self._limits.acquire("console.login", ALTOGETHER, now_ms)
+    def _ask_later(self, wait_ms: int) -> BaseResponse:
+        seconds = -(-wait_ms // 1000)
+        return self._ask(f"试得太多了，请 {seconds} 秒后再试。", 429, seconds)
 
     # Cookies ----------------------------------------------------------------------------------------------------------------
 

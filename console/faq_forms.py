@@ -51,7 +51,9 @@ def with_question(question: str, similar: tuple[str, ...]) -> Entry:
 def _communities(scope: str, community: str, kept: Entry | None) -> tuple[str, ...]:
     if scope == AS_IT_IS and kept:
         return kept.communities
-    return (community,) if scope == HERE else ()
+    return (
+        (community,) if scope in (HERE, AS_IT_IS) else ()
+    )  # of an entry that is gone it is not known any more whose it was: not everybody's
 
 
 def _card(form: Mapping[str, str]) -> LinkCard | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -26,16 +28,16 @@ from console.preview import preview
 from handlers.audit import actor_name
 from rules.contents import entry_from_json
 from rules.entries import VARIABLES, Entry, LinkCard
-from rules.regression import Conflict as Rivals
 from storage.content import Forgotten, NoSuchVersion, Outdated
 
 VIEWER: Role = "viewer"
 OPERATOR: Role = "operator"
 FILTERS: Mapping[Only, str] = {"": "全部", "cold": "30 天没人问", "conflicts": "互相冲突", "expired": "已过期"}
 MOST_QUESTION = 500
+MOST_ID = 64
 HISTORY = 30
-MOST_CHANGES = 200
-"""Entries of one version that are shown."""
+MOST_READ, MOST_CHANGES = 5_000, 200
+"""Changes of one version that are read at most, and entries of it that are shown."""
 
 
 TITLED = {
@@ -108,9 +110,9 @@ class FaqPages:
         if only is None:
             abort(404)
         office = self._parts.office(community)
-        found = faq_office.list_entries(office, search=search, only=only, page=max(1, number))
-        rivals = self._rivals(office) if only == "conflicts" else ()
-        return render_template("faq_list.html", found=found, search=search, only=only, filters=FILTERS, rivals=rivals)
+        with self._alone() if only == "conflicts" else nullcontext():
+            found = faq_office.list_entries(office, search=search, only=only, page=max(1, number))
+        return render_template("faq_list.html", found=found, search=search, only=only, filters=FILTERS)
 
     def edit(self, community: Community) -> str:
         """The form of an entry, or of a new one."""
@@ -149,20 +151,26 @@ class FaqPages:
         office = self._parts.office(community)
         text = request.args.get("version", "")
         opened = _number(text)
-        changes = self._changes(community, opened) if opened else ()
+        shown = faq_office.find_version(office, opened) if opened else None
+        if opened and shown is None:
+            abort(404)
+        is_large = shown is not None and shown.count > MOST_READ
+        changes = self._changes(community, shown.number) if shown and not is_large else ()
         versions = faq_office.history(office, HISTORY)
         names = {version.author: actor_name(self._parts.stores, version.author) for version in versions}
-        return render_template("faq_history.html", versions=versions, names=names, opened=opened, changes=changes)
+        return render_template("faq_history.html", versions=versions, names=names, opened=opened, changes=changes, is_large=is_large)
 
     # Changing -----------------------------------------------------------------------------------------------------------
 
     def save(self, community: Community) -> Any:
         """Publishes the form, unless it is wrong, breaks what was right, or somebody else was faster."""
         form = request.form
-        kept = self._get(community, form["of"]) if form.get("of") else None
+        office, of = self._parts.office(community), form.get("of", "")[:MOST_ID]
+        kept = self._find(office, of) if of else None
         is_new, version = kept is None, _number(form.get("expect", ""))
         entry = read_entry(form, community.id, kept)
-        office = self._parts.office(community)
+        if of and kept is None:
+            return self._conflict(office, replace(entry, id=of), self._version())
         # A new entry belongs to the community at hand, unless it is said to be for all.
         office = replace(office, is_only=office.may_share and not entry.communities)
         try:
@@ -172,7 +180,7 @@ class FaqPages:
         except Breaks as breaks:
             return self._form(community, entry, is_new=is_new, version=version, breaks=breaks), 409
         except Outdated as outdated:
-            return self._conflict(entry, outdated.version)
+            return self._conflict(office, entry, outdated.version)
         return self._done(community, "added" if is_new else "saved", done)
 
     def remove(self, community: Community) -> Any:
@@ -235,20 +243,22 @@ class FaqPages:
     def _version(self) -> int:
         return self._parts.stores.content.versions().get(_FAQ, 0)
 
-    def _rivals(self, office: Office) -> Sequence[Rivals]:
-        """Entries that are asked for in each other's words: seconds of work, so one at a time."""
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Lets one in at a time: to find entries that are asked for in each other's words is seconds of work."""
         if not self._one_at_a_time.acquire(blocking=False):
             abort(429)
         try:
-            return faq_office.conflicts(office)
+            yield
         finally:
             self._one_at_a_time.release()
 
     def _get(self, community: Community, id: str) -> Entry:
-        try:
-            return faq_office.get_entry(self._parts.office(community), id)
-        except UserError:
-            abort(404)
+        return self._find(self._parts.office(community), id) or abort(404)
+
+    def _find(self, office: Office, id: str) -> Entry | None:
+        found = office.desk.find(id)
+        return found if found and office.sees(found) else None
 
     def _settle(self, office: Office, act: str, key: str) -> Published:
         form = request.form
@@ -271,9 +281,8 @@ class FaqPages:
             is_only=len(self._parts.places) == 1, may_share=self._parts.office(community).may_share, shown=preview(entry.answer, markdown=entry.markdown),
         )  # fmt: skip
 
-    def _conflict(self, entry: Entry, version: int) -> tuple[str, int]:
-        kept = self._parts.stores.content.find(_FAQ, [entry.id]).get(entry.id)
-        theirs = entry_from_json(kept) if kept else None
+    def _conflict(self, office: Office, entry: Entry, version: int) -> tuple[str, int]:
+        theirs = self._find(office, entry.id)
         rows = _differences(theirs, entry)
         page = render_template("faq_conflict.html", entry=entry, theirs=theirs, rows=rows, version=version, form=request.form)
         return page, 409
@@ -284,8 +293,9 @@ class FaqPages:
             _, changes = self._parts.stores.content.version(_FAQ, number)
         except NoSuchVersion:
             abort(404)
-        edits = (Edit(_read(change.before), _read(change.after)) for change in changes[:MOST_CHANGES])
-        return tuple(edit for edit in edits if all(entry.is_for(community.id) for entry in (edit.before, edit.after) if entry))
+        edits = (Edit(_read(change.before), _read(change.after)) for change in changes)
+        ours = (edit for edit in edits if all(entry.is_for(community.id) for entry in (edit.before, edit.after) if entry))
+        return tuple(islice(ours, MOST_CHANGES))
 
     def _done(self, community: Community, said: str, done: Published) -> BaseResponse:
         self._parts.live.refresh()  # this process shows it at once, the others within two seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from flask import g
 
 from bot.communities import Communities, Community
 from bot.config import Config
-from bot.faq_office import Office
+from bot.faq_office import Office, Shelf, office_for
 from bot.live import LiveContents
 from bot.permissions import Actor, Role, may
 from rules.entries import Entry
@@ -51,6 +51,10 @@ class Parts:
     clock: Callable[[], datetime]
     plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
     export_file: Callable[[ContentStore, str], bytes]
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shelf", Shelf(self.stores.content))
 
     @property
     def is_https(self) -> bool:
@@ -64,16 +68,10 @@ class Parts:
 
     def office(self, community: Community) -> Office:
         """What the functions of the FAQ want to know of the visitor, and where he is."""
-        is_only = len(self.places) == 1
-        return Office(
-            stores=self.stores,
-            contents=self.live.current,
-            community=community,
-            actor=visitor().actor(community.id),
-            now=self.clock,
-            is_only=is_only,
-            may_share=is_only or may(visitor().everywhere, "operator"),
-        )
+        who, listed = visitor(), len(self.communities.listed)
+        actor, contents = who.actor(community.id), self.live.current
+        office = office_for(self.stores, contents, community, actor, self.clock, listed=listed, everywhere=who.everywhere)
+        return replace(office, shelf=self.shelf)
 
 
 @dataclass(frozen=True, slots=True)

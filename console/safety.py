@@ -24,7 +24,7 @@ def secure(answer: Response, *, is_static: bool, is_https: bool) -> Response:
     headers["Content-Security-Policy"] = POLICY
     headers["X-Frame-Options"] = "DENY"
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers["Referrer-Policy"] = "same-origin"  # with "no-referrer" browsers would hide from us as well whose page posts a form
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"

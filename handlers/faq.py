@@ -31,8 +31,8 @@ ON_CARD = 100
 """Characters of an answer that a card shows whole (it cuts at 112)."""
 LONGEST_KEPT = 500
 """Characters of a question that are kept for the administrators."""
-UNKNOWN = "这个问题我还没有答案，已经记下来请管理员补充。\n着急请说“人工”；也可以换个说法再问，或说“帮助”看看我会什么。"
-NOTED = "好的，已经把您的问题记下来，请管理员补充答案。着急请说“人工”。"
+UNKNOWN = "这个问题我还没有答案，已经记下来请管理员补充。\n{help}也可以换个说法再问，或说“帮助”看看我会什么。"
+NOTED = "好的，已经把您的问题记下来，请管理员补充答案。{help}"
 GONE = "这个问题刚刚被管理员修改了，请再问一次。"
 
 router = Router()
@@ -60,7 +60,7 @@ def answer(message: Message, ctx: Context) -> list[Reply]:
 def choose(message: Message, ctx: Context) -> list[Reply]:
     """问答：用数字选一个问题"""
     if not ctx.args[0]:
-        return [replace(_none(ctx.args[1]), text=NOTED)]
+        return [replace(_none(ctx.args[1]), text=_noted(ctx))]
     entry = ctx.contents.faq.find(ctx.args[0])
     if entry is None or not opens_to(ctx)(entry):
         return [Reply(GONE, note={"faq": "gone"})]
@@ -72,7 +72,7 @@ def click(message: Message, ctx: Context) -> list[Reply]:
     """问答卡片：点一个问题"""
     kind, carried = ctx.args[0] if ctx.args else "", ":".join(ctx.args[1:])
     if kind == "none" and carried:
-        return [_face("都不是", NOTED, ctx), _none(carried)]
+        return [_face("都不是", _noted(ctx), ctx), _none(carried)]
     entry = ctx.contents.faq.find(carried)
     if entry is None or not opens_to(ctx)(entry) or not _is_sayable(entry, message, ctx):
         return [_face("问题", GONE, ctx)]
@@ -162,10 +162,14 @@ def _choices(entries: Sequence[Entry], question: str, once: str) -> ButtonIntera
         return None
 
 
+def _noted(ctx: Context) -> str:
+    return NOTED.format(help="着急请说“人工”。" if ctx.community.is_listed else "")
+
+
 def _unknown(question: str, ctx: Context, note: Mapping[str, object]) -> Reply:
     was_told = to_ms(ctx.now()) - ctx.talk.told_ms < TOLD_MS
     return Reply(
-        "" if was_told else UNKNOWN,
+        "" if was_told else UNKNOWN.format(help="着急请说“人工”；" if ctx.community.is_listed else ""),
         note={**note, "faq": "silent"},
         counts=("faq_miss",),
         unanswered=question[:LONGEST_KEPT],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from bot.context import Context
-from bot.human_desk import rate_newest
+from bot.human_desk import counts_of, rate_newest
 from bot.message import Message, Reply
 from bot.router import Router
 from storage.feedback import Verdict
@@ -30,7 +31,8 @@ def useful(message: Message, ctx: Context) -> Reply:
 @router.command("没用", "没有用", "没帮助", "没有帮助", "答非所问", "不对", "👎", "[弱]", is_hidden=True)
 def useless(message: Message, ctx: Context) -> Reply:
     """没用：刚才的回答没帮上忙"""
-    return _judge("useless", "抱歉没帮上忙，已经记下来请管理员改进。需要人来回答，请说“人工”。", message, ctx)
+    help = "需要人来回答，请说“人工”。" if ctx.community.is_listed else ""
+    return _judge("useless", f"抱歉没帮上忙，已经记下来请管理员改进。{help}", message, ctx)
 
 
 @router.event("feedback_event")
@@ -47,9 +49,10 @@ def judged(message: Message, ctx: Context) -> Reply | None:
 
 def _judge(verdict: Verdict, thanks: str, message: Message, ctx: Context) -> Reply:
     talk, rate = ctx.talk, 1 if verdict == "useful" else -1
-    # What a person answered after the bot's own last answer is meant before that.
-    if rate_newest(ctx.stores, ctx.community.keys, ctx.member, rate, from_ms(talk.answered_ms), ctx.now(), once=message.id):
-        return Reply(thanks, note={"feedback": verdict, "human": True})
+    # What a person answered after the bot's own last answer is meant before that, and as little of long ago.
+    after = max(from_ms(talk.answered_ms), ctx.now() - timedelta(milliseconds=JUDGED_FOR_MS))
+    if rated := rate_newest(ctx.stores, ctx.community.keys, ctx.member, rate, after, ctx.now(), once=message.id):
+        return Reply(thanks, note={"feedback": verdict, "human": True}, counts=counts_of(rated))
     if not talk.entry or to_ms(ctx.now()) - talk.answered_ms >= JUDGED_FOR_MS:
         return Reply(NOTHING, note={"feedback": "of nothing"})
     return Reply(thanks, note=_count(talk, verdict, ctx))

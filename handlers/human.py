@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from bot.cards import Fact, Link, TextNotice
 from bot.communities import Communities, listed_community
-from bot.config import Config
+from bot.config import CommunityConfig, Config
 from bot.context import Context
 from bot.errors import UserError
 from bot.human_desk import (
@@ -18,6 +19,7 @@ from bot.human_desk import (
     HumanDesk,
     Thread,
     asked_too_often,
+    counts_of,
     rate_newest,
 )
 from bot.members import find_members, listed
@@ -36,6 +38,11 @@ ENOUGH = frozenset({"算了", "取消", "不用了", "没事了", "没了"})
 WHO = {"member": "", "staff": "答复", "note": "关闭"}
 NO_DESK = "这个群还没有接入人工，请直接联系群主或管理员。"
 NONE_OPEN = "你现在没有等待人工的问题。要找人请说“人工 你的问题”。"
+
+DENIED = "这个社群的工单只有它的版主和管理员可以处理。"
+NUMBERED = r"\s*[#＃]?(\d{1,9})(?![\d.\-~])"
+_TO_NUMBER = re.compile(rf"(?s)\s*[^\s\d#＃]+{NUMBERED}\s*[：:，,]?\s*(.*)")
+"""A command to a ticket: 回复 12 答案, 回复12：答案, 回复 #12 答案."""
 
 router = Router()
 
@@ -97,7 +104,7 @@ def ask_again(message: Message, ctx: Context) -> Reply:
         return _ask(words, message, ctx)
     if not words:
         raise UserError("还想问什么？请写在一起，例如：再问 那要等几天")
-    done = _desk(ctx).ask_again(ticket, _limited(words), once=message.id)
+    done = _desk(ctx).ask_again(ticket, _limited(words), message.chat, once=message.id)
     if not done.done:
         return _ask(words, message, ctx)
     said = f"已接着问，工单 {ticket.number}。{_desk(ctx).promise(done.ticket)}。"
@@ -119,28 +126,31 @@ def unsolved(message: Message, ctx: Context) -> Reply:
 # What those on duty say -----------------------------------------------------------------------------------------------
 
 
-@router.command("工单", "人工工单", role="moderator", takes_words=True, private=True)
+@router.pattern(rf"工单{NUMBERED}", name="工单1", role="moderator", private=True, anywhere=True)
+@router.command("工单", "人工工单", role="moderator", takes_words=True, private=True, anywhere=True)
 def show(message: Message, ctx: Context) -> Reply:
     """工单：等人工回复的问题，快到期的在前；工单 编号 看往来"""
     if ctx.args:
-        number = _number(ctx.args[0], "写法是：工单 编号")
+        number, _ = _numbered(message, "写法是：工单 编号")
         desk = _desk_of(number, message, ctx)
         return Reply(_thread(desk.get(number), desk, ctx), note={"ticket": number})
-    return Reply(_list(_desk(ctx), ctx))
+    return Reply("\n\n".join(_list(desk, ctx) for desk in _desks(ctx)))
 
 
-@router.command("接单", role="moderator", takes_words=True, private=True)
+@router.pattern(rf"接单{NUMBERED}", name="接单1", role="moderator", private=True, anywhere=True)
+@router.command("接单", role="moderator", takes_words=True, private=True, anywhere=True)
 def take(message: Message, ctx: Context) -> Reply:
     """接单 编号：告诉大家这个工单由你回复"""
-    number = _number(ctx.args[0] if ctx.args else "", "写法是：接单 编号。编号可以说“工单”查看")
+    number, _ = _numbered(message, "写法是：接单 编号。编号可以说“工单”查看")
     return _take(number, message, ctx)
 
 
-@router.command("回复", "答复", role="moderator", takes_words=True, private=True)
+@router.pattern(rf"(?s)(?:回复|答复){NUMBERED}.*", name="回复1", role="moderator", private=True, anywhere=True)
+@router.command("回复", "答复", role="moderator", takes_words=True, private=True, anywhere=True)
 def answer(message: Message, ctx: Context) -> Reply:
     """回复 编号 答案：答复一个工单，由我转给提问的人"""
     usage = "写法是：回复 编号 答案，例如：回复 12 请在订单页点“申请退款”"
-    number, text = _number(ctx.args[0] if ctx.args else "", usage), _rest(message.text, 2)
+    number, text = _numbered(message, usage)
     if not text:
         raise UserError(usage)
     if len(text) > LONGEST_ANSWER:
@@ -155,11 +165,12 @@ def answer(message: Message, ctx: Context) -> Reply:
     )  # fmt: skip
 
 
-@router.command("转给", role="moderator", takes_words=True, private=True)
+@router.pattern(rf"(?s)转给{NUMBERED}[\s：:，,@].*", name="转给1", role="moderator", private=True, anywhere=True)
+@router.command("转给", role="moderator", takes_words=True, private=True, anywhere=True)
 def pass_on(message: Message, ctx: Context) -> Reply:
     """转给 编号 @谁：请另一个人回复这个工单"""
     usage = "写法是：转给 编号 @谁，例如：转给 12 @张三"
-    number, who = _number(ctx.args[0] if ctx.args else "", usage), _rest(message.text, 2)
+    number, who = _numbered(message, usage)
     if not who:
         raise UserError(usage)
     desk = _desk_of(number, message, ctx)
@@ -174,16 +185,15 @@ def pass_on(message: Message, ctx: Context) -> Reply:
 def choose(message: Message, ctx: Context) -> Reply:
     """转给：用数字选一个人"""
     number, member = map(int, ctx.args[0].split(" "))
-    if not may(ctx.role, "moderator"):
-        raise UserError("这个命令只有管理员可以用。")
     return _pass(number, member, message, ctx)
 
 
-@router.command("关闭", "关闭工单", role="moderator", takes_words=True, private=True)
+@router.pattern(rf"(?s)关闭(?:工单)?{NUMBERED}[\s：:，,].*", name="关闭1", role="moderator", private=True, anywhere=True)
+@router.command("关闭", "关闭工单", role="moderator", takes_words=True, private=True, anywhere=True)
 def close(message: Message, ctx: Context) -> Reply:
     """关闭 编号 原因：不回答就结束一个工单，原因会告诉提问的人"""
     usage = "写法是：关闭 编号 原因，例如：关闭 12 已在群里解答"
-    number, reason = _number(ctx.args[0] if ctx.args else "", usage), _rest(message.text, 2)
+    number, reason = _numbered(message, usage)
     if not reason:
         raise UserError(usage)
     desk = _desk_of(number, message, ctx)
@@ -193,12 +203,13 @@ def close(message: Message, ctx: Context) -> Reply:
     return Reply(f"工单 {number} 已关闭，原因已告诉提问的人。", note={"ticket": number, "human": "closed"})
 
 
-@router.card("ticket", role="moderator")
+@router.card("ticket", role="moderator", anywhere=True)
 def click(message: Message, ctx: Context) -> Reply:
     """工单卡片：点按钮接单或看往来"""
-    if len(ctx.args) != 3 or ctx.args[0] != ctx.community.id:
-        raise UserError("这张卡片属于另一个社群，或已经过期，请再说一次“工单”。")
-    number, desk = int(ctx.args[1]), _desk(ctx)
+    number = int(ctx.args[1]) if len(ctx.args) == 3 and ctx.args[1].isdecimal() else 0
+    desk = _desk_of(number, message, ctx)
+    if desk.community.id != ctx.args[0]:
+        raise UserError("这张卡片已经过期，请再说一次“工单”。")
     said = _take(number, message, ctx) if ctx.args[2] == "take" else Reply(_thread(desk.get(number), desk, ctx), note={"ticket": number})
     link = Link(ctx.config.server.public_url or "https://work.weixin.qq.com/")
     face = TextNotice(title=f"工单 {number}", sub_title=said.text, facts=(Fact("作答", f"回复 {number} 答案"),), action=link)
@@ -224,14 +235,27 @@ def _desk(ctx: Context) -> HumanDesk:
 
 
 def _desk_of(number: int, message: Message, ctx: Context) -> HumanDesk:
-    """The desk that a ticket is at: here or, in a single chat, in another community where the one who speaks may do the same."""
+    """The desk that a ticket is at: here or, in a single chat, in another community. Raises UserError where the one who speaks may not do this."""
     where = ctx.stores.tickets.find_home(number)
     if where is not None and where.id == ctx.community.id:
+        if not may(ctx.role, "moderator"):  # he is let in for a role that he has elsewhere
+            raise UserError(DENIED)
         return _desk(ctx)
     listed_there = ctx.config.community(where.id) if where else None
     if where is None or listed_there is None or not message.is_private or not may(ctx.find_role(where.id), "moderator"):
         raise UserError(f"没有编号为 {number} 的工单。说“工单”看还有哪些。")
-    community = listed_community(listed_there, ctx.stores.shards)
+    return _desk_at(listed_there, ctx)
+
+
+def _desks(ctx: Context) -> list[HumanDesk]:
+    """The desk here or, for who may look at others only, those."""
+    if may(ctx.role, "moderator"):
+        return [_desk(ctx)]
+    return [_desk_at(place, ctx) for place in ctx.config.communities if may(ctx.find_role(place.id), "moderator")]
+
+
+def _desk_at(place: CommunityConfig, ctx: Context) -> HumanDesk:
+    community = listed_community(place, ctx.stores.shards)
     return HumanDesk(ctx.stores, ctx.config, ctx.contents.duty, community, ctx.now())
 
 
@@ -248,6 +272,8 @@ def _ask(words: str, message: Message, ctx: Context) -> Reply:
     opened, ticket = desk.open(ctx.member, _limited(question), message.chat, once=message.id)
     if ticket is None:
         return Reply(asked_too_often(), note={"human": "too often"})
+    if opened.outcome == "open":  # another message of his was a moment faster
+        return _add(question, message, ctx)
     quoted = "" if words else f"“{_line(question, 40)}”"
     said = f"已把{quoted or '问题'}转给人工，工单 {ticket.number}。{desk.promise(ticket)}。\n要补充请说“补充 ……”，不等了请说“取消人工”。"
     return Reply(said, note={"ticket": opened.number, "human": "opened"}, counts=("tickets",))
@@ -259,7 +285,7 @@ def _add(words: str, message: Message, ctx: Context) -> Reply:
         return Reply(NONE_OPEN)
     if not words:
         raise UserError("要补充什么？请写在一起，例如：补充 我的订单是昨天下的")
-    done = _desk(ctx).add(ticket, _limited(words), once=message.id)
+    done = _desk(ctx).add(ticket, _limited(words), message.chat, once=message.id)
     if done.done:
         return Reply(f"已补充到工单 {ticket.number}。{_desk(ctx).promise(done.ticket)}。", note={"ticket": ticket.number})
     if done.why == "full":
@@ -268,11 +294,11 @@ def _add(words: str, message: Message, ctx: Context) -> Reply:
 
 
 def _rate(verdict: int, thanks: str, message: Message, ctx: Context) -> Reply:
-    ticket = rate_newest(ctx.stores, ctx.community.keys, ctx.member, verdict, EVER, ctx.now(), once=message.id)
-    if ticket is None:
-        return Reply("好的。还有问题随时问我，找人请说“人工 你的问题”。")
-    counted = "tickets_solved" if verdict > 0 else "tickets_unsolved"
-    return Reply(thanks, note={"ticket": ticket.number, "rate": verdict}, counts=(counted,))
+    rated = rate_newest(ctx.stores, ctx.community.keys, ctx.member, verdict, EVER, ctx.now(), once=message.id)
+    if rated is None:
+        help = "，找人请说“人工 你的问题”" if ctx.community.is_listed else ""
+        return Reply(f"好的。还有问题随时问我{help}。")
+    return Reply(thanks, note={"ticket": rated.ticket.number, "rate": verdict}, counts=counts_of(rated))
 
 
 def _take(number: int, message: Message, ctx: Context) -> Reply:
@@ -365,11 +391,12 @@ def _limited(words: str) -> str:
     return words
 
 
-def _number(word: str, usage: str) -> int:
-    plain = word.lstrip("#＃")
-    if not (plain.isascii() and plain.isdecimal() and len(plain) < 10):
+def _numbered(message: Message, usage: str) -> tuple[int, str]:
+    """The number of the ticket that a command names, and what stands behind it, its line breaks kept."""
+    found = _TO_NUMBER.fullmatch(message.text)
+    if found is None:
         raise UserError(usage + "。")
-    return int(plain)
+    return int(found[1]), found[2].strip()
 
 
 def _rest(text: str, words: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bot import faq_office
 from bot.context import Context
 from bot.errors import UserError
@@ -36,11 +38,22 @@ def missed(message: Message, ctx: Context) -> Reply:
     return _settle_pile(int(first), word, value, message, ctx)
 
 
+@router.stream("missed")
+def list_many(message: Message, ctx: Context) -> Iterator[str]:
+    """What nobody could answer, where there is much of it."""
+    yield _listed(ctx)
+
+
 def _list_missed(ctx: Context) -> Reply:
-    office = office_of(ctx)
-    waiting = faq_office.clusters(office, most=PAGE)
+    if faq_office.takes_long(office_of(ctx)):
+        return Reply("没答上的问题很多，正在归类……", stream="missed")
+    return Reply(_listed(ctx))
+
+
+def _listed(ctx: Context) -> str:
+    waiting = faq_office.clusters(office_of(ctx), most=PAGE)
     if not waiting.clusters and not waiting.proposals:
-        return Reply("最近没有没答上的问题。")
+        return "最近没有没答上的问题。"
     ctx.stores.listings.keep(ctx.community.keys, ctx.member, "missed", [pile.key for pile in waiting.clusters])
     lines = [f"{ctx.community.name} · 没答上的问题 {waiting.questions} 个，问得多的在前："] if waiting.clusters else []
     for number, pile in enumerate(waiting.clusters, 1):
@@ -54,7 +67,7 @@ def _list_missed(ctx: Context) -> Reply:
         lines.append(f"待采纳的问答 {len(waiting.proposals)} 条：")
         lines += [f"P{p.number}. {shortened(p.question)} → {shortened(p.answer)}（{p.source}）" for p in waiting.proposals[:MOST_TOLD]]
         lines.append("采纳：未答 采纳 P1 [改过的答案]；不要：未答 忽略 P1")
-    return Reply("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _settle_pile(number: int, word: str, value: str, message: Message, ctx: Context) -> Reply:

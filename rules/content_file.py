@@ -59,9 +59,9 @@ def _read_json(raw: str) -> tuple[bool, Any]:
         value = json.loads(raw, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_mapping)
         if "\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except (ValueError, RecursionError):
+        return True, _as_text(value)
+    except (ValueError, RecursionError):  # too deep for C or for us: the reader of YAML says so
         return False, None
-    return True, _as_text(value)
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

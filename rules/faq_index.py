@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import accumulate
-from operator import mul
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
@@ -64,6 +63,8 @@ _BETWEEN = "\x1f"
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
+Tally = tuple[Array, Array]
+"""Where a feature adds what."""
 _TYPES = {
     "keys": "<u8", "weights": "<f4", "owners": "<u4", "post_at": "<u4", "posts": "<u4",
     "word_entry": "<u4", "word_weight": "<f4", "feature_at": "<i8", "features": "<u4", "text_at": "<u4", "texts": "<u1",
@@ -214,9 +215,9 @@ def _highest(values: Array, most: int) -> Array:
     """Where the highest values are, in no order. Most are far below the highest, so few need to be put in order."""
     if len(values) <= most:
         return np.arange(len(values))
-    highest = values.max()
+    highest = np.maximum.reduce(values)
     for part in FAIR:
-        high = (values >= part * highest).nonzero()[0]
+        high: Array = (values >= part * highest).nonzero()[0]
         if len(high) >= most:
             return high if len(high) == most else high[values[high].argpartition(-most)[-most:]]
     return values.argpartition(-most)[-most:]
@@ -353,6 +354,7 @@ class Layer:
         self.wordings = len(arrays["word_entry"])
         self.features = len(arrays["keys"])
         self.classes = len(arrays["class_entry"])
+        self.is_small = self.wordings <= SMALL
         self._view = {name: held.data for name, held in arrays.items()}  # a number out of a plain view costs a third of what numpy asks
         self._decode = msgspec.msgpack.Decoder(Entry).decode
         self._scratch: list[_Scratch] = []
@@ -360,7 +362,7 @@ class Layer:
         self._automaton: AhoCorasick | None = None
         self.entry = lru_cache(REMEMBERED)(self._read_entry)
         self.wording = lru_cache(REMEMBERED)(self._read_wording)
-        self._tallies = lru_cache(REMEMBERED)(self._read_tallies)
+        self._leads = lru_cache(REMEMBERED)(self._read_leads)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], scheme: Scheme, beside: Layer | None = None) -> Layer:
@@ -426,38 +428,36 @@ class Layer:
             return self._search_few(lists, asked, doors)
         return self._search_many(lists, asked, doors)
 
-    def nearest(self, asked: Asked, length: float, doors: Doors) -> list[Near]:
-        """The entries most like the question. ``length`` is that of the question's own vector."""
-        return self._nearest_found(asked, length, doors) if self.wordings > SMALL else self._nearest_of_all(asked, length, doors)
+    def nearest_of_all(self, tallies: Sequence[Tally], base: float, length: float, most: int, doors: Doors) -> list[Near]:
+        """The entries most like a question with these tallies, compared with everything there is; right when every feature is indexed.
 
-    def _nearest_of_all(self, asked: Asked, length: float, doors: Doors) -> list[Near]:
-        """Compares everything there is at once; right when every feature is indexed."""
-        places, values = zip(*[self._tallies(number) for number, _ in asked.known], strict=True)
+        ``base`` is added to a wording's own weight, ``length`` is that of the question's own vector.
+        """
+        places, values = zip(*tallies, strict=True)
         sums = np.bincount(np.concatenate(places), np.concatenate(values), self.wordings + self.entries)
-        likeness = sums[: self.wordings]
-        likeness /= self._weights_of_words + asked.base
+        likeness = sums[: self.wordings] / (self._weights_of_words + base)
         alike = sums[self.wordings :]
         if not doors.are_all_open:
             alike *= doors.are_open(np.arange(self.entries))
             likeness *= alike[self._arrays["word_entry"]] > 0.0
         best: dict[int, float] = {}
-        top = _highest(likeness, 2 * asked.most)
+        top = _highest(likeness, 2 * most)
         for entry, alike_to in zip(self._arrays["word_entry"][top].tolist(), likeness[top].tolist(), strict=True):
             if alike_to > best.get(entry, 0.0):
                 best[entry] = alike_to
         at = self._view["entry_word_at"]
-        for entry in _highest(alike, asked.most // 2).tolist():
+        for entry in _highest(alike, most // 2).tolist():
             if entry not in best and (alike_to := max(likeness[at[entry] : at[entry + 1]].tolist(), default=0.0)):
                 best[entry] = alike_to
-        others = (alike[list(best)] / length).tolist()
-        return [Near(entry, at[entry + 1] - at[entry], 2.0 * one, all_) for (entry, one), all_ in zip(best.items(), others, strict=True)]
+        resemblance = alike.item
+        return [Near(entry, at[entry + 1] - at[entry], 2.0 * one, resemblance(entry) / length) for entry, one in best.items()]
 
     @cached_property
     def _weights_of_words(self) -> Array:
         """The weights of all wordings, in the type that sums have."""
         return self._arrays["word_weight"].astype("<f8")
 
-    def _read_tallies(self, number: int) -> tuple[Array, Array]:
+    def tally(self, number: int) -> Tally:
         """What a feature adds, and where: its weight to each wording that has it, and after the wordings its part of the centroid to their entries."""
         at = self._view["post_at"]
         posts = self._arrays["posts"][at[number] : at[number + 1]].astype("<i8")
@@ -468,8 +468,8 @@ class Layer:
         parts = counts * weight**2 / np.where(lengths > 0.0, lengths, 1.0)
         return np.concatenate((posts, entries + self.wordings)), np.concatenate((np.full(len(posts), weight), parts))
 
-    def _nearest_found(self, asked: Asked, length: float, doors: Doors) -> list[Near]:
-        """Looks at those only that the lists of the heavier features lead to."""
+    def nearest(self, asked: Asked, length: float, doors: Doors) -> list[Near]:
+        """The entries most like the question, of those that the lists of the heavier features lead to. ``length`` is that of its own vector."""
         entries, weighed = self._view["word_entry"], self._view["word_weight"]
         best: dict[int, float] = {}
         for place, shared in self.search(replace(asked, most=asked.most * 2), doors):
@@ -498,11 +498,11 @@ class Layer:
             if stands_alone(plain, start, end):
                 spans[which].append((start, end))
         covered: defaultdict[int, set[int]] = defaultdict(set)
-        part_at, part = self._view["keyword_part_at"], self._view["keyword_part"]
         for lead in spans:
-            for keyword, entry in self._led_by(lead, spans, doors):
-                for each in part[part_at[keyword] : part_at[keyword + 1]]:
-                    covered[entry].update(at for start, end in spans[each] for at in range(start, end))
+            for entry, parts in self._led_by(lead, spans, doors):
+                for part in parts:
+                    for start, end in spans[part]:
+                        covered[entry].update(range(start, end))
         return covered
 
     def read_keywords(self) -> AhoCorasick:
@@ -585,9 +585,8 @@ class Layer:
             found = np.flatnonzero(gathered)
             return found, gathered[found]
         sums = scratch.by_wording
-        places = np.concatenate([posts[start:end] for _, start, end in lists]).astype(
-            "<i8"
-        )  # the type that numpy need not turn into another
+        # the type that numpy need not turn into another
+        places = np.concatenate([posts[start:end] for _, start, end in lists], dtype="<i8")
         np.add.at(sums, places, np.repeat(np.array([weight for weight, _, _ in lists], "<f4"), [end - start for _, start, end in lists]))
         gathered = sums.take(places)
         high = np.flatnonzero(gathered >= WORTH * gathered.max())
@@ -611,13 +610,25 @@ class Layer:
         scratch.by_feature[numbers] = 0.0
         return sums
 
-    def _led_by(self, lead: int, spans: Mapping[int, object], doors: Doors) -> list[tuple[int, int]]:
-        """The keywords that a part leads to and whose other parts are there too, with their entries."""
+    def _led_by(self, lead: int, spans: Mapping[int, object], doors: Doors) -> list[tuple[int, Sequence[int]]]:
+        """The entries of the keywords that a part leads to and whose other parts are there too, with all these parts."""
+        leads = self._leads(lead)
+        if leads is None:
+            return self._led_by_many(lead, spans, doors)
+        is_there = spans.__contains__
+        return [one for one in leads if (len(one[1]) == 1 or all(map(is_there, one[1]))) and doors.is_open(one[0])]
+
+    def _read_leads(self, lead: int) -> list[tuple[int, Sequence[int]]] | None:
+        """The entry and the parts of each keyword that a part leads to; None when there are many."""
         start, end = self._view["lead_at"][lead], self._view["lead_at"][lead + 1]
-        if start == end:
-            return []
-        if end - start <= FEW:
-            return self._led_by_few(self._view["lead_keyword"][start:end], spans, doors)
+        return None if end - start > FEW else [self._keyword(each) for each in self._view["lead_keyword"][start:end]]
+
+    def _keyword(self, number: int) -> tuple[int, Sequence[int]]:
+        at = self._view["keyword_part_at"]
+        return self._view["keyword_entry"][number], self._view["keyword_part"][at[number] : at[number + 1]].tolist()
+
+    def _led_by_many(self, lead: int, spans: Mapping[int, object], doors: Doors) -> list[tuple[int, Sequence[int]]]:
+        start, end = self._view["lead_at"][lead], self._view["lead_at"][lead + 1]
         keywords = self._arrays["lead_keyword"][start:end]
         at = self._arrays["keyword_part_at"]
         counts = at[keywords + 1] - at[keywords]
@@ -627,16 +638,9 @@ class Layer:
             is_there = np.zeros(len(self._view["lead_at"]), bool)
             is_there[list(spans)] = True
             keywords = keywords[np.logical_and.reduceat(is_there[parts], begins)]
-        entries = self._arrays["keyword_entry"][keywords]
         if not doors.are_all_open:
-            kept = doors.are_open(entries)
-            keywords, entries = keywords[kept], entries[kept]
-        return list(zip(keywords[:MOST_NAMED].tolist(), entries[:MOST_NAMED].tolist(), strict=True))
-
-    def _led_by_few(self, keywords: Iterable[int], spans: Mapping[int, object], doors: Doors) -> list[tuple[int, int]]:
-        at, part, entries = self._view["keyword_part_at"], self._view["keyword_part"], self._view["keyword_entry"]
-        there = (each for each in keywords if all(map(spans.__contains__, part[at[each] : at[each + 1]])))
-        return [(each, entries[each]) for each in there if doors.is_open(entries[each])]
+            keywords = keywords[doors.are_open(self._arrays["keyword_entry"][keywords])]
+        return list(map(self._keyword, keywords[:MOST_NAMED].tolist()))
 
     def _read_entry(self, number: int) -> Entry:
         at = self._view["row_at"]
@@ -823,7 +827,8 @@ class Index:
         """The entries one of whose keywords is in the normalised text, with the places in it that these cover."""
         found: dict[int, set[int]] = {}
         for begin, layer, doors in self._parts(opened):
-            found |= {entry + begin: places for entry, places in layer.keywords_in(plain, doors).items()}
+            covered = layer.keywords_in(plain, doors)
+            found |= {entry + begin: places for entry, places in covered.items()} if begin else covered
         return found
 
     def search(
@@ -855,15 +860,18 @@ class Index:
         features = list(map(self._feature, names))
         weights = [feature.weight for feature in features]
         total = sum(weights)
-        length = math.sqrt(sum(map(mul, weights, weights)) + doubt * SHORT)
+        length = math.hypot(*weights, math.sqrt(doubt * SHORT))
         found: list[Near] = []
         begin = 0
         for at, layer in enumerate(self._layers):
-            known = [(feature.numbers[at], feature.weight) for feature in features if feature.numbers[at] >= 0]
-            if known:
-                by_key = {feature.key: feature.weight for feature in features} if layer.wordings > SMALL else {}
+            near: list[Near] = []
+            if layer.is_small:
+                tallies = [tally for feature in features if (tally := feature.tallies[at])]
+                near = layer.nearest_of_all(tallies, total + doubt, length, most, opened.doors[at]) if tallies else []
+            elif known := [(feature.numbers[at], feature.weight) for feature in features if feature.numbers[at] >= 0]:
+                by_key = {feature.key: feature.weight for feature in features}
                 near = layer.nearest(Asked(known, by_key, total + doubt, bar * total, most), length, opened.doors[at])
-                found += [each._replace(entry=each.entry + begin) for each in near] if begin else near
+            found += [each._replace(entry=each.entry + begin) for each in near] if begin else near
             begin += layer.entries
         return found
 
@@ -875,15 +883,17 @@ class Index:
         numbers = tuple(layer.number(wanted) for layer in self._layers)
         owners = sum(layer.owners(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0)
         weight = next((layer.weight(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0), None)
-        return _Feature(wanted, numbers, owners, self.scheme.weigh(name, 0, self.entries) if weight is None else weight)
+        tallies = tuple(layer.tally(at) if layer.is_small and at >= 0 else None for layer, at in zip(self._layers, numbers, strict=True))
+        return _Feature(wanted, numbers, tallies, owners, self.scheme.weigh(name, 0, self.entries) if weight is None else weight)
 
 
 @dataclass(frozen=True, slots=True)
 class _Feature:
-    """A feature, its number in each layer (-1: not there), its owners in all, and its weight."""
+    """A feature, its number in each layer (-1: not there) and its tally in the small ones, its owners in all, and its weight."""
 
     key: int
     numbers: tuple[int, ...]
+    tallies: tuple[Tally | None, ...]
     owners: int
     weight: float
 

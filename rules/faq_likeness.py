@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import chain
 
 from rules.faq_index import REMEMBERED_FEATURES, Index, Near, Opened, key
 from rules.faq_ordinary import Ordinary
@@ -59,18 +60,17 @@ class Likeness:
     def is_telling(self, entry: int, asked: str) -> bool:
         """Whether what a question shares with an entry's wordings is more than ordinary chat might share with them by chance."""
         surprises = self._surprises(asked)
-        return sum(map(surprises.__getitem__, surprises.keys() & self._held(entry))) >= TELLING_FROM
+        return sum(map(surprises.__getitem__, self._held(entry).intersection(surprises))) >= TELLING_FROM
 
     def _surprises_of(self, asked: str) -> dict[int, float]:
         """The numbers of a question's pairs with how surprising each is in ordinary chat."""
-        found: dict[int, float] = {}
-        for name in self._names(asked):
-            if name[0] == "~":
-                found.update(self._surprise(name))
-        return found
+        return dict(chain.from_iterable(map(self._surprise, self._names(asked))))
 
-    def _surprise_of(self, name: str) -> dict[int, float]:
-        return dict.fromkeys(self._index.numbers(name), self._ordinary.surprise([name[1:]]))
+    def _surprise_of(self, name: str) -> list[tuple[int, float]]:
+        if name[0] != "~":
+            return []
+        surprise = self._ordinary.surprise([name[1:]])
+        return [(number, surprise) for number in self._index.numbers(name)]
 
     def _name(self, asked: str) -> frozenset[str]:
         scheme = self._index.scheme

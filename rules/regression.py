@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rules.entries import Entry
-from rules.faq import Finding
+from rules.faq import Finding, always
 
 OFFERED = 3
 """Candidates that a member is shown."""
@@ -20,17 +20,20 @@ MOST_WORDINGS = 200
 MOST_CHANGED = 500
 """Entries of one edit that are looked at."""
 MOST_RIVALS = 100
+HIDDEN = "别的社群的问答"
+"""Stands for an entry of a community that is not the reader's."""
 MOST_CASES = 2_000
 """Questions that are tried for one edit."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaqTest:
-    """A stored question, and the id of the entry it is to reach."""
+    """A stored question, and the id of the entry it is to reach. ``community`` is the only one that entry is for, '' if there are more."""
 
     id: str
     question: str
     entry: str
+    community: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,11 @@ def cases_of(present: Asked, changes: Mapping[str, Entry | None], stored: Iterab
     return list(found)[:MOST_CASES]
 
 
-def breaks(before: Asked, after: Asked, cases: Sequence[Case]) -> Iterator[Broken]:
-    """The cases that reached their entry before and do not after; and wordings that are new and do not reach theirs."""
+def breaks(before: Asked, after: Asked, cases: Sequence[Case], *, sees: Callable[[Entry], bool] = always) -> Iterator[Broken]:
+    """The cases that reached their entry before and do not after; and wordings that are new and do not reach theirs.
+
+    Of entries that are not for who ``sees`` only some it says that there is something.
+    """
     for case in cases:
         aim = after.find(case.entry)
         outcome = after.ask(case.question, is_open=_beside(aim))
@@ -82,13 +88,13 @@ def breaks(before: Asked, after: Asked, cases: Sequence[Case]) -> Iterator[Broke
         was = before.find(case.entry)
         if was is None:
             if aim:
-                yield Broken(case, "", told(outcome))
+                yield Broken(_shown(case, aim, sees), "", told(outcome, sees))
             continue
         first = before.ask(case.question, is_open=_beside(was))
         if reaches(first, case.entry):
-            yield Broken(case, told(first), told(outcome))
+            yield Broken(_shown(case, was, sees), told(first, sees), told(outcome, sees))
         elif not case.is_stored and case.question not in _wordings(was):
-            yield Broken(case, "", told(outcome))
+            yield Broken(_shown(case, was, sees), "", told(outcome, sees))
 
 
 def reaches(finding: Finding, entry: str) -> bool:
@@ -98,19 +104,28 @@ def reaches(finding: Finding, entry: str) -> bool:
     return finding.outcome == "offer" and entry in [candidate.entry.id for candidate in finding.candidates[:OFFERED]]
 
 
-def told(finding: Finding) -> str:
-    """What becomes of a question, in Chinese."""
+def told(finding: Finding, sees: Callable[[Entry], bool] = always) -> str:
+    """What becomes of a question, in Chinese; of entries that are not for who ``sees`` only some without their words."""
     if finding.entry:
-        return f"回答“{finding.entry.question}”（{finding.entry.id}）"
+        return f"回答“{finding.entry.question}”（{finding.entry.id}）" if sees(finding.entry) else f"回答{HIDDEN}"
     if finding.outcome == "offer":
-        return "给出选项：" + "、".join(f"“{candidate.entry.question}”" for candidate in finding.candidates[:OFFERED])
+        offered = (candidate.entry for candidate in finding.candidates[:OFFERED])
+        return "给出选项：" + "、".join(f"“{entry.question}”" if sees(entry) else HIDDEN for entry in offered)
     return "不回答"
+
+
+def _shown(case: Case, entry: Entry, sees: Callable[[Entry], bool]) -> Case:
+    return case if sees(entry) else replace(case, question="别的社群的一个问法", entry=HIDDEN)
 
 
 def _beside(aim: Entry | None) -> Callable[[Entry], bool]:
     """The entries that a member may meet who is meant to get to ``aim``: those of a community in which it is answered."""
     homes = frozenset(aim.communities) if aim else frozenset()
     return lambda entry: not homes or not entry.communities or not homes.isdisjoint(entry.communities)
+
+
+def _both(one: Callable[[Entry], bool], other: Callable[[Entry], bool]) -> Callable[[Entry], bool]:
+    return lambda entry: one(entry) and other(entry)
 
 
 def _wordings(entry: Entry | None) -> dict[str, None]:
@@ -140,11 +155,13 @@ class Changeable(Asked, Protocol):
     def with_changes(self, changes: Mapping[str, Entry | None]) -> Asked: ...
 
 
-def conflicts_among(faq: Changeable, entries: Iterable[Entry], *, most_tried: int = 5_000) -> Iterator[Conflict]:
+def conflicts_among(
+    faq: Changeable, entries: Iterable[Entry], *, sees: Callable[[Entry], bool] = always, most_tried: int = 5_000
+) -> Iterator[Conflict]:
     """Pairs of entries one of which is asked for in the words of the other, each pair once, as they are found.
 
-    A wording is left out of its entry and asked: its other wordings are then to lead to it, and not those of another entry. ``most_tried`` is
-    about how many questions are asked for it.
+    Only entries that somebody ``sees`` are in each other's way. A wording is left out of its entry and asked: its other wordings are then to
+    lead to it, and not those of another entry. ``most_tried`` is about how many questions are asked for it.
     """
     seen: set[frozenset[str]] = set()
     left = most_tried
@@ -153,7 +170,7 @@ def conflicts_among(faq: Changeable, entries: Iterable[Entry], *, most_tried: in
             if left <= 0:
                 return
             left -= 1
-            found = faq.ask(wording, is_open=_beside(entry), without=entry.id)
+            found = faq.ask(wording, is_open=_both(_beside(entry), sees), without=entry.id)
             if found.entry is None:
                 continue
             pair = frozenset((entry.id, found.entry.id))
@@ -163,7 +180,7 @@ def conflicts_among(faq: Changeable, entries: Iterable[Entry], *, most_tried: in
             if others:
                 left -= LEAVING_OUT
                 rest = faq.with_changes({entry.id: replace(entry, question=others[0], similar=tuple(others[1:]))})
-                found = rest.ask(wording, is_open=_beside(entry))
+                found = rest.ask(wording, is_open=_both(_beside(entry), sees))
             if found.entry and found.entry.id != entry.id and (others or found.score >= CLOSE_FROM):
                 seen.add(pair)
                 yield Conflict(entry, found.entry, wording, found.score)

@@ -29,6 +29,10 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_UNPACKED = 400 * 1024 * 1024
 """Bytes that an Excel file may unpack to: 100,000 entries take about 60 MB."""
 MOST_MEMBERS = 2_000
+MOST_ELSE = 4 * 1024 * 1024
+"""Bytes that any member unpacks to that holds no cells: styles, themes. They are read whole, at some 2 s for a megabyte."""
+MOST_DENSE = 100
+"""How many times its packed size a member may unpack to that is larger than that and no sheet; text packs to a fifth."""
 MOST_ROWS = 600_000
 """Rows of all sheets together, empty ones too."""
 MOST_COLUMNS = 64
@@ -73,13 +77,13 @@ def read_csv(data: bytes) -> Sheet:
     return Sheet("", rows)
 
 
-def read_excel(data: bytes) -> list[Sheet]:
-    """The tables of an .xlsx file. Raises ContentProblem."""
+def read_excel(data: bytes, *, most_unpacked: int = MOST_UNPACKED) -> list[Sheet]:
+    """The tables of an .xlsx file, which may unpack to ``most_unpacked`` bytes. Raises ContentProblem."""
     _refuse_large(len(data))
     if data.startswith(_OLD_EXCEL):
         raise ContentProblem(["是旧版 Excel（.xls）或者加了密码，请去掉密码并另存为 .xlsx"])
     try:
-        _refuse_bomb(data)
+        _refuse_bomb(data, most_unpacked)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         lines = count(1)
         return [Sheet(str(sheet.title), list(_rows_of(sheet, lines))) for sheet in book.worksheets]
@@ -132,11 +136,20 @@ def _refuse_endless(rows: int) -> None:
         raise ContentProblem([f"超过 {MOST_ROWS} 行，请分成几个文件；如果都是空行，请删掉它们再保存"])
 
 
-def _refuse_bomb(data: bytes) -> None:
+def _refuse_bomb(data: bytes, most_unpacked: int) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         members = packed.infolist()
-        if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_UNPACKED:
-            raise ContentProblem([f"解压后超过 {MOST_UNPACKED // 1024 // 1024} MB，请分成几个文件或者删去图片"])
+        if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > most_unpacked:
+            raise ContentProblem([f"解压后超过 {most_unpacked // 1024 // 1024} MB，请分成几个文件或者删去图片"])
+        if any(map(_is_bloated, members)):
+            raise ContentProblem(["里面有大得不正常的部分（图片、格式或文字表），请把问答表复制到一个新文件里再保存"])
+
+
+def _is_bloated(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is out of all proportion to what a table needs; sheets are read row by row, so that is found out then."""
+    if member.file_size <= MOST_ELSE or member.filename.startswith("xl/worksheets/"):
+        return False
+    return member.filename != "xl/sharedStrings.xml" or member.file_size > MOST_DENSE * member.compress_size
 
 
 def decode(data: bytes) -> str:

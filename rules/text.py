@@ -9,6 +9,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,12 @@ class Words:
         self._tokenizer: Tokenizer | None = None
         self._cut: Callable[[str], list[str]] | None = None
 
+    @property
+    def cutter(self) -> str:
+        """What cuts, each with its version: what one of them has cut is not comparable with what another has."""
+        used = ("jieba", "rjieba") if self._is_fast else ("jieba",)
+        return " ".join(f"{name} {_version(name)}" for name in used)
+
     def cut(self, text: str) -> list[str]:
         """The words of the normalised ``text`` in their order, without blanks and marks."""
         return [word for word in (self._cut or self._build_cutter())(normalise(text)) if word[0].isalnum()]
@@ -131,6 +138,13 @@ class Words:
             return self._cut
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
 def _fast_cutter(own_words: Iterable[str]) -> Callable[[str], list[str]] | None:
     """rjieba's way to cut, None where it is not installed."""
     try:
@@ -145,6 +159,8 @@ def _fast_cutter(own_words: Iterable[str]) -> Callable[[str], list[str]] | None:
 
 def _normalise_once(text: str) -> str:
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower()
+    if len(text) <= LONGEST and _PLAIN.fullmatch(text):
+        return text
     return _BLANKS.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))[:LONGEST].strip()
 
 

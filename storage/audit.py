@@ -49,10 +49,13 @@ class Audit:
     ) -> None:  # fmt: skip
         """Appends a row, longer texts cut at 2,000 characters; a repeat with the same ``once`` (if it is not '') appends nothing."""
         where = self._where(community)
-        part = {"shard": where.shard, "community": where.id}
         row = (_clipped(text) for text in (actor, act, subject, before, after))
-        names = [keys.AUDIT(**part), keys.ONCE(**part, id=f"audit:{once}:{act}:{subject[:64]}")]
+        names = [self._key(where), self._once(where, once, act, subject)]
         self._database.act(self._record, names, [to_ms(now), *row, ONCE_LIFE_MS if once else 0])
+
+    def holds(self, community: str, act: str, subject: str, *, once: str) -> bool:
+        """Whether a row of this act was appended with ``once`` in the last seven days."""
+        return bool(once and self._database.command("EXISTS", self._once(self._where(community), once, act, subject)))
 
     def newest(self, community: str, count: int, *, skip: int = 0) -> list[AuditRow]:
         """The newest rows of a community ('' those of the whole installation), newest first, after ``skip`` of them; one round trip."""
@@ -97,6 +100,9 @@ class Audit:
 
     def _key(self, where: CommunityKeys) -> str:
         return keys.AUDIT(shard=where.shard, community=where.id)
+
+    def _once(self, where: CommunityKeys, once: str, act: str, subject: str) -> str:
+        return keys.ONCE(shard=where.shard, community=where.id, id=f"audit:{once}:{act}:{subject[:64]}")
 
 
 def _row(where: CommunityKeys, id: str, flat: list[str]) -> AuditRow:

@@ -190,6 +190,10 @@ class ContentStore:
         asked = {id: None if text is None else _Placed(0, text) for id, text in changes.items()}
         return self._write(_Put(kind, asked, _head(author, now, note), once, on_progress), expect)
 
+    def made(self, kind: str, once: str) -> int:
+        """The version in force after the change that was made with ``once``; 0 when there was none in the last seven days."""
+        return int(self._database.command("GET", keys.CONTENT_ONCE(kind=kind, id=once)) or 0) if once else 0
+
     def take_in(self, kind: str, items: Mapping[str, str], now: datetime) -> int:
         """Takes the starting items in when the store has none of this kind; gives the number of the version in force."""
         try:

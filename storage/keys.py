@@ -164,7 +164,10 @@ FEEDBACK = _family(
     "qb:{{{shard}}}:{community}:feedback", "hash", "for ever", "useful|entry and useless|entry → how often its answers were judged so"
 )
 LISTING = _family(
-    "qb:{{{shard}}}:{community}:listing:{name}:{member}", "string", "1 h", "what stood at each number of the last list shown to an operator"
+    "qb:{{{shard}}}:{community}:listing:{name}:{member}",
+    "string",
+    "1 h",
+    "what stood at each number of the last list shown to an operator; for member 0: questions that were listed as one group",
 )
 
 # One community: its state, in the shard of the community -------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""Listings: the last numbered list an operator was shown, so that “2” means what he saw, not what stands there by now."""
+"""Listings: the last numbered list an operator was shown, so that “2” means what he saw, not what stands there by now; and what lay together in it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage import keys
@@ -11,6 +11,8 @@ from storage.community import CommunityKeys
 from storage.connection import Database
 
 LIFE_MS = 3_600_000
+EVERYBODY = 0
+"""Stands for the member where a list is the same for all operators; no member has this number."""
 
 
 class Listings:
@@ -30,6 +32,17 @@ class Listings:
         rows = json.loads(kept) if kept else []
         return str(rows[number - 1]) if 0 < number <= len(rows) else None
 
+    def keep_groups(self, where: CommunityKeys, groups: Mapping[str, Sequence[str]]) -> None:
+        """Remembers for an hour, for every operator, the texts of each named group; one round trip."""
+        self._database.pipeline([
+            ("SET", self._group(where, name), json.dumps(texts, ensure_ascii=False), "PX", LIFE_MS) for name, texts in groups.items()
+        ])  # fmt: skip
+
+    def find_group(self, where: CommunityKeys, name: str) -> list[str]:
+        """The texts of a group; none where it was not kept, or too long ago."""
+        kept = self._database.command("GET", self._group(where, name))
+        return list(map(str, json.loads(kept))) if kept else []
+
     def export_user(self, number: int) -> dict[str, Any]:
         """A list shown an hour ago is nothing of a person's."""
         return {}
@@ -39,3 +52,6 @@ class Listings:
         for key in self._database.scan(f"qb:{{*}}:*:listing:*:{number}"):
             self._database.command("DEL", key)
         return "已删除最近看过的列表编号"
+
+    def _group(self, where: CommunityKeys, name: str) -> str:
+        return keys.LISTING(shard=where.shard, community=where.id, name=f"group-{name}", member=EVERYBODY)

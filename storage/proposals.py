@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from storage import keys
-from storage.community import CommunityKeys
+from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
@@ -22,7 +23,7 @@ MOST_QUESTION, MOST_ANSWER, MOST_SIMILAR = 500, 4_000, 20
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A question with its answer. ``source`` says in Chinese where it came from; who asked is not kept."""
+    """A question with its answer. ``source`` says in Chinese where it came from; who asked is kept beside it, for his erasure only."""
 
     number: int
     question: str
@@ -40,8 +41,10 @@ class Proposals:
         self._shards = shards
         self._add = Script("add_proposal")
 
-    def add(self, community: str, question: str, answer: str, similar: Sequence[str], source: str, now: datetime, *, once: str) -> int:
-        """Keeps a proposal; gives its number, the same for a repeat."""
+    def add(
+        self, community: str, question: str, answer: str, similar: Sequence[str], source: str, now: datetime, *, member: int = 0, once: str
+    ) -> int:  # fmt: skip
+        """Keeps a proposal; gives its number, the same for a repeat. ``member`` is whose words the question is in, 0 nobody's."""
         part = self._part(community)
         row = {
             "question": question[:MOST_QUESTION],
@@ -49,6 +52,7 @@ class Proposals:
             "similar": [wording[:MOST_QUESTION] for wording in similar[:MOST_SIMILAR]],
             "source": source[:200],
             "t": to_ms(now),
+            "member": member,
         }
         names = [keys.ONCE(**part, id=f"proposal:{once}"), keys.PROPOSALS(**part), keys.PROPOSALS_NEXT(**part)]
         return int(self._database.act(self._add, names, [json.dumps(row, ensure_ascii=False), ONCE_LIFE_MS, MOST_WAITING]))
@@ -78,12 +82,28 @@ class Proposals:
         return gone
 
     def export_user(self, number: int) -> dict[str, object]:
-        """A proposal names nobody."""
-        return {}
+        """The proposals in which the member's own question stands, by community."""
+        found: dict[str, object] = {}
+        for where in communities_with(self._database, keys.PROPOSALS):
+            if rows := [row for _, row in self._of(where, number)]:
+                found[where.id] = [
+                    {"时间": from_ms(row["t"]).isoformat(), "问题": row["question"], "答案": row["answer"], "来源": row["source"]}
+                    for row in rows
+                ]
+        return found
 
     def erase_user(self, number: int) -> str:
-        """Nothing leads to the member."""
-        return "待采纳的问答不记是谁问的，没有个人数据"
+        """Takes away the proposals in which the member's own question stands."""
+        gone = 0
+        for where in communities_with(self._database, keys.PROPOSALS):
+            if waiting := [each for each, _ in self._of(where, number)]:
+                gone += self._database.command("HDEL", keys.PROPOSALS(shard=where.shard, community=where.id), *waiting)
+        return f"已删除 {gone} 条由他的工单得来的待采纳问答；已采纳的问答是社群的内容，留下"
+
+    def _of(self, where: CommunityKeys, member: int) -> list[tuple[str, dict[str, Any]]]:
+        flat = self._database.command("HGETALL", keys.PROPOSALS(shard=where.shard, community=where.id))
+        rows = ((number, json.loads(kept)) for number, kept in zip(flat[::2], flat[1::2], strict=True))
+        return [(number, row) for number, row in rows if member and row.get("member") == member]
 
     def _part(self, community: str) -> dict[str, object]:
         where = CommunityKeys(community, shard_of(community, self._shards))

@@ -37,7 +37,7 @@ Act = Literal["add", "take", "pass", "answer", "close", "cancel", "step", "reope
 class Ticket:
     """A question that waits for a person, or did.
 
-    ``state`` is open, taken, answered, closed (by staff), cancelled (by the member) or erased. ``chat`` is where it was asked ('' a single chat),
+    ``state`` is open, taken, answered, closed (by staff), cancelled (by the member) or erased. ``chat`` is where it is answered ('' in private),
     ``since`` when its clock began (again), ``due`` until when an answer was promised (None: no duty in sight), ``taker`` who is at it (0
     nobody), ``by`` who ended it, ``steps`` how many steps of the clock are done, ``first_response_ms`` how long the first answer took (0 none
     yet), ``rate`` what the member said of it: 1, -1 or 0, ``message`` the id of the message that opened it.
@@ -85,7 +85,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What came of an act: whether it was done, else why not (ended, taken, moved, newer, full); the ticket as it is now."""
+    """What came of an act: whether it was done, else why not (ended, taken, moved, newer, full); the ticket as it is now.
+
+    Of a rating that was done ``why`` is ``again`` where the answer had been rated before.
+    """
 
     done: bool
     why: str
@@ -107,6 +110,16 @@ class Tickets:
     def give_number(self, where: CommunityKeys) -> int:
         """A number for a ticket that is about to be opened."""
         return int(self._database.act(self._number, [keys.TICKET_NUMBERS()], [where.id]))
+
+    def find_outcome(self, where: CommunityKeys, member: int, day: date, *, once: str) -> Opened | None:
+        """What came, or would come, of asking so without a number: the first result of a repeat, or ``many``; None: take a number and open."""
+        part = {"shard": where.shard, "community": where.id}
+        today = keys.TICKETS_TODAY(**part, day=day.isoformat())
+        first, count = self._database.pipeline([("GET", keys.ONCE(**part, id=f"ticket:{once}")), ("HGET", today, member)])
+        if first:
+            outcome, given = first.split("|")
+            return Opened(outcome, int(given))
+        return Opened("many", int(count)) if int(count or 0) >= MOST_A_DAY else None
 
     def open(
         self,
@@ -154,18 +167,20 @@ class Tickets:
         steps: int = 0,
         due: datetime | None = None,
         next_step: datetime | None = None,
+        chat: str = "",
         deliveries: Sequence[Delivery] = (),
         once: str,
     ) -> Changed | None:
         """Does one thing to a ticket if its state allows it, and queues ``deliveries`` only then; None when there is no such ticket.
 
         ``to`` is the member it passes to, the steps that were done before, or 1 and -1 of a rating; ``steps`` how many are done then.
+        ``chat`` is where added words were said: elsewhere than the ticket's own makes it a private one from then on.
         ``once`` '' is for the clock's steps, each of which is compared with what was done before.
         """
         queues, queued = _encoded(where, deliveries)
         args = [
             to_ms(now), where.id, actor, once, number, act, text, to, steps, to_ms(due) if due else NEVER_MS,
-            to_ms(next_step) if next_step else "", ONCE_LIFE_MS, MOST_WORDS, where.shard, *queued,
+            to_ms(next_step) if next_step else "", ONCE_LIFE_MS, MOST_WORDS, where.shard, chat, *queued,
         ]  # fmt: skip
         kept = self._database.act(self._change, [*self._names(where, f"{once}:{act}"), *queues], args)
         if not kept:

@@ -36,6 +36,12 @@ class Unanswered:
         found = [_read(line) for _, line in self._lines(community)]
         return sorted(found, key=lambda asked: asked.at_ms)[-most:]
 
+    def size(self, where: CommunityKeys) -> int:
+        """How many questions a community has, with those it does not want to see again; one round trip."""
+        counts = [("LLEN", keys.UNANSWERED(shard=shard, community=where.id)) for shard in range(self._shards)]
+        ignored = ("ZCARD", keys.UNANSWERED_IGNORED(shard=where.shard, community=where.id))
+        return sum(map(int, self._database.pipeline([*counts, ignored])))
+
     def forget(self, community: str, texts: Collection[str]) -> int:
         """Removes questions that have been dealt with; gives how many went. Doing it again is no harm."""
         done = [(key, line) for key, line in self._lines(community) if _read(line).text in texts]

@@ -11,6 +11,7 @@ from chat import FAR, MAIN, Chat, OpenChat
 from visits import MAIN_PAGE, Visit, code_of, visit, web
 
 from bot.leavers import note_left
+from console.doors import csrf_of
 
 pytest_plugins = ("chat",)
 
@@ -124,12 +125,16 @@ def test_guesses_from_many_addresses_are_stopped_together(chat: Chat) -> None:
     ]
     assert codes[:200] == [403] * 200
     assert codes[-1] == 429
+    assert "总览" in visit(chat, app=web_from(chat, "10.9.9.9")).opens("/console/"), "whoever has a code is not kept out"
 
 
 def test_nobody_makes_anothers_browser_log_in_as_him(chat: Chat) -> None:
     code, victim = code_of(chat), Visit.of(web(chat))
     answer = victim.client.post("/console/login", data={"code": code})
     assert answer.status_code == 403
+    fresh = Visit.of(victim.app)  # the refusal's page gave the first one its cookie
+    answer = fresh.client.post("/console/login", data={"code": code, "csrf": csrf_of("")})
+    assert answer.status_code == 403, "nor with the proof that fits no cookie at all"
     assert "总览" in Visit.of(web(chat)).logs_in(code), "and the code was not used up"
 
 
@@ -241,8 +246,12 @@ def test_the_proof_of_one_session_is_none_in_another(chat: Chat) -> None:
 def test_a_post_from_another_site_is_refused_by_its_origin(chat: Chat) -> None:
     browser = visit(chat)
     browser.opens(MAIN_PAGE)
-    answer = browser.client.post("/console/logout", data={"csrf": browser.csrf}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 403
+    strange = ("https://evil.example", "null", "http://127.0.0.1:8080.evil.example", "http://localhost@evil.example", "")
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, *({"Origin": origin} for origin in strange)):
+        answer = browser.client.post("/console/logout", data={"csrf": browser.csrf}, headers=headers)
+        assert answer.status_code == 403, headers
+    answer = browser.client.post("/console/logout", data={"csrf": browser.csrf}, headers={"Origin": "http://localhost"})
+    assert answer.status_code == 303, "its own"
 
 
 def test_every_page_keeps_browsers_from_serving_strangers(chat: Chat) -> None:
@@ -256,7 +265,7 @@ def test_every_page_keeps_browsers_from_serving_strangers(chat: Chat) -> None:
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["X-Frame-Options"] == "DENY"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert "Strict-Transport-Security" not in headers, "not without https"
@@ -272,7 +281,8 @@ def test_behind_https_cookies_and_headers_say_so(chat: Chat, open_chat: OpenChat
     browser.opens("/console/login")
     assert browser.page
     assert browser.page.headers["Strict-Transport-Security"] == "max-age=31536000"
-    answer = browser.client.post("/console/login", data={"csrf": browser.csrf, "code": code_of(chat)})
+    outside = {"Origin": "https://bot.example.com"}  # as the browser knows it; behind the proxy it has another name
+    answer = browser.client.post("/console/login", data={"csrf": browser.csrf, "code": code_of(chat)}, headers=outside)
     cookie = next(value for value in answer.headers.getlist("Set-Cookie") if value.startswith("console_session"))
     for part in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/console"):
         assert part in cookie

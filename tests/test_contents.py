@@ -139,6 +139,13 @@ def test_deep_nesting_is_refused_without_harm(raw: str) -> None:
     assert problems(FAQ, raw)
 
 
+@pytest.mark.parametrize("depth", [20, 500, 990, 2_000, 20_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":[', "]}]")])
+def test_json_that_is_too_deep_is_told_so(depth: int, opening: str, closing: str) -> None:
+    told = problems(FAQ, opening * depth + "1" + closing * depth)
+    assert depth < 1_000 or "层数太多" in told[0]
+
+
 def test_a_billion_laughs_is_refused_at_once() -> None:
     raw = "a: &a [x, x, x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20))
     started = time.process_time()

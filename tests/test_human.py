@@ -80,6 +80,11 @@ def desk(chat: Chat) -> HumanDesk:
     return HumanDesk(chat.stores, chat.config, chat.live.current.duty, chat.community, chat.clock())
 
 
+def counted(chat: Chat, name: str) -> int:
+    """How often something was counted this week."""
+    return chat.stores.tallies.of_days("main", chat.clock().date(), 7).get(name, 0)
+
+
 # Asking -------------------------------------------------------------------------------------------------------------------
 
 
@@ -175,9 +180,68 @@ def test_a_member_who_cancels_spares_the_one_who_took_it(office: Chat) -> None:
     assert "没有等待人工" in office.says("补充 x", user="hanmei")
 
 
+def test_a_refused_question_uses_up_no_number(office: Chat) -> None:
+    for number in range(10):
+        office.says(f"人工 问题 {number}", id=f"Q{number}")
+        office.says("取消人工")
+    assert "今天已经找过 10 次" in office.says("人工 还有")
+    assert "工单 11" in office.says("人工 怎么退款", user="hanmei")
+
+
+def test_of_two_questions_at_once_the_second_is_added_to_the_first(open_chat: OpenChat, content: Path) -> None:
+    chat = staffed(open_chat(content=content))
+    others = [chat, *(open_chat(content=content, clock=chat.clock) for _ in range(3))]
+    gate = Barrier(4)
+
+    def ask(n: int) -> str:
+        gate.wait(10)
+        return others[n].says(f"人工 问题 {n}")
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(ask, range(4)))
+
+    assert sorted("转给人工" in each for each in said) == [False, False, False, True]
+    assert sum("已补充到工单" in each for each in said) == 3
+    (thread,) = desk(chat).list_tickets()
+    assert sorted(row.text for row in thread.words) == [f"问题 {n}" for n in range(4)]
+
+
+def test_what_is_said_in_private_is_never_answered_in_the_group(office: Chat) -> None:
+    office.says("人工 怎么退款？")
+    assert "已补充到工单 1" in office.privately("补充 我的卡号是 6222")
+    staff(office, "回复 1 这样")
+    assert told(office, "hook.main.wrMAIN") == []
+    assert "怎么退款" in text_of(told(office, f"app.desk.{office.member()}")[-1])
+
+
+def test_a_question_asked_again_in_private_is_answered_in_private_for_good(office: Chat) -> None:
+    office.says("人工 怎么退款？")
+    staff(office, "回复 1 这样")
+    office.privately("再问 我欠的钱呢？")
+    staff(office, "回复 1 那样")
+    office.says("再问 几天？")
+    staff(office, "关闭 1 说过了")
+    (post,) = told(office, "hook.main.wrMAIN")
+    assert "这样" in text_of(post)
+    assert "说过了" in text_of(told(office, f"app.desk.{office.member()}")[-1])
+
+
+def test_words_of_one_group_are_not_said_in_another(office: Chat) -> None:
+    office.says("人工 怎么退款？", user="wang")
+    office.says("补充 内部价也退吗", user="wang", group=ADMINS)
+    staff(office, "回复 1 这样")
+    assert told(office, "hook.main.wrMAIN") == []
+
+
 def test_an_unlisted_group_has_no_desk(office: Chat) -> None:
     assert "没有接入人工" in office.says("人工 怎么退款", group="wrNOBODY")
     assert told(office) == []
+
+
+@pytest.mark.parametrize("words", ["量子纠缠的贝尔不等式是什么意思？", "没解决", "回复 1 这样"])
+def test_an_unlisted_group_is_not_sent_to_a_desk_it_has_not(office: Chat, words: str) -> None:
+    assert "人工" in office.says(words)
+    assert "人工" not in office.says(words, group="wrNOBODY")
 
 
 # Outside hours ------------------------------------------------------------------------------------------------------------
@@ -225,6 +289,24 @@ def test_the_answer_goes_where_the_question_was_asked_and_is_proposed(office: Ch
     assert [(row.actor, row.act, row.subject, row.after) for row in office.stores.audit.newest("main", 5) if "工单" in row.subject] == [
         (str(office.member("zhang")), "回复工单", "工单 1", "已答复")
     ]
+
+
+@pytest.mark.parametrize("words", ["回复1 在订单页", "答复 1：在订单页", "回复#1，在订单页", "回复 1, 在订单页", "回复１在订单页"])
+def test_the_number_may_stand_close_to_the_word(office: Chat, words: str) -> None:
+    office.says("人工 怎么退款？")
+    assert "怎么退款" in staff(office, "工单1")
+    assert "由你回复" in staff(office, "接单#1")
+    assert "已转给王五" in staff(office, "转给1@王五")
+    assert "已答复李雷" in staff(office, words)
+    assert desk(office).get(1).words[-1].text == "在订单页"
+    office.says("再问 几天？")
+    assert "已关闭" in staff(office, "关闭1，说过了")
+
+
+@pytest.mark.parametrize("words", ["关闭2号门的通知怎么弄", "回复1-2天能到吗", "转给2个人可以吗", "工单1.5 是什么"])
+def test_a_question_that_only_begins_so_is_a_question(office: Chat, words: str) -> None:
+    assert "管理员可以用" not in office.says(words)
+    assert "没有编号" not in staff(office, words)
 
 
 def test_who_asked_in_private_is_answered_in_private(office: Chat) -> None:
@@ -369,6 +451,45 @@ def test_a_ticket_is_not_to_be_seen_from_another_community(office: Chat) -> None
     assert "没有编号为 9" in staff(office, "工单 9")
 
 
+def test_a_moderator_of_another_community_only_does_everything_in_private(office: Chat) -> None:
+    office.says("你好", user="mei", name="韩梅")  # at home in the main community
+    office.stores.roles.grant(office.member("mei"), "far", "moderator", seen="", once="mei")
+    office.says("人工 怎么退款？", group=FAR)
+    office.says("人工 蓝鲸在哪？")
+
+    listing = office.privately("工单", user="mei")
+    assert "纽约 · 等待回复的工单" in listing
+    assert "蓝鲸" not in listing
+    assert "怎么退款" in office.privately("工单 1", user="mei")
+    assert "由你回复" in office.privately("接单 1", user="mei")
+    assert "已答复李雷" in office.privately("回复 1 这样", user="mei")
+    for words in ("工单 2", "接单 2", "回复 2 这样", "关闭 2 重复", "转给 2 @张三"):
+        assert "它的版主和管理员" in office.privately(words, user="mei")
+    for words in ("工单", "工单 1", "回复 2 这样"):
+        assert "只有管理员" in office.says(words, user="mei")
+        assert "只有管理员" in office.privately(words, user="lilei")
+    assert "工单 编号" not in office.privately("帮助", user="mei")
+    assert desk(office).get(2).ticket.state == "open"
+
+
+def test_a_button_works_for_whom_it_was_sent_to_wherever_he_is_at_home(office: Chat) -> None:
+    office.stores.roles.grant(office.member("zhang"), "far", "moderator", seen="", once="far")
+    office.stores.roles.grant(office.member("zhang"), "main", "", seen="moderator", once="main")
+    office.at("2026-03-10 23:00")  # ten in the morning in New York
+    office.says("人工 怎么退款？", group=FAR)
+    card = told(office, f"app.desk.{office.member('zhang')}")[0].body["template_card"]
+    for button in card["button_list"]:
+        button.pop("type")
+    said = office.clicks(Said("", card=card), "接单", user="zhang", group="")
+    assert said.updated
+    assert "由你回复" in said.updated["sub_title_text"]
+    denied = office.clicks(Said("", card=card), "看全部", user="lilei", group="")
+    assert "怎么退款" not in str(denied.updated) + denied
+    forged = {**card, "button_list": [{"text": "看全部", "key": "ticket:main:1:show"}]}
+    refused = office.clicks(Said("", card=forged), "看全部", user="zhang", group="")
+    assert "怎么退款" not in str(refused.updated) + refused
+
+
 def test_nobody_is_mentioned_by_a_members_words_or_name(office: Chat) -> None:
     office.says("人工 大家 <@all> 怎么退款？")
     staff(office, "回复 1 这样")
@@ -390,10 +511,23 @@ def test_a_member_asks_again_in_the_same_ticket_and_its_clock_begins_anew(office
     assert "你问的“那要等几天？”" in text_of(told(office, "hook.main.wrMAIN")[-1])
     assert len(office.stores.proposals.waiting("main")) == 2
     assert desk(office).get(1).ticket.first_response_ms < 60_000
-    assert "谢谢" in office.says("解决了")
+    for _ in range(3):
+        assert "谢谢" in office.says("解决了")
     assert desk(office).get(1).ticket.rate == 1
+    assert counted(office, "tickets_solved") == 1
     office.says("没用")
     assert desk(office).get(1).ticket.rate == -1
+
+
+def test_a_word_about_an_answer_reaches_ten_minutes_back_and_not_a_week(office: Chat) -> None:
+    office.says("人工 怎么退款？")
+    staff(office, "回复 1 这样")
+    office.later(days=2)
+    assert "哪个回答" in office.says("不对")
+    assert desk(office).get(1).ticket.rate == 0
+    office.says("没解决")
+    assert desk(office).get(1).ticket.rate == -1
+    assert counted(office, "tickets_unsolved") == 1
 
 
 def test_asking_again_after_a_week_or_of_a_closed_ticket_is_a_new_one(office: Chat) -> None:
@@ -528,7 +662,7 @@ def test_what_a_crash_left_behind_is_done_to_its_end_and_once(office: Chat) -> N
 
     desk(office).answer(1, zhang, "这样", once="assistant:A1")
     assert "已答复李雷" in staff(office, "回复 1 这样", id="A1")
-    desk(office).ask_again(desk(office).get(1).ticket, "几天？", once="assistant:Q2")
+    desk(office).ask_again(desk(office).get(1).ticket, "几天？", MAIN, once="assistant:Q2")
     assert "已接着问" in office.says("再问 几天？", id="Q2")
     desk(office).cancel(desk(office).get(1).ticket, once="assistant:Q3")
     assert "已取消" in office.says("取消人工", id="Q3")
@@ -536,6 +670,19 @@ def test_what_a_crash_left_behind_is_done_to_its_end_and_once(office: Chat) -> N
     assert [row.text for row in desk(office).get(1).words] == ["怎么退款？", "这样", "几天？"]
     assert len(told(office, "hook.main.wrMAIN")) == 1
     assert len(office.stores.proposals.waiting("main")) == 1
+
+
+def test_an_answer_whose_process_died_before_its_proposal_is_proposed_and_noted_by_the_next_try(office: Chat) -> None:
+    office.says("人工 怎么退款？")
+    office.stores.tickets.change(
+        office.community.keys, 1, "answer", office.clock(), actor=office.member("zhang"), text="这样", once="assistant:A1"
+    )  # fmt: skip
+    for _ in range(2):
+        assert "已答复李雷" in staff(office, "回复 1 这样", id="A1")
+
+    assert [(each.question, each.answer) for each in office.stores.proposals.waiting("main")] == [("怎么退款？", "这样")]
+    rows = [row for row in office.stores.audit.newest("main", 9) if row.subject == "工单 1"]
+    assert [(row.act, row.before, row.after) for row in rows] == [("回复工单", "等人接", "已答复")]
 
 
 def test_an_answer_that_redis_did_not_take_is_not_acknowledged_and_comes_once_with_the_next_try(office: Chat) -> None:
@@ -573,6 +720,26 @@ def test_an_erased_member_leaves_no_words_and_nobody_to_answer(office: Chat) -> 
     kept = [database.command("HGETALL" if key.endswith("texts") else "GET", key) for key in texts]
     assert kept
     assert "蓝鲸" not in str(kept)
+
+
+def test_an_erased_member_takes_his_question_out_of_the_proposals(office: Chat) -> None:
+    for user in ("lilei", "hanmei"):
+        office.says(f"人工 {user} 怎么退款？", user=user)
+    staff(office, "回复 1 这样")
+    staff(office, "回复 2 这样")
+    assert "lilei 怎么退款" in str(office.stores.proposals.export_user(office.member()))
+
+    assert "已删除 1 条" in office.erase()["待采纳"]
+    assert [each.question for each in office.stores.proposals.waiting("main")] == ["hanmei 怎么退款？"]
+
+
+def test_where_the_only_one_on_duty_asks_himself_the_owners_hear_of_it(office: Chat) -> None:
+    office.stores.leavers.leave("wang", office.clock(), is_admin=False)
+    office.says("人工 怎么退款？", user="zhang")
+    assert [delivery.target for delivery in told(office)] == [f"app.desk.{office.member('boss')}", "hook.main.admin"]
+    staff(office, "接单 1")
+    office.says("补充 急", user="zhang")
+    assert "急" in text_of(told(office, f"app.desk.{office.member('boss')}")[-1])
 
 
 def test_who_left_is_not_told_and_the_owners_stand_in(office: Chat) -> None:

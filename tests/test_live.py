@@ -21,11 +21,13 @@ import pytest
 from bot import faq_live, faq_maker
 from bot.faq_file import NAME, FaqFile, Label, NotMade
 from bot.faq_live import LazyFaq, LiveFaq
+from rules import text
 from rules.contents import entry_to_json
 from rules.entries import Entry
 from rules.faq import scheme_of
 from rules.faq_index import build, pack
 from rules.text import Words
+from storage import content
 from storage.connection import Database
 from storage.content import ContentStore
 
@@ -268,6 +270,91 @@ def test_when_the_disk_is_full_later_the_old_base_serves_on(
     assert process.says("会员卡怎么申请") == "新的"
     assert process.says("订单怎么申请") == "订单在这里申请"
     assert inode(folder) == made
+
+
+def test_where_no_file_can_be_made_edits_are_live_all_the_same(store: ContentStore, words: Words, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "lock").mkdir()
+    process = Process(store, words, folder)
+    assert process.look()
+    for number in range(3):
+        put(
+            store,
+            {
+                "e0": Entry("e0", "会员卡怎么申请", f"改到前台申请 {number}"),
+                "dogs": Entry("dogs", "可以带狗吗", "请牵绳"),
+            },
+        )
+        assert process.look()
+        assert process.says("会员卡怎么申请") == f"改到前台申请 {number}"
+        assert process.says("订单怎么申请") == "订单在这里申请"
+    assert process.says("可以带狗吗") == "请牵绳"
+    assert not process.look()
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_faq_that_grows_large_on_a_full_disk_is_live_in_memory(database: Database, words: Words, folder: Path, is_asked: bool) -> None:
+    store = ContentStore(database)
+    put(store, {"dogs": Entry("dogs", "可以带狗吗", "请牵绳")})
+    process = Process(store, words, folder)
+    process.look()
+    with full_disk():
+        put(store, {entry.id: entry for entry in ENTRIES})
+        wait_for(process.look)
+        assert not is_asked or process.says("证书怎么申请") == "证书在这里申请"
+        put(store, {"e0": None, "dogs": Entry("dogs", "可以带狗吗", "不可以")})
+        assert process.look()
+    assert process.says("可以带狗吗") == "不可以"
+    assert process.says("证书怎么申请") == "证书在这里申请"
+    assert process.says("会员卡怎么申请") != "会员卡在这里申请"
+
+
+def test_more_changes_than_can_be_told_on_a_full_disk_are_live_in_memory(
+    store: ContentStore, words: Words, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(store, words, folder)
+    process.look()
+    monkeypatch.setattr(content, "MOST_TOLD", 3)
+    with full_disk():
+        put(store, {entry.id: Entry(entry.id, entry.question, "新的") for entry in ENTRIES[:10]})
+        wait_for(process.look)
+    assert process.says("会员卡怎么申请") == "新的"
+    assert process.says("门票怎么申请") == "门票在这里申请"
+
+
+def test_once_there_is_room_again_the_file_is_made_and_used(
+    store: ContentStore, words: Words, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faq_live, "RETRY_S", 0.2)
+    process = Process(store, words, folder)
+    with full_disk():
+        process.look()
+        put(store, {"e0": Entry("e0", "会员卡怎么申请", "改到前台申请")})
+        assert process.look()
+    wait_for((folder / NAME).exists)
+    assert process.look()
+    assert process.says("会员卡怎么申请") == "改到前台申请"
+    assert not process.look()
+
+
+def test_whatever_the_disk_refuses_is_one_error(words: Words, folder: Path) -> None:
+    file = FaqFile(folder, words)
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(NotMade, match="FileExistsError"), file.turn(is_waiting=True):
+        pass
+    with pytest.raises(NotMade):
+        file.make(Label(1, ""), [])
+    assert not file.is_changed()
+
+
+def test_a_file_cut_by_another_version_is_made_anew(
+    store: ContentStore, words: Words, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Process(store, words, folder).look()
+    assert FaqFile(folder, words).find_label() is not None
+    assert FaqFile(folder, Words(words.tmp_dir, is_fast=False)).find_label() is None
+    monkeypatch.setattr(text, "version", lambda name: f"{name} 99")
+    assert FaqFile(folder, words).find_label() is None
 
 
 def test_a_maker_killed_while_it_writes_leaves_nothing_that_counts(store: ContentStore, words: Words, folder: Path, tmp_path: Path) -> None:

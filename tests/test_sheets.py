@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import string
+import time
 import zipfile
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
+from bot.faq_reader import read as read_file
+from bot.faq_reader import read_apart
 from rules import sheets
-from rules.contents import FAQ, ContentProblem, dump, from_items, items_of, parse
+from rules.contents import FAQ, ContentProblem, dump, entry_to_json, from_items, items_of, parse
 from rules.entries import Entry, LinkCard, id_of
 from rules.faq_sheets import HEADS, Reading, entries_of, rows_of
 from rules.sheets import read_csv, read_excel, write_csv, write_excel
@@ -234,13 +238,78 @@ def test_a_formula_in_an_excel_file_is_not_computed() -> None:
     assert entries_of(read_excel(data), {}).problems == ("第 2 行（答案）：缺少这一项，请补上",)
 
 
-def test_a_zip_bomb_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "MOST_UNPACKED", 1024 * 1024)
+def test_a_zip_bomb_is_refused_unread() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/worksheets/sheet1.xml", bytes(8 * 1024 * 1024))
     with pytest.raises(ContentProblem, match="解压后超过"):
-        read_excel(out.getvalue())
+        read_excel(out.getvalue(), most_unpacked=1024 * 1024)
+
+
+BOMBS = {
+    "xl/sharedStrings.xml": b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + b"<si/>" * 2_000_000 + b"</sst>",
+    "xl/styles.xml": b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs>'
+    + b"<xf/>" * 2_000_000
+    + b"</cellXfs></styleSheet>",
+}
+
+
+def bomb_of(member: str, content: bytes) -> bytes:
+    """A sheet of two rows, with one of its members exchanged."""
+    out, plain = io.BytesIO(), io.BytesIO()
+    with xlsxwriter.Workbook(plain) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate([["问题", "答案"], ["甲", "乙"]]):
+            sheet.write_row(row, 0, cells)
+    with (
+        zipfile.ZipFile(plain) as good,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in good.namelist():
+            packed.writestr(name, content if name == member else good.read(name))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("member", BOMBS)
+def test_a_small_file_with_a_member_out_of_proportion_is_refused_unread(member: str) -> None:
+    data = bomb_of(member, BOMBS[member])
+    assert len(data) < 100_000
+    started = time.process_time()
+    with pytest.raises(ContentProblem, match="大得不正常"):
+        read_excel(data)
+    assert time.process_time() - started < 1
+
+
+@pytest.fixture(scope="module")
+def heavy() -> bytes:
+    """A sheet with minutes of work in it, not so dense that it is refused unread."""
+    content = b"".join(b"<si><t>%d</t></si>" % (number * 7919) for number in range(1_500_000))
+    return bomb_of("xl/sharedStrings.xml", b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + content + b"</sst>")
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [({"cpu_s": 1}, "时间太长"), ({"wall_s": 1.5}, "时间太长"), ({"memory": 220 * 1024 * 1024}, "展开后太大")],
+    ids=str,
+)
+def test_what_would_take_too_long_or_too_much_is_given_up_elsewhere(heavy: bytes, limits: dict[str, Any], said: str) -> None:
+    used, started = time.process_time(), time.monotonic()
+    reading = read_apart("faq.xlsx", heavy, {}, **limits)
+    assert [said in problem for problem in reading.problems] == [True]
+    assert time.monotonic() - started < 20
+    assert time.process_time() - used < 1
+
+
+def test_what_is_read_elsewhere_is_the_same() -> None:
+    card = LinkCard("退款", "", "https://example.com")
+    faq = (Entry("a", "怎么退款", "点申请", ("退钱",), card=card, valid_from=date(2026, 3, 1)), Entry("b", "怎么换货", "点换货"))
+    present = {"old": entry_to_json(Entry("old", "怎么发货", "等"))}
+    data = write_excel("问答", rows_of(faq), ())
+    assert read_apart("faq.xlsx", data, present) == read_file("faq.xlsx", data, present) == Reading(faq, (), ())
+    table = csv_of("问题,答案,分类", "怎么发货,快了,x")
+    found = read_apart("faq.csv", table, present)
+    assert (found.entries[0].id, found.notes) == ("old", ("没有用到的列：分类",))
+    assert "不认识" in read_apart("faq.exe", table, present).problems[0]
 
 
 def test_a_sheet_of_a_million_empty_rows_is_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,27 @@ def test_a_listing_is_its_operators_own_and_lasts_an_hour(database: Database) ->
     assert store.find(MAIN, 7, "faq", 1) is None
 
 
+def test_what_was_listed_together_is_kept_for_every_operator_of_the_community(database: Database) -> None:
+    store = Listings(database)
+    store.keep_groups(MAIN, {"k": ["甲", "乙"], "l": ["丙"]})
+    store.keep_groups(MAIN, {})
+    store.erase_user(7)
+    assert store.find_group(MAIN, "k") == ["甲", "乙"]
+    assert store.find_group(MAIN, "m") == []
+    assert store.find_group(CommunityKeys("far", MAIN.shard), "k") == []
+    assert 0 < database.command("PTTL", keys.LISTING(shard=MAIN.shard, community="main", name="group-k", member=0)) <= LIFE_MS
+
+
+def test_what_waits_and_what_is_to_stay_away_are_counted_together(database: Database) -> None:
+    store = Unanswered(database, SHARDS)
+    for shard in (1, 2, 2):
+        ask(database, f"问{shard}", shard=shard)
+    ask(database, "别人的", community="far")
+    assert store.size(MAIN) == 3
+    store.ignore(MAIN, ["问1"], NOW)
+    assert store.size(MAIN) == 3, "two wait, one is to stay away"
+
+
 def test_hits_of_entries_are_summed_over_days_and_shards(database: Database) -> None:
     for shard, day in ((1, "2026-03-10"), (2, "2026-03-10"), (1, "2026-03-09"), (1, "2026-03-08")):
         database.command("HINCRBY", keys.COUNTS(shard=shard, community="main", day=day), hit_of("refund"), 2)

@@ -5,8 +5,10 @@
 --      6 act: add, take, pass, answer, close, cancel, step, reopen, rate, erase
 --      7 words ('' none)  8 pass: to which member; step: how many were done before; rate: 1 or -1
 --      9 step, reopen: how many steps are done now  10 reopen: due_ms  11 step, reopen: next_step_ms ('' none)
---      12 once_life_ms  13 most words of one ticket  14 shard  15… for each delivery its member of due and its item (JSON)
--- Gives JSON: done, why not (ended, taken, moved, newer, full), ticket as it is now; '' when there is none. A repeat gets its first result.
+--      12 once_life_ms  13 most words of one ticket  14 shard  15 add, reopen: the chat where the words were said ('' a single chat)
+--      16… for each delivery its member of due and its item (JSON)
+-- Gives JSON: done, why not (ended, taken, moved, newer, full; 'again' of a rating that was not the first), ticket as it is now; '' when there
+-- is none. A repeat gets its first result.
 local first = ARGV[4] ~= '' and redis.call('GET', KEYS[1])
 if first then return first end
 local now, number, act = tonumber(ARGV[1]), ARGV[5], ARGV[6]
@@ -35,13 +37,16 @@ if why then
 end
 local ENDS = {answer = 'answered', close = 'closed', cancel = 'cancelled', erase = 'erased'}
 local SAYS = {add = 'member', reopen = 'member', answer = 'staff', close = 'note'}
-local steps = ARGV[2] .. '|' .. number
+local steps, again = ARGV[2] .. '|' .. number, ''
+-- What was said elsewhere is answered in private: a ticket only ever gets more private.
+if (act == 'add' or act == 'reopen') and ARGV[15] ~= ticket.chat then ticket.chat = '' end
 if act == 'take' or act == 'pass' then
   ticket.state = 'taken'
   ticket.taker = act == 'take' and actor or with
 elseif act == 'step' then
   ticket.steps = tonumber(ARGV[9])
 elseif act == 'rate' then
+  if ticket.rate ~= 0 then again = 'again' end
   ticket.rate = with
 elseif act == 'reopen' then
   ticket.state, ticket.taker, ticket.steps, ticket.since = 'taken', ticket.by, tonumber(ARGV[9]), now
@@ -79,11 +84,11 @@ redis.call('HSET', KEYS[2], number, cjson.encode(ticket))
 redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[4], 'data',
   '{"act":"ticket_' .. act .. '","ticket":' .. number .. '}')
 for queue = 10, #KEYS do
-  local at = 15 + (queue - 10) * 2
+  local at = 16 + (queue - 10) * 2
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[9], 'NX', ARGV[1], ARGV[at])
 end
 if #KEYS > 9 then redis.call('PUBLISH', 'qb:bell', ARGV[14]) end
-local result = cjson.encode({done = true, why = '', ticket = ticket})
+local result = cjson.encode({done = true, why = again, ticket = ticket})
 if ARGV[4] ~= '' then redis.call('SET', KEYS[1], result, 'PX', ARGV[12]) end
 return result
