@@ -296,6 +296,7 @@ class FaqTestRow(_Row):
     id: Id
     question: Line
     entry: Id
+    community: Annotated[str, Field(max_length=64), AfterValidator(_has_no_line_break)] = ""
 
 
 class WordGroupRow(_Row):
@@ -584,7 +585,7 @@ FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
     "问答用例",
     True,
     TypeAdapter(tuple[FaqTestRow, ...]),
-    lambda rows: tuple(FaqTest(row.id, row.question, row.entry) for row in rows),
+    lambda rows: tuple(FaqTest(row.id, row.question, row.entry, row.community) for row in rows),
     lambda tests: [asdict(test) for test in tests],
     _faq_test_twins,
 )
