@@ -101,6 +101,6 @@ def answerable(listed: Sequence[Entry], words: Words) -> dict[str, list[Asked]]:
         about, name = _ASPECTS[number % len(_ASPECTS)], _THINGS[number // len(_ASPECTS)]
         for text in (entry.question, entry.similar[0] + "？", f"{name}{about.verb}", about.own.format(name)):
             finding = faq.ask(text)
-            if finding.entry is entry:
+            if finding.entry == entry:
                 found[finding.why].append(Asked(text, entry.answer, finding.why))
     return found
