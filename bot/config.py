@@ -259,6 +259,11 @@ class ServerConfig(Section):
     max_body_bytes: int = Field(default=1048576, ge=4096, le=67108864, description="一次回调最多收多少字节，超过就拒绝")
     freshness_s: int = Field(default=600, ge=30, le=86400, description="回调的时间戳与本机时钟最多相差多少秒，超过就拒绝")
 
+    @property
+    def home(self) -> str:
+        """Where a card leads that has nothing of its own to show: WeCom wants an address on it."""
+        return self.public_url or "https://work.weixin.qq.com/"
+
 
 class RedisConfig(Section):
     """Redis：机器人记住的一切都在这里。"""

@@ -128,7 +128,7 @@ class Desk:
         texts = {id: entry_to_json(entry) if entry else None for id, entry in changes.items()}
         told = note or _note(changes, self._stores.content.find(FAQ, list(texts)[:NAMED]))
         version = self._stores.content.put(FAQ, texts, actor.id, self._now(), note=told, once=once, expect=expect, on_progress=on_progress)
-        self._write_down(actor, version, texts, once)
+        self._write_down(actor, version, texts)
         kept = [entry for entry in changes.values() if entry]
         return Published(version, kept[0] if len(kept) == 1 else None, tried.total if tried else 0)
 
@@ -144,7 +144,7 @@ class Desk:
             raise UserError(f"没有第 {version} 版，或者已经太久，不再保存。说“问答 历史”看有哪些") from None
         except ChangedSince as since:
             raise UserError(f"不能撤销第 {version} 版：{'、'.join(since.ids[:5])} 之后又改过，请先撤销后来的修改，或者直接修改") from None
-        self._write_down(actor, back, {change.id: change.before for change in changes}, once)
+        self._write_down(actor, back, {change.id: change.before for change in changes})
         return Published(back, None, tried.total if tried else 0)
 
     def check(self, changes: Mapping[str, Entry | None]) -> Regression:
@@ -194,10 +194,10 @@ class Desk:
         found = self._contents.faq.ask(entry.question, is_open=meets)
         return found.entry if found.why == "exact" and found.entry and found.entry.id != entry.id else None
 
-    def _write_down(self, actor: Actor, version: int, texts: Mapping[str, str | None], once: str) -> None:
+    def _write_down(self, actor: Actor, version: int, texts: Mapping[str, str | None]) -> None:
         """One audit row an entry. What a repeat did the first time is written from the version itself; nothing where none was made for it."""
-        now, head = self._now(), next(iter(self._stores.content.history(FAQ, self._version() - version + 1)[-1:]), None)
-        if head is None or head.number != version or head.author != actor.id:
+        now, head = self._now(), self._stores.content.head(FAQ, version)
+        if head is None or head.author != actor.id:
             return  # nothing differed: the version is somebody else's edit
         once = f"faq:{version}"  # a version is written down once, also when somebody saves again what he saved
         if len(texts) > MOST_AUDITED:
@@ -209,7 +209,7 @@ class Desk:
         for change in changes:
             act = "问答 添加" if change.before is None else "问答 删除" if change.after is None else "问答 修改"
             self._stores.audit.record(
-                _community_of(change), actor.id, act, change.id, change.before or "", change.after or "", now, once=once or f"faq:{version}"
+                _community_of(change), actor.id, act, change.id, change.before or "", change.after or "", now, once=once
             )
 
 

@@ -126,9 +126,8 @@ class LiveFaq:
             return False
 
     def _mark(self, version: int) -> str | None:
-        newest = self._store.versions().get(KIND, 0)
-        told = self._store.history(KIND, newest - version + 1)[-1:] if 0 < version <= newest else []
-        return next((f"{each.at.isoformat()} {each.count}" for each in told if each.number == version), None)
+        head = self._store.head(KIND, version)
+        return f"{head.at.isoformat()} {head.count}" if head else None
 
     def _layered(self) -> tuple[int, LazyFaq] | None:
         """The base with what was changed since; None when it does not help."""

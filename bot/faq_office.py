@@ -23,11 +23,11 @@ from bot.permissions import Actor, Role, may
 from rules.clusters import Asked, pile_up
 from rules.contents import entry_from_json
 from rules.entries import Entry, id_of
-from rules.faq import Finding
+from rules.faq import Candidate, Finding
 from rules.faq_explanation import Explanation
 from rules.regression import Conflict, FaqTest, conflicts_among
 from rules.text import core
-from storage.content import MOST_VERSIONS, Change, ContentStore, Forgotten, NoSuchVersion, Version
+from storage.content import Change, ContentStore, Forgotten, NoSuchVersion, Version
 from storage.feedback import Judged
 from storage.moment import from_ms, to_ms
 from storage.proposals import Proposal
@@ -224,7 +224,8 @@ def remove_entry(office: Office, id: str, *, force: bool = False, once: str = ""
 # What nobody could answer --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Pile:
-    """Unanswered questions that ask the same. ``key`` names it; ``answered_by`` is the entry that would answer it by now."""
+    """Unanswered questions that ask the same. ``key`` names it; ``answered_by`` is the entry that would answer it by now, ``near`` are those that
+    might."""
 
     key: str
     central: str
@@ -232,6 +233,7 @@ class Pile:
     count: int
     newest: datetime
     answered_by: str = ""
+    near: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def clusters(office: Office, *, most: int = 50) -> Waiting:
         if found.entry and found.why == "exact":
             questions -= pile.count
         else:
-            shown.append(replace(pile, answered_by=found.entry.id if found.entry else ""))
+            shown.append(replace(pile, answered_by=found.entry.id if found.entry else "", near=found.candidates))
     office.stores.listings.keep_groups(office.community.keys, {pile.key: _kept(pile) for pile in shown})
     return Waiting(tuple(shown), tuple(office.stores.proposals.waiting(office.community.id)), questions)
 
@@ -385,14 +387,9 @@ def history(office: Office, count: int = 20) -> list[Version]:
     return found if office.may_share else [version for version in found if _is_his(office, version)]
 
 
-def find_version(office: Office, number: int) -> Version | None:
-    """A version by its number, without what it changed; None when it is not kept."""
-    return next((version for version in office.stores.content.history(FAQ, MOST_VERSIONS) if version.number == number), None)
-
-
 def undo(office: Office, version: int, *, force: bool = False, once: str = "") -> Published:
     """Puts back what a version changed. Raises UserError, Breaks."""
-    if not office.may_share and not _is_his(office, find_version(office, version)):
+    if not office.may_share and not _is_his(office, office.stores.content.head(FAQ, version)):
         raise UserError(f"没有第 {version} 版，或者它改的问答不只属于这个社群")
     return office.desk.undo(office.actor, version, force=force, once=once)
 
@@ -502,9 +499,6 @@ def _narrowed(office: Office, texts: Mapping[str, str], only: Only, hits: dict[s
     if only == "cold":
         fresh = _edited_within(office, COLD_DAYS)
         return [id for id in ids if not hits.get(id) and (fresh is not None and id not in fresh)]
-    if only == "conflicts":
-        found = {id for conflict in conflicts(office) for id in (conflict.entry.id, conflict.rival.id)}
-        return [id for id in ids if id in found]
     if only == "expired":
         return [id for id in ids if '"valid_' in texts[id] and _state(office, entry_from_json(texts[id])) == "expired"]
     if only == "hidden":

@@ -131,27 +131,24 @@ class FaqPages:
     def try_question(self, community: Community) -> str:
         """What the engine makes of a sentence, and why."""
         text = request.form.get("text", "")[:MOST_QUESTION].strip()
-        office = self._parts.office(community)
-        trial = faq_office.try_question(office, text) if text else None
-        told = office.contents.faq.explain(text, is_open=office.is_open) if text else None
+        trial = faq_office.try_question(self._parts.office(community), text) if text else None
         entry = trial.finding.entry if trial else None
         shown = preview(entry.answer, markdown=entry.markdown) if entry else ""
         page = "_trial.html" if request.headers.get("HX-Request") else "faq_try.html"
-        return render_template(page, trial=trial, told=told, shown=shown, text=text)
+        return render_template(page, trial=trial, shown=shown, text=text)
 
     def unanswered(self, community: Community) -> str:
         """What nobody could answer, alike questions in one pile, and answers that wait to be taken in."""
         office = self._parts.office(community)
         waiting = faq_office.clusters(office)
-        near = {pile.key: office.contents.faq.ask(pile.central, is_open=office.is_open).candidates for pile in waiting.clusters}
-        return render_template("faq_unanswered.html", waiting=waiting, near=near, once=secrets.token_hex(8))
+        return render_template("faq_unanswered.html", waiting=waiting, once=secrets.token_hex(8))
 
     def history(self, community: Community) -> str:
         """The versions, newest first; one of them opened."""
         office = self._parts.office(community)
         text = request.args.get("version", "")
         opened = _number(text)
-        shown = faq_office.find_version(office, opened) if opened else None
+        shown = self._parts.stores.content.head(_FAQ, opened) if opened else None
         if opened and shown is None:
             abort(404)
         is_large = shown is not None and shown.count > MOST_READ

@@ -84,9 +84,7 @@ def click(message: Message, ctx: Context) -> list[Reply]:
 
 def _face(title: str, text: str, ctx: Context) -> Reply:
     """What the card becomes that was clicked: the choice and how the answer begins, for where nothing can be said beside it."""
-    return Reply(
-        update_card=TextNotice(title=title, sub_title=text, action=Link(ctx.config.server.public_url or "https://work.weixin.qq.com/"))
-    )
+    return Reply(update_card=TextNotice(title=title, sub_title=text, action=Link(ctx.config.server.home)))
 
 
 def _none(question: str) -> Reply:

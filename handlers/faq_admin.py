@@ -184,7 +184,7 @@ def _tests(text: str, message: Message, ctx: Context) -> Reply:
             raise UserError("写法是：问答 用例 添加 问题 => 编号，例如：问答 用例 添加 钱什么时候退我 => refund")
         entry = pick_entry(which.strip(), office, ctx)
         test = faq_office.add_test(office, question, entry.id, once=message.id)
-        finding = faq_office.try_question(office, test.question).finding
+        finding = office.contents.faq.ask(test.question, is_open=office.is_open)
         return Reply(
             f"记下了用例 {test.id}：“{test.question}”应该由“{entry.question}”来答。现在：{_outcome(finding.outcome, finding.entry)}。"
         )

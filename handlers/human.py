@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from bot.cards import Fact, Link, TextNotice
@@ -25,7 +26,7 @@ from bot.human_desk import (
 from bot.members import find_members, listed
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
-from bot.router import Router
+from bot.router import Handler, Router
 from rules.duty import DutyPlans
 from storage.moment import to_ms
 from storage.stores import Stores
@@ -126,8 +127,17 @@ def unsolved(message: Message, ctx: Context) -> Reply:
 # What those on duty say -----------------------------------------------------------------------------------------------
 
 
-@router.pattern(rf"工单{NUMBERED}", name="工单1", role="moderator", private=True, anywhere=True)
-@router.command("工单", "人工工单", role="moderator", takes_words=True, private=True, anywhere=True)
+def _to_ticket(*names: str, glued: str) -> Callable[[Handler], Handler]:
+    """A command to a ticket by its number, for whoever is moderator somewhere; ``glued`` is how it is typed without a blank before the number."""
+
+    def add(handler: Handler) -> Handler:
+        router.pattern(glued, name=f"{names[0]}1", role="moderator", private=True, anywhere=True)(handler)
+        return router.command(*names, role="moderator", takes_words=True, private=True, anywhere=True)(handler)
+
+    return add
+
+
+@_to_ticket("工单", "人工工单", glued=rf"工单{NUMBERED}")
 def show(message: Message, ctx: Context) -> Reply:
     """工单：等人工回复的问题，快到期的在前；工单 编号 看往来"""
     if ctx.args:
@@ -137,16 +147,14 @@ def show(message: Message, ctx: Context) -> Reply:
     return Reply("\n\n".join(_list(desk, ctx) for desk in _desks(ctx)))
 
 
-@router.pattern(rf"接单{NUMBERED}", name="接单1", role="moderator", private=True, anywhere=True)
-@router.command("接单", role="moderator", takes_words=True, private=True, anywhere=True)
+@_to_ticket("接单", glued=rf"接单{NUMBERED}")
 def take(message: Message, ctx: Context) -> Reply:
     """接单 编号：告诉大家这个工单由你回复"""
     number, _ = _numbered(message, "写法是：接单 编号。编号可以说“工单”查看")
     return _take(number, message, ctx)
 
 
-@router.pattern(rf"(?s)(?:回复|答复){NUMBERED}.*", name="回复1", role="moderator", private=True, anywhere=True)
-@router.command("回复", "答复", role="moderator", takes_words=True, private=True, anywhere=True)
+@_to_ticket("回复", "答复", glued=rf"(?s)(?:回复|答复){NUMBERED}.*")
 def answer(message: Message, ctx: Context) -> Reply:
     """回复 编号 答案：答复一个工单，由我转给提问的人"""
     usage = "写法是：回复 编号 答案，例如：回复 12 请在订单页点“申请退款”"
@@ -165,8 +173,7 @@ def answer(message: Message, ctx: Context) -> Reply:
     )  # fmt: skip
 
 
-@router.pattern(rf"(?s)转给{NUMBERED}[\s：:，,@].*", name="转给1", role="moderator", private=True, anywhere=True)
-@router.command("转给", role="moderator", takes_words=True, private=True, anywhere=True)
+@_to_ticket("转给", glued=rf"(?s)转给{NUMBERED}[\s：:，,@].*")
 def pass_on(message: Message, ctx: Context) -> Reply:
     """转给 编号 @谁：请另一个人回复这个工单"""
     usage = "写法是：转给 编号 @谁，例如：转给 12 @张三"
@@ -188,8 +195,7 @@ def choose(message: Message, ctx: Context) -> Reply:
     return _pass(number, member, message, ctx)
 
 
-@router.pattern(rf"(?s)关闭(?:工单)?{NUMBERED}[\s：:，,].*", name="关闭1", role="moderator", private=True, anywhere=True)
-@router.command("关闭", "关闭工单", role="moderator", takes_words=True, private=True, anywhere=True)
+@_to_ticket("关闭", "关闭工单", glued=rf"(?s)关闭(?:工单)?{NUMBERED}[\s：:，,].*")
 def close(message: Message, ctx: Context) -> Reply:
     """关闭 编号 原因：不回答就结束一个工单，原因会告诉提问的人"""
     usage = "写法是：关闭 编号 原因，例如：关闭 12 已在群里解答"
@@ -211,7 +217,7 @@ def click(message: Message, ctx: Context) -> Reply:
     if desk.community.id != ctx.args[0]:
         raise UserError("这张卡片已经过期，请再说一次“工单”。")
     said = _take(number, message, ctx) if ctx.args[2] == "take" else Reply(_thread(desk.get(number), desk, ctx), note={"ticket": number})
-    link = Link(ctx.config.server.public_url or "https://work.weixin.qq.com/")
+    link = Link(ctx.config.server.home)
     face = TextNotice(title=f"工单 {number}", sub_title=said.text, facts=(Fact("作答", f"回复 {number} 答案"),), action=link)
     return Reply(said.text, update_card=face, note=said.note)
 

@@ -183,8 +183,4 @@ def _card(case: Case, ctx: Context, once: str) -> ButtonInteraction:
 
 
 def _outcome(number: int, change: str, said: str, who: Fact, ctx: Context) -> TextNotice:
-    return TextNotice(title=f"案件 {number}", desc=change, sub_title=said, facts=(who,), action=Link(_link(ctx)))
-
-
-def _link(ctx: Context) -> str:
-    return ctx.config.server.public_url or "https://work.weixin.qq.com/"
+    return TextNotice(title=f"案件 {number}", desc=change, sub_title=said, facts=(who,), action=Link(ctx.config.server.home))

@@ -162,6 +162,11 @@ class ContentStore:
         heads = self._heads(kind, range(newest, max(0, newest - count), -1))
         return [_version(number, head) for number, head in heads.items()]
 
+    def head(self, kind: str, number: int) -> Version | None:
+        """A version without what it changed; None when it is not kept."""
+        found = self._heads(kind, [number]).get(number)
+        return _version(number, found) if found else None
+
     def version(self, kind: str, number: int) -> tuple[Version, list[Change]]:
         """A version and everything it changed. Raises :class:`NoSuchVersion`."""
         head, changes = self._changes(kind, number)
@@ -206,8 +211,8 @@ class ContentStore:
 
         Raises :class:`NoSuchVersion`, or :class:`ChangedSince` for items that were changed again since.
         """
-        if once and (first := self._database.command("GET", keys.CONTENT_ONCE(kind=kind, id=once))):
-            return int(first)
+        if first := self.made(kind, once):
+            return first
         _, changes = self._changes(kind, number)
         head = _head(author, now, note or f"撤销第 {number} 版")
         back = {id: before for id, (before, _) in changes.items()}
@@ -246,8 +251,8 @@ class ContentStore:
 
     def _write_aside(self, put: _Put, expect: int | None) -> int:
         """What comes out is written beside what is in force, and takes its place if nobody else changed that meanwhile."""
-        if put.once and (first := self._database.command("GET", keys.CONTENT_ONCE(kind=put.kind, id=put.once))):
-            return int(first)
+        if first := self.made(put.kind, put.once):
+            return first
         for _ in range(MOST_TRIES):
             version, present = self._read(put.kind)
             if expect not in (None, version):

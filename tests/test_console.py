@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from chat import FAR, MAIN, Chat, OpenChat
-from visits import MAIN_PAGE, Visit, code_of, visit, web
+from visits import MAIN_PAGE, Visit, code_of, met, visit, web
 
 from bot.leavers import note_left
 from console.doors import csrf_of
@@ -21,11 +21,7 @@ XSS = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def chat(open_chat: OpenChat) -> Chat:
-    """The bot, its owner and a member."""
-    chat = open_chat()
-    chat.says("签到", user="boss", name="王店长", group="wrADMIN")
-    chat.says("签到", user="lilei", name="李雷")
-    return chat
+    return met(open_chat())
 
 
 def save(browser: Visit, **fields: str) -> str:

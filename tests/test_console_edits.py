@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 
 import pytest
 from chat import Chat, OpenChat
-from visits import Visit, visit, web
+from visits import Visit, met, visit, web
 
 from bot import faq_office
 from bot.errors import UserError
@@ -27,11 +27,7 @@ APART = "wrAPART"
 
 @pytest.fixture
 def chat(open_chat: OpenChat) -> Chat:
-    """The bot, its owner and a member."""
-    chat = open_chat()
-    chat.says("签到", user="boss", name="王店长", group="wrADMIN")
-    chat.says("签到", user="lilei", name="李雷")
-    return chat
+    return met(open_chat())
 
 
 def office(chat: Chat, community: str, **more: object) -> Office:

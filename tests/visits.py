@@ -41,6 +41,13 @@ COMPILED = _Compiled()
 MAIN_PAGE = "/console/in/main/"
 
 
+def met(chat: Chat) -> Chat:
+    """The bot, once its owner and a member have spoken."""
+    chat.says("签到", user="boss", name="王店长", group="wrADMIN")
+    chat.says("签到", user="lilei", name="李雷")
+    return chat
+
+
 def plan(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:
     return plan_import(store, name, data, replace=replace)
 
