@@ -639,6 +639,7 @@ def test_a_roster_that_changes_meanwhile_is_followed(office: Chat, content: Path
     office.later(minutes=16)
     assert ring(office.stores, office.config, plans, office.communities, office.clock()) == 0
     assert office.stores.tickets.due(office.clock()) == []
+    assert [entry.data["act"] for entry in office.log("change") if "ticket" in entry.data] == ["ticket_open"], "nothing happened to tell of"
 
 
 # What goes wrong ----------------------------------------------------------------------------------------------------------

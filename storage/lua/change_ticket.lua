@@ -81,8 +81,11 @@ elseif SAYS[act] and ARGV[7] ~= '' then
   redis.call('HSET', KEYS[3], number, ARGV[1] .. '|' .. cjson.encode(rows))
 end
 redis.call('HSET', KEYS[2], number, cjson.encode(ticket))
-redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[4], 'data',
-  '{"act":"ticket_' .. act .. '","ticket":' .. number .. '}')
+-- A step that does none (the roster was changed, or another process was first) only moves the alarm: nothing happened to tell of.
+if act ~= 'step' or ticket.steps ~= with then
+  redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[4], 'data',
+    '{"act":"ticket_' .. act .. '","ticket":' .. number .. '}')
+end
 for queue = 10, #KEYS do
   local at = 16 + (queue - 10) * 2
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
