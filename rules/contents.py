@@ -7,50 +7,57 @@ word "no". In force a kind is kept by items: of a list each row by its id, as JS
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from itertools import groupby
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from rules import duty
 from rules.content_file import ContentProblem as ContentProblem
 from rules.content_file import Path, lines_of, read
+from rules.content_kind import VARIABLES as VARIABLES
+from rules.content_kind import (
+    Address,
+    Body,
+    Day,
+    Greeting,
+    Id,
+    Line,
+    Phrase,
+    Row,
+    V,
+    has_no_line_break,
+    is_address,
+    is_sayable,
+    knows_its_variables,
+    twin_ids,
+    twins,
+)
+from rules.content_kind import Kind as Kind
+from rules.content_kind import Wrong as Wrong
+from rules.content_kind import fill as fill
+from rules.content_kind import variables_in as variables_in
+from rules.content_points import POINTS as POINTS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
 from rules.moderation import Word, WordList
-from rules.points import Bonus, CheckInRule, PointRules
 from rules.regression import FaqTest
 from rules.text import normalise
 
 MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50
 """Problems named one by one; more are only counted."""
-VARIABLES = ("nickname",)
 
-_VARIABLE = re.compile(r"\{([^{}\s]*)\}")
-_ADDRESS = re.compile(r"https://[^\s/?#]{1,255}(?:[/?#]\S{0,1700})?")
 _FILE = re.compile(r"[^\s/\\:][^/\\:\x00-\x1f]{0,99}(?:/[^\s/\\:][^/\\:\x00-\x1f]{0,99}){0,4}")
 _decode_entry = msgspec.json.Decoder(Entry).decode
-_PLAINLY_SAYABLE = re.compile("[0-9A-Za-z\u4e00-\u9fff]")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-V = TypeVar("V")
-
-
-class Wrong(ValueError):
-    """What is wrong with a value: ``found`` says where in it, and in Chinese what and what to do."""
-
-    def __init__(self, found: Sequence[tuple[Path, str]]) -> None:
-        super().__init__(f"{len(found)} problems")
-        self.found = tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +90,6 @@ class Cron:
     days: tuple[int, ...]
     months: tuple[int, ...]
     weekdays: tuple[str, ...]
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """``text`` with ``{nickname}`` and its like replaced; a variable without a value stays as it is. Values are never read as variables."""
-    return _VARIABLE.sub(lambda match: values.get(match[1], match[0]), text)
-
-
-def variables_in(text: str) -> frozenset[str]:
-    """The names that stand in braces in a text."""
-    return frozenset(_VARIABLE.findall(text))
 
 
 # Cron ---------------------------------------------------------------------------------------------------------------
@@ -159,36 +156,11 @@ def _number(word: str, field: _Field) -> int:
 
 
 # Models -------------------------------------------------------------------------------------------------------------
-def _has_no_line_break(text: str) -> str:
-    if "\n" in text or "\r" in text:
-        raise ValueError("只能写一行，请去掉换行")
-    return text
-
-
-def _is_sayable(text: str) -> str:
-    if not _PLAINLY_SAYABLE.search(text) and not normalise(text):
-        raise ValueError("只有空白或者看不见的字符，请写上内容")
-    return text
-
-
-def _knows_its_variables(text: str) -> str:
-    unknown = sorted({name for name in _VARIABLE.findall(text) if name not in VARIABLES})
-    if unknown:
-        raise ValueError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {{{'}、{'.join(VARIABLES)}}}")
-    return text
-
-
 def _is_answerable(text: str) -> str:
-    unknown = sorted({name for name in _VARIABLE.findall(text) if name not in ANSWER_VARIABLES})
+    unknown = sorted({name for name in variables_in(text) if name not in ANSWER_VARIABLES})
     if unknown:
         known = "{" + "}、{".join(ANSWER_VARIABLES) + "}"
         raise ValueError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {known}；要原样写大括号请用全角的｛｝")
-    return text
-
-
-def _is_address(text: str) -> str:
-    if text and not _ADDRESS.fullmatch(text):
-        raise ValueError("应该是 https:// 开头的完整网址，不含空格")
     return text
 
 
@@ -200,19 +172,10 @@ def _is_picture(text: str) -> str:
 
 def _is_file(text: str) -> str:
     if text.startswith("https:"):
-        return _is_address(text)
+        return is_address(text)
     if not _FILE.fullmatch(text) or any(not part.strip(". ") for part in text.split("/")):
         raise ValueError("应该是 files 文件夹里的文件，例如 退款/流程.png，或者 https:// 开头的网址")
     return text
-
-
-def _day(value: Any) -> Any:
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError("应该是日期，例如 2026-03-10")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"没有 {value} 这一天") from None
 
 
 def _is_when(text: str) -> str:
@@ -241,32 +204,20 @@ def _has_both_parts(text: str) -> str:
     return text
 
 
-Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
-Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
-Body = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_is_sayable)]
-Greeting = Annotated[str, Field(max_length=2_000), AfterValidator(_knows_its_variables)]
-Keyword = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_has_no_line_break), AfterValidator(_has_both_parts)]
-Phrase = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
-Answer = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_is_sayable), AfterValidator(_is_answerable)]
-Address = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_address)]
-Day = Annotated[date, BeforeValidator(_day)]
-Points = Annotated[int, Field(ge=0, le=100_000)]
+Keyword = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(has_no_line_break), AfterValidator(_has_both_parts)]
+Answer = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(is_sayable), AfterValidator(_is_answerable)]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class CardSheet(_Row):
+class CardSheet(Row):
     """The card of an answer: WeCom wants it to lead somewhere."""
 
-    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_has_no_line_break), AfterValidator(_is_sayable)]
+    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(has_no_line_break), AfterValidator(is_sayable)]
     text: Annotated[str, Field(max_length=500)] = ""
     url: Address
-    picture: Annotated[str, Field(max_length=2_000), AfterValidator(_is_address)] = ""
+    picture: Annotated[str, Field(max_length=2_000), AfterValidator(is_address)] = ""
 
 
-class FaqRow(_Row):
+class FaqRow(Row):
     """One question with its answer."""
 
     id: Id
@@ -290,16 +241,16 @@ class FaqRow(_Row):
         return self
 
 
-class FaqTestRow(_Row):
+class FaqTestRow(Row):
     """One question that has to reach its entry, whatever is edited."""
 
     id: Id
     question: Line
     entry: Id
-    community: Annotated[str, Field(max_length=64), AfterValidator(_has_no_line_break)] = ""
+    community: Annotated[str, Field(max_length=64), AfterValidator(has_no_line_break)] = ""
 
 
-class WordGroupRow(_Row):
+class WordGroupRow(Row):
     """Words that share category, severity and rule."""
 
     category: Literal["insult", "threat", "advert", "scam", "other"]
@@ -308,43 +259,22 @@ class WordGroupRow(_Row):
     words: Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=MOST_ENTRIES)]
 
 
-class WordsSheet(_Row):
+class WordsSheet(Row):
     """The word list: groups, and the phrases that are allowed all the same."""
 
     groups: Annotated[tuple[WordGroupRow, ...], Field(max_length=MOST_ENTRIES)] = ()
     allow: Annotated[tuple[Phrase, ...], Field(max_length=MOST_ENTRIES)] = ()
 
 
-class WelcomeSheet(_Row):
+class WelcomeSheet(Row):
     """The greetings."""
 
     first_message: Greeting = ""
     enter_chat: Greeting = ""
-    new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(_knows_its_variables)] = ""
+    new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(knows_its_variables)] = ""
 
 
-class BonusRow(_Row):
-    """One streak bonus."""
-
-    days: Annotated[int, Field(ge=2, le=3_660)]
-    points: Points
-
-
-class CheckInSheet(_Row):
-    """What a check-in earns."""
-
-    base: Points = 5
-    bonuses: Annotated[tuple[BonusRow, ...], Field(max_length=100)] = ()
-    repeat: bool = True
-
-
-class PointsSheet(_Row):
-    """The point rules."""
-
-    check_in: CheckInSheet
-
-
-class PushRow(_Row):
+class PushRow(Row):
     """One scheduled text."""
 
     id: Id
@@ -358,14 +288,14 @@ class PushRow(_Row):
 UserId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]
 
 
-class HoursRow(_Row):
+class HoursRow(Row):
     """A line of the duty roster."""
 
     when: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_when)]
     people: Annotated[tuple[UserId, ...], Field(max_length=50)] = ()
 
 
-class ExtraDayRow(_Row):
+class ExtraDayRow(Row):
     """A day with a roster of its own."""
 
     day: Day
@@ -373,14 +303,14 @@ class ExtraDayRow(_Row):
     people: Annotated[tuple[UserId, ...], Field(max_length=50)] = ()
 
 
-class StepRow(_Row):
+class StepRow(Row):
     """A step of the escalation ladder."""
 
     after_minutes: Annotated[int, Field(ge=1, le=10_080)]
     tell: Annotated[tuple[UserId, ...], Field(min_length=1, max_length=20)]
 
 
-class DutyRow(_Row):
+class DutyRow(Row):
     """The duty roster of a community."""
 
     community: Id = "*"
@@ -391,7 +321,7 @@ class DutyRow(_Row):
     escalation: Annotated[tuple[StepRow, ...], Field(max_length=10)] = ()
 
 
-class DutySheet(_Row):
+class DutySheet(Row):
     """The duty rosters."""
 
     plans: Annotated[tuple[DutyRow, ...], Field(max_length=1_000)] = ()
@@ -466,11 +396,6 @@ def _words_sheet(value: WordList) -> dict[str, Any]:
     return {"groups": rows, "allow": value.allow}
 
 
-def _points(sheet: PointsSheet) -> PointRules:
-    rule = sheet.check_in
-    return PointRules(CheckInRule(rule.base, tuple(Bonus(row.days, row.points) for row in rule.bonuses), rule.repeat))
-
-
 def _duty(sheet: DutySheet) -> DutyPlans:
     return DutyPlans(tuple(map(_duty_plan, sheet.plans)))
 
@@ -503,72 +428,30 @@ def _duty_row(plan: DutyPlan) -> dict[str, Any]:
 
 def _duty_twins(sheet: DutySheet) -> Iterator[tuple[Path, str]]:
     places = ((("plans", n, "community"), row.community) for n, row in enumerate(sheet.plans))
-    yield from _twins(places, "社群“{name}”的值班写了两份，请合并成一份")
+    yield from twins(places, "社群“{name}”的值班写了两份，请合并成一份")
     for n, row in enumerate(sheet.plans):
         days = ((("plans", n, "extra", m, "day"), line.day.isoformat()) for m, line in enumerate(row.extra))
-        yield from _twins(days, "{name} 这一天写了两次，请合并成一条")
+        yield from twins(days, "{name} 这一天写了两次，请合并成一条")
         for m in range(1, len(row.escalation)):
             if row.escalation[m].after_minutes <= row.escalation[m - 1].after_minutes:
                 yield ("plans", n, "escalation", m, "after_minutes"), "要比上一步晚，请按时间从早到晚写"
 
 
-def _twins(names: Iterable[tuple[Path, str]], say: str) -> Iterator[tuple[Path, str]]:
-    """One problem for every name that was there before."""
-    first: dict[str, Path] = {}
-    for path, name in names:
-        if first.setdefault(name, path) is not path:
-            yield path, say.format(name=name)
-
-
-def _faq_test_twins(rows: tuple[FaqTestRow, ...]) -> Iterator[tuple[Path, str]]:
-    return _twins((((n, "id"), row.id) for n, row in enumerate(rows)), "id“{name}”已经用过了，请换一个")
-
-
-def _faq_twins(rows: tuple[FaqRow, ...]) -> Iterator[tuple[Path, str]]:
-    return _twins((((n, "id"), row.id) for n, row in enumerate(rows)), "id“{name}”已经用过了，请换一个")
-
-
-def _push_twins(rows: tuple[PushRow, ...]) -> Iterator[tuple[Path, str]]:
-    return _twins((((n, "id"), row.id) for n, row in enumerate(rows)), "id“{name}”已经用过了，请换一个")
-
-
 def _word_twins(sheet: WordsSheet) -> Iterator[tuple[Path, str]]:
     words = ((("groups", g, "words", n), normalise(w)) for g, group in enumerate(sheet.groups) for n, w in enumerate(group.words))
-    yield from _twins(words, "“{name}”前面已经有了，请删去一个")
+    yield from twins(words, "“{name}”前面已经有了，请删去一个")
     listed = {normalise(word) for group in sheet.groups for word in group.words}
     for n, phrase in enumerate(sheet.allow):
         if normalise(phrase) in listed:
             yield ("allow", n), f"“{phrase}”同时在词库里，请只保留一处"
 
 
-def _bonus_twins(sheet: PointsSheet) -> Iterator[tuple[Path, str]]:
-    days = ((("check_in", "bonuses", n, "days"), str(row.days)) for n, row in enumerate(sheet.check_in.bonuses))
-    return _twins(days, "第 {name} 天的奖励写了两次，请合并成一条")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[V]):
-    """One kind of content: its name, its file, what Chinese readers call it, and how a file becomes a value and back."""
-
-    name: str
-    file: str
-    title: str
-    is_list: bool
-    model: TypeAdapter[Any]
-    build: Callable[[Any], V]
-    unbuild: Callable[[V], Any]
-    check: Callable[[Any], Iterable[tuple[Path, str]]]
-    restore: Callable[[Iterable[str]], V] | None = None
-    """Makes the value of kept items without the checks that they passed when they were put in."""
-
-
 _FAQ_MODEL: TypeAdapter[Any] = TypeAdapter(tuple[FaqRow, ...])
-FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODEL, _faq, _faq_rows, _faq_twins, _entries_from_json)
+FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODEL, _faq, _faq_rows, twin_ids, _entries_from_json)
 WORDS: Kind[WordList] = Kind("words", "words.yaml", "词库", False, TypeAdapter(WordsSheet), _words, _words_sheet, _word_twins)
 WELCOME: Kind[Welcome] = Kind(
     "welcome", "welcome.yaml", "欢迎语", False, TypeAdapter(WelcomeSheet), lambda sheet: Welcome(**dict(sheet)), asdict, lambda _: ()
 )
-POINTS: Kind[PointRules] = Kind("points", "points.yaml", "积分规则", False, TypeAdapter(PointsSheet), _points, asdict, _bonus_twins)
 PUSHES: Kind[tuple[Push, ...]] = Kind(
     "pushes",
     "pushes.yaml",
@@ -577,7 +460,7 @@ PUSHES: Kind[tuple[Push, ...]] = Kind(
     TypeAdapter(tuple[PushRow, ...]),
     lambda rows: tuple(Push(**dict(row)) for row in rows),
     lambda pushes: [asdict(push) for push in pushes],
-    _push_twins,
+    twin_ids,
 )
 FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
     "faq_tests",
@@ -587,7 +470,7 @@ FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
     TypeAdapter(tuple[FaqTestRow, ...]),
     lambda rows: tuple(FaqTest(row.id, row.question, row.entry, row.community) for row in rows),
     lambda tests: [asdict(test) for test in tests],
-    _faq_test_twins,
+    twin_ids,
 )
 DUTY: Kind[DutyPlans] = Kind("duty", "duty.yaml", "值班", False, TypeAdapter(DutySheet), _duty, _duty_sheet, _duty_twins)
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS)}
@@ -712,12 +595,16 @@ _REMEDIES = {
     "bool_type": "只能是 true 或者 false",
     "model_type": "应该是“名称: 内容”的形式",
 }
-_FIELD_NAMES = sorted({
-    name
-    for model in (FaqRow, CardSheet, FaqTestRow, WordGroupRow, WordsSheet, WelcomeSheet, BonusRow, CheckInSheet, PointsSheet, PushRow,
-                  HoursRow, ExtraDayRow, StepRow, DutyRow, DutySheet)
-    for name in model.model_fields
-})  # fmt: skip
+
+
+def _names_in(model: Any) -> Iterator[str]:
+    """The names that a kind's model knows, with those of the rows inside it."""
+    schema = model.json_schema()
+    for shape in (schema, *schema.get("$defs", {}).values()):
+        yield from shape.get("properties", ())
+
+
+_FIELD_NAMES = sorted({name for kind in KINDS.values() for name in _names_in(kind.model)})
 
 
 def _listed(raw: str, found: Sequence[tuple[Path, str]], most: int) -> list[str]:
