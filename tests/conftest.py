@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from rules.text import Words
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
+
+# The processes that tests start (some two hundred) would compile the whole project each, where Python is told to write nothing.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,8 @@ def _install_by_uv(names: Sequence[str]) -> bool:
         print("uv 装不上，改用 pip，会慢一些……", flush=True)
         return False
     wanted = [word for name in names for word in ("-r", name)]
-    how = ("--require-hashes", "--no-build-isolation")
+    # Compiled now, once: else every process of the first start compiles for itself, and each process of every start where Python writes nothing.
+    how = ("--require-hashes", "--no-build-isolation", "--compile-bytecode")
     return _run(PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *how, *wanted, environment=_for_uv())
 
 
