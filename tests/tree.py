@@ -65,7 +65,10 @@ class Tree:
                 [sys.executable, str(HERE / "run.py"), "serve", "--config", str(self.config)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
             )  # fmt: skip
-        await_until(self._is_up, READY_WITHIN_S, f"a bot that is ready; its log ends with:\n{self.log_text()[-2000:]}")
+        try:
+            await_until(self._is_up, READY_WITHIN_S, "a bot that is ready")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; its log ends with:\n{self.log_text()[-2000:]}") from late
 
     def kill(self, rng: random.Random | None = None, *, then: Callable[[], None] = lambda: None) -> None:
         """kill -9 of every process, Redis included, in any order; does ``then`` at once, and returns when all are gone."""
