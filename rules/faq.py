@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rules.entries import Entry
 from rules.faq_explanation import MOST_PARTS, Explanation, Reason, part_of
@@ -32,6 +32,9 @@ KEYWORD_SUFFICES = 0.75
 """From this share on no similar question is looked for."""
 REPAIRED = 0.95
 """A question is read without what may be typing mistakes when that fits so much better."""
+REMEMBERED_FINDINGS = 2_048
+"""What was found for the last so many different questions: people ask the same again and again. About 2 MB at the most."""
+LONGEST_REMEMBERED = 60
 _SMALL_TALK = re.compile(
     r"(?:好的?|收到|谢谢你?|多谢|感谢|嗯|恩|哈|嘿|呵|哦|噢|啊|ok|在|你好|您好|大家好|早上好|早安|早|中午好|下午好|晚上好|晚安|辛苦了?|可以|不行|行|对|是的?"
     r"|知道|明白|了解|没事|不客气|客气|再见|拜拜|6|赞|1|\+|棒|了|的|呢|呀|吧|啦|滴|哒|[\s!-/:-@。、~])++"
@@ -41,6 +44,9 @@ _EMPTY = re.compile(
     "为什么|怎么样|怎么办|怎么|怎样|如何|什么|哪里|哪儿|多少|可以|能不能|一下|[我你您他她它们的了吗呢吧啊呀嘛是在有想要请就把给和这那个还]"
 )
 """What a question consists of besides its subject."""
+
+
+Outcome = Literal["answer", "offer", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,20 @@ class Finding:
     ``chat`` (好的, 哈哈哈), ``exact``, ``keyword``, ``similar``, ``rival`` (two entries fit about as well), ``near`` (not similar enough) or ``far``.
     """
 
-    outcome: Literal["answer", "offer", "silent"]
+    outcome: Outcome
     entry: Entry | None
     score: float
     candidates: tuple[Candidate, ...]
+    why: str
+
+
+class _Remembered(NamedTuple):
+    """A finding with its candidates by their numbers: entries with their answers are kept by the index alone, which keeps few."""
+
+    outcome: Outcome
+    score: float
+    numbers: tuple[int, ...]
+    scores: tuple[float, ...]
     why: str
 
 
@@ -97,6 +113,7 @@ class Faq:
     def _set_up(self, index: Index) -> None:
         self._index = index
         self._likeness = Likeness(index, ordinary())
+        self._findings: dict[tuple[str, tuple[int | None, ...]], _Remembered] = {}
 
     def with_changes(self, changes: Mapping[str, Entry | None]) -> Faq:
         """The FAQ as it would be with these entries (None: without that one), to be tried: a small layer over the same index."""
@@ -111,7 +128,23 @@ class Faq:
 
         ``without`` is the id of an entry that is passed over, to see which others are asked for in its words.
         """
-        return self._find(text, self._index.opened(is_open, without=without)).finding
+        may = self._index.opened(is_open, without=without)
+        marks = may.marks
+        if without or None in marks or len(text) > LONGEST_REMEMBERED:
+            return self._find(text, may).finding
+        if known := self._findings.get((text, marks)):
+            return self._recall(known)
+        found = self._find(text, may)
+        if len(self._findings) >= REMEMBERED_FINDINGS:
+            self._findings.clear()  # no order to keep up to date: what is asked all the time is soon back
+        finding = found.finding
+        scores = tuple([candidate.score for candidate in finding.candidates])
+        self._findings[text, marks] = _Remembered(finding.outcome, finding.score, tuple(found.numbers), scores, finding.why)
+        return finding
+
+    def _recall(self, known: _Remembered) -> Finding:
+        candidates = tuple([Candidate(self._index.entry(number), score) for number, score in zip(known.numbers, known.scores, strict=True)])
+        return Finding(known.outcome, candidates[0].entry if known.outcome == "answer" else None, known.score, candidates, known.why)
 
     def explain(self, text: str, *, is_open: Callable[[Entry], bool] = always) -> Explanation:
         """Why :meth:`ask` finds what it finds."""
@@ -165,7 +198,7 @@ class Faq:
         if max(named.values(), default=0.0) >= _keyword_score(KEYWORD_SUFFICES):
             return self._decide(named, "keyword", named)
         near = self._likeness.find(asked, may)
-        scores = {one.entry: self._score(one, asked) for one in near}
+        scores = self._scores(near, asked)
         why = "similar"
         for entry, by_keyword in named.items():
             if by_keyword > scores.get(entry, 0.0):
@@ -173,12 +206,23 @@ class Faq:
                 why = "keyword"
         return self._decide(scores, why, named, near)
 
-    def _score(self, near: Near, asked: str) -> float:
-        """An answer needs a wording that is near enough, or a pattern whose match says something."""
-        found = score(near)
-        if found < ANSWER_FROM or near.likeness >= ANSWER_FROM or self._likeness.is_telling(near.entry, asked):
-            return found
-        return PLAIN
+    def _scores(self, near: Iterable[Near], asked: str) -> dict[int, float]:
+        """The score of each entry. An answer needs a wording that is near enough, or a pattern whose match says something: else it is PLAIN.
+
+        Whether it does is found out for the best only, until so many stay that no other will be among the candidates.
+        """
+        scored = [(score(one), one) for one in near]
+        high = [each for each in scored if each[0] >= ANSWER_FROM]
+        scores = {one.entry: found for found, one in scored}
+        kept = 0
+        for _, one in sorted(high, key=_by_score):
+            if one.likeness >= ANSWER_FROM or self._likeness.is_telling(one.entry, asked):
+                kept += 1
+                if kept == MOST_CANDIDATES:
+                    break
+            else:
+                scores[one.entry] = PLAIN
+        return scores
 
     def _named(self, plain: str, may: Opened) -> dict[int, float]:
         """The entries one of whose keywords is in the normalised text, with their scores."""
@@ -192,6 +236,10 @@ class Faq:
         numbers = [number for _, number in sorted((-score, number) for number, score in scores.items())[:MOST_CANDIDATES]]
         candidates = tuple([Candidate(self._index.entry(number), scores[number]) for number in numbers])
         return _Found(_decision(candidates, why), numbers, named or {}, near)
+
+
+def _by_score(scored: tuple[float, Near]) -> tuple[float, int]:
+    return -scored[0], scored[1].entry
 
 
 def _decision(candidates: tuple[Candidate, ...], why: str) -> Finding:

@@ -50,6 +50,8 @@ FAIR = (0.6, 0.3)
 """The parts of the highest value above which the highest few are looked for first, before all values are."""
 SHORT = 0.2
 """The part of the doubt that lengthens a question's vector: the shorter it is, the less its direction proves."""
+MOST_MARKED = 8
+"""Kinds of people and times among a layer's entries up to which it is marked for which of them a question is."""
 MOST_NAMED = 1_000
 """Entries that one keyword may name at once."""
 REMEMBERED = 8_192
@@ -83,6 +85,9 @@ class Scheme(Protocol):
 
     def features(self, words: Sequence[str]) -> Iterable[str]:
         """The names of what is compared, such as words and pairs of characters."""
+
+    def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
+        """What stands for a word of :meth:`cut`, and what it weighs when ``owners`` of so many entries have it."""
 
     def is_indexed(self, feature: str) -> bool:
         """Whether a feature leads to the wordings that have it; the others are only compared."""
@@ -399,6 +404,11 @@ class Layer:
         """For each entry a number that it shares with all that are for the same people at the same time."""
         return self._arrays["entry_class"][entries]
 
+    @cached_property
+    def is_marked(self) -> bool:
+        """Whether it is cheap to find out which classes are open: they are few, and none depends on a role, which may have to be looked up."""
+        return self.classes <= MOST_MARKED and all(self.of_class(number).role == "member" for number in range(self.classes))
+
     def class_of(self, entry: int) -> int:
         """The class of one entry."""
         return int(self._view["entry_class"][entry])
@@ -434,6 +444,8 @@ class Layer:
         ``base`` is added to a wording's own weight, ``length`` is that of the question's own vector.
         """
         places, values = zip(*tallies, strict=True)
+        if self._is_of_single_wordings:
+            return self._nearest_of_singles(np.concatenate(places), np.concatenate(values), base, most, doors)
         sums = np.bincount(np.concatenate(places), np.concatenate(values), self.wordings + self.entries)
         likeness = sums[: self.wordings] / (self._weights_of_words + base)
         alike = sums[self.wordings :]
@@ -452,15 +464,32 @@ class Layer:
         resemblance = alike.item
         return [Near(entry, at[entry + 1] - at[entry], 2.0 * one, resemblance(entry) / length) for entry, one in best.items()]
 
+    def _nearest_of_singles(self, places: Array, values: Array, base: float, most: int, doors: Doors) -> list[Near]:
+        """The same where every entry has one wording: then its likeness says all."""
+        likeness: Array = np.bincount(places, values, self.wordings) / (self._weights_of_words + base)
+        if not doors.are_all_open:
+            likeness *= doors.are_open(np.arange(self.entries))
+        top = _highest(likeness, most)
+        return [Near(entry, 1, 2.0 * one, 0.0) for entry, one in zip(top.tolist(), likeness[top].tolist(), strict=True) if one]
+
+    @cached_property
+    def _is_of_single_wordings(self) -> bool:
+        return self.wordings == self.entries and bool((np.diff(self._arrays["entry_word_at"]) == 1).all())
+
     @cached_property
     def _weights_of_words(self) -> Array:
         """The weights of all wordings, in the type that sums have."""
         return self._arrays["word_weight"].astype("<f8")
 
     def tally(self, number: int) -> Tally:
-        """What a feature adds, and where: its weight to each wording that has it, and after the wordings its part of the centroid to their entries."""
+        """What a feature adds, and where: its weight to each wording that has it, and after the wordings its part of the centroid to their entries.
+
+        The latter only if there are entries with several wordings.
+        """
         at = self._view["post_at"]
         posts = self._arrays["posts"][at[number] : at[number + 1]].astype("<i8")
+        if self._is_of_single_wordings:
+            return posts, np.full(len(posts), self.weight(number))
         entries, counts = np.unique(self._arrays["word_entry"][posts].astype("<i8"), return_counts=True)
         begin = self._arrays["entry_word_at"]
         lengths = self._arrays["entry_length"][entries].astype("<f8") * (begin[entries + 1] - begin[entries])
@@ -616,12 +645,18 @@ class Layer:
         if leads is None:
             return self._led_by_many(lead, spans, doors)
         is_there = spans.__contains__
-        return [one for one in leads if (len(one[1]) == 1 or all(map(is_there, one[1]))) and doors.is_open(one[0])]
+        found = [one for part in spans.keys() & leads.keys() for one in leads[part] if all(map(is_there, one[1])) and doors.is_open(one[0])]
+        return found if len(found) < 2 else sorted(found)
 
-    def _read_leads(self, lead: int) -> list[tuple[int, Sequence[int]]] | None:
-        """The entry and the parts of each keyword that a part leads to; None when there are many."""
+    def _read_leads(self, lead: int) -> dict[int, list[tuple[int, Sequence[int]]]] | None:
+        """The entry and the parts of each keyword that a part leads to, by the first part besides it if it has any; None when there are many."""
         start, end = self._view["lead_at"][lead], self._view["lead_at"][lead + 1]
-        return None if end - start > FEW else [self._keyword(each) for each in self._view["lead_keyword"][start:end]]
+        if end - start > FEW:
+            return None
+        leads: defaultdict[int, list[tuple[int, Sequence[int]]]] = defaultdict(list)
+        for entry, parts in map(self._keyword, self._view["lead_keyword"][start:end]):
+            leads[next((part for part in parts if part != lead), lead)].append((entry, parts))
+        return leads
 
     def _keyword(self, number: int) -> tuple[int, Sequence[int]]:
         at = self._view["keyword_part_at"]
@@ -699,6 +734,15 @@ class Doors:
         kept = np.fromiter(map(self._is_class_open, classes.tolist()), bool, len(classes))[where]
         return kept & ~np.isin(entries, np.fromiter(self._gone, "<u4", len(self._gone))) if self._gone else kept
 
+    @property
+    def mark(self) -> int | None:
+        """A number that is the same for all to whom the same entries may be said; None when it would cost too much to find."""
+        if self.are_all_open:
+            return -1
+        if not self._layer.is_marked:
+            return None
+        return sum([self._is_class_open(number) << number for number in range(self._layer.classes)])
+
     def _is_class_open(self, number: int) -> bool:
         found = self._by_class.get(number)
         if found is None:
@@ -768,7 +812,7 @@ class Index:
         if without:
             found = [layer.find_id(without) for layer in self._layers]
             gone = [before | {number} if number is not None else before for before, number in zip(gone, found, strict=False)]
-        return Opened(tuple(Doors(layer, is_open, gone[at]) for at, layer in enumerate(self._layers)), self.base.entries)
+        return Opened([Doors(layer, is_open, gone[at]) for at, layer in enumerate(self._layers)], self.base.entries)
 
     def entry(self, number: int) -> Entry:
         """An entry by its number."""
@@ -804,6 +848,10 @@ class Index:
         beginnings = (0, self.base.features)
         return [begin + number for begin, number in zip(beginnings, self._feature(feature).numbers, strict=False) if number >= 0]
 
+    def features(self, words: Sequence[str]) -> list[Feature]:
+        """The features of a text of these words, each once."""
+        return list(map(self._feature, self.scheme.features(words)))
+
     def weight(self, feature: str) -> float:
         """What a feature weighs, as the scheme says; also one that no entry has."""
         return self._feature(feature).weight
@@ -819,8 +867,9 @@ class Index:
     def exact(self, asked: str, opened: Opened) -> list[int]:
         """The entries one of whose questions has this very core."""
         found = []
+        wanted = key.__wrapped__(asked)
         for begin, layer, doors in self._parts(opened):
-            found += [entry + begin for entry in layer.exact(key(asked)) if doors.is_open(entry)]
+            found += [entry + begin for entry in layer.exact(wanted) if doors.is_open(entry)]
         return found
 
     def keywords_in(self, plain: str, opened: Opened) -> dict[int, set[int]]:
@@ -851,13 +900,12 @@ class Index:
             begin += layer.wordings
         return found
 
-    def nearest(self, names: Iterable[str], opened: Opened, *, bar: float, most: int, doubt: float) -> list[Near]:
+    def nearest(self, features: Sequence[Feature], opened: Opened, *, bar: float, most: int, doubt: float) -> list[Near]:
         """The entries most like a question with these features, in no order, no more than ``most`` of each layer. Needs every feature indexed.
 
         ``bar`` is the part of the question's weight below which a wording is not worth finding among very many, ``doubt`` is added to the
         weight of both.
         """
-        features = list(map(self._feature, names))
         weights = [feature.weight for feature in features]
         total = sum(weights)
         length = math.hypot(*weights, math.sqrt(doubt * SHORT))
@@ -878,19 +926,20 @@ class Index:
     def _parts(self, opened: Opened) -> Iterator[tuple[int, Layer, Doors]]:
         return zip((0, self.base.entries), self._layers, opened.doors, strict=False)
 
-    def _find_feature(self, name: str) -> _Feature:
+    def _find_feature(self, name: str) -> Feature:
         wanted = key(name)
         numbers = tuple(layer.number(wanted) for layer in self._layers)
         owners = sum(layer.owners(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0)
         weight = next((layer.weight(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0), None)
         tallies = tuple(layer.tally(at) if layer.is_small and at >= 0 else None for layer, at in zip(self._layers, numbers, strict=True))
-        return _Feature(wanted, numbers, tallies, owners, self.scheme.weigh(name, 0, self.entries) if weight is None else weight)
+        return Feature(name, wanted, numbers, tallies, owners, self.scheme.weigh(name, 0, self.entries) if weight is None else weight)
 
 
 @dataclass(frozen=True, slots=True)
-class _Feature:
+class Feature:
     """A feature, its number in each layer (-1: not there) and its tally in the small ones, its owners in all, and its weight."""
 
+    name: str
     key: int
     numbers: tuple[int, ...]
     tallies: tuple[Tally | None, ...]
@@ -898,12 +947,16 @@ class _Feature:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The doors of each layer for one question; called with an entry's number, says whether it may be said."""
 
-    doors: tuple[Doors, ...]
+    doors: Sequence[Doors]
     below: int
+
+    @property
+    def marks(self) -> tuple[int | None, ...]:
+        """The marks of the doors: an index answers those alike who have the same, if none is None."""
+        return tuple([each.mark for each in self.doors])
 
     def __call__(self, entry: int) -> bool:
         return self.doors[0].is_open(entry) if entry < self.below else self.doors[1].is_open(entry - self.below)

@@ -1,11 +1,13 @@
 """How likely it is that a question asks for an entry: one score from 0 to 1 that means about the same in every FAQ.
 
-Two judges look at the best candidates. *Likeness* compares the question with each single wording: twice the weight they share over the weight
+Two judges look at all candidates. *Likeness* compares the question with each single wording: twice the weight they share over the weight
 of both. *Pattern* compares it with all of an entry's wordings at once, each part counted by how many of them have it (the cosine with their
 centroid), so what varies between them matters less than what they have in common. What no entry knows weighs in both: a message about
 something else looks different however well its few known words fit.
 
-How high these two get depends on how many wordings an entry has: five that differ from each other are all rather unlike their own centre,
+A third judge, *closeness* (:mod:`rules.faq_closeness`), takes the place of likeness for the best entries with a single wording.
+
+How high these get depends on how many wordings an entry has: five that differ from each other are all rather unlike their own centre,
 while a single one is a sharp target. :func:`score` puts that right.
 """
 
@@ -13,17 +15,18 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
-from rules.faq_index import REMEMBERED_FEATURES, Index, Near, Opened, key
+from rules.faq_closeness import UNSEEN, View, closeness, pairs_of, view
+from rules.faq_index import REMEMBERED_FEATURES, Feature, Index, Near, Opened, key
 from rules.faq_ordinary import Ordinary
 
 OFFER_FROM = 0.27
 """Below it nothing is said."""
 ANSWER_FROM = 0.7
 """Below it an entry is offered only. Chosen with CLEAR_FROM for all FAQs at once; docs/faq-engine.md shows what other values give."""
-OFFERS_AT = (0.27, 0.24, 0.21, 0.18)
-ANSWERS_AT = (0.70, 0.52, 0.38, 0.27)
+OFFERS_AT = (0.25, 0.24, 0.21, 0.18)
+ANSWERS_AT = (0.72, 0.52, 0.38, 0.27)
 """What an entry with one, two, three, four or more wordings has to reach to be offered and to be answered."""
 PATTERN = 0.6
 """The share of the pattern in what both judges say together, for an entry with several wordings."""
@@ -36,8 +39,14 @@ MOST_TOLD = 50
 """Wordings of an entry that are looked at for it."""
 MOST_NEAR = 8
 """Entries that are judged, the best by either judge."""
+MOST_CLOSE = 8
+CLOSE_FROM = 0.5
+"""Entries that get a closer look: so many, and none whose likeness is less than this part of the highest."""
+CLOSE_AT_LEAST = 0.2
+"""The highest likeness below which none gets that look: nothing would be offered."""
 REMEMBERED_QUESTIONS = 64
 REMEMBERED_ENTRIES = 1_024
+REMEMBERED_VIEWS = 2_048
 BAR = 0.08
 """The part of a question's weight below which a wording that shares no more is not worth finding."""
 
@@ -48,14 +57,51 @@ class Likeness:
     def __init__(self, index: Index, ordinary: Ordinary) -> None:
         self._index = index
         self._ordinary = ordinary
-        self._names = lru_cache(REMEMBERED_QUESTIONS)(self._name)
+        self._words = lru_cache(REMEMBERED_QUESTIONS)(index.scheme.cut)
+        self._features = lru_cache(REMEMBERED_QUESTIONS)(self._find_features)
+        self._sense = lru_cache(REMEMBERED_FEATURES)(self._sense_of)
         self._surprises = lru_cache(REMEMBERED_QUESTIONS)(self._surprises_of)
         self._surprise = lru_cache(REMEMBERED_FEATURES)(self._surprise_of)
         self._held = lru_cache(REMEMBERED_ENTRIES)(self._hold)
+        self._views = lru_cache(REMEMBERED_VIEWS)(self._view_of)
 
     def find(self, asked: str, may: Opened) -> list[Near]:
         """The entries that may be meant, in no order; :func:`score` says how likely."""
-        return self._index.nearest(self._names(asked), may, bar=BAR, most=MOST_NEAR, doubt=DOUBT)
+        near = self._index.nearest(self._features(asked), may, bar=BAR, most=MOST_NEAR, doubt=DOUBT)
+        return self._seen_closely(near, asked) if 1 in [one.wordings for one in near] else near
+
+    def _seen_closely(self, near: list[Near], asked: str) -> list[Near]:
+        """The same with the closeness for the likeness of the best entries with one wording, and with less for the others."""
+        highest = sorted([one.likeness for one in near], reverse=True)[:MOST_CLOSE]
+        if highest[0] < CLOSE_AT_LEAST:
+            return near
+        least = max(highest[-1], CLOSE_FROM * highest[0])
+        words = dict(map(self._sense, self._words(asked)))
+        weight, pairs = sum(words.values()), pairs_of("".join(self._words(asked)))
+        found = []
+        for one in near:
+            entry, wordings, likeness, _ = one
+            if wordings > 1:
+                found.append(one)
+            elif likeness < least:
+                found.append(Near(entry, 1, UNSEEN * likeness, 0.0))
+            else:
+                found.append(Near(entry, 1, closeness(words, weight, pairs, self._views(entry), likeness), 0.0))
+        return found
+
+    def _view_of(self, entry: int) -> View:
+        """How an entry's first wording is seen."""
+        words = self._index.wording(self._index.wordings_of(entry)[0]).words
+        return view("".join(words), dict(map(self._sense, words)))
+
+    def _sense_of(self, word: str) -> tuple[str, float]:
+        """What stands for a word, and what it weighs: the less the commoner it is, in ordinary Chinese and among the entries.
+
+        So 怎么 and 可以 weigh little without a list of such words.
+        """
+        names = [f"~{one}{other}" for one, other in pairwise(word)] or [f".{word}"]
+        owners = min(map(self._index.owners, names))
+        return self._index.scheme.sense(word, owners, self._index.entries)
 
     def is_telling(self, entry: int, asked: str) -> bool:
         """Whether what a question shares with an entry's wordings is more than ordinary chat might share with them by chance."""
@@ -64,17 +110,14 @@ class Likeness:
 
     def _surprises_of(self, asked: str) -> dict[int, float]:
         """The numbers of a question's pairs with how surprising each is in ordinary chat."""
-        return dict(chain.from_iterable(map(self._surprise, self._names(asked))))
+        return dict(chain.from_iterable([self._surprise(feature.name) for feature in self._features(asked) if feature.name[0] == "~"]))
 
     def _surprise_of(self, name: str) -> list[tuple[int, float]]:
-        if name[0] != "~":
-            return []
         surprise = self._ordinary.surprise([name[1:]])
         return [(number, surprise) for number in self._index.numbers(name)]
 
-    def _name(self, asked: str) -> frozenset[str]:
-        scheme = self._index.scheme
-        return frozenset(scheme.features(scheme.cut(asked)))
+    def _find_features(self, asked: str) -> list[Feature]:
+        return self._index.features(self._words(asked))
 
     def _hold(self, entry: int) -> frozenset[int]:
         return self._index.features_of(entry, MOST_TOLD)
@@ -95,11 +138,11 @@ class Likeness:
 def score(near: Near) -> float:
     """How likely an entry is meant, from 0 to 1: OFFER_FROM and ANSWER_FROM mean the same whatever the number of its wordings.
 
-    Never less than the likeness: what is nearly one of the wordings is asked for, however different the others are.
+    Never less than the likeness if there are several: what is nearly one of the wordings is asked for, however different the others are.
     """
     _, wordings, likeness, resemblance = near
     if wordings == 1:
-        return min(1.0, likeness)
+        return min(1.0, _bent(likeness, OFFERS_AT[0], ANSWERS_AT[0]))
     both = (1.0 - PATTERN) * likeness + PATTERN * min(1.0, resemblance)
     at = min(wordings, len(ANSWERS_AT)) - 1
     return min(1.0, max(likeness, _bent(both, OFFERS_AT[at], ANSWERS_AT[at])))

@@ -59,6 +59,11 @@ class Synonyms:
         spellings = self._spellings
         return [spellings.get(word, word) for word in words]
 
+    def stand_in(self, word: str) -> str:
+        """The word that stands for all that say the same or alike."""
+        same = self._same.get(word, word)
+        return self._alike.get(same, same)
+
     def features(self, words: Sequence[str]) -> set[str]:
         """What the words mean. Of phrases within phrases the longest counts."""
         found: set[str] = set()
@@ -120,13 +125,16 @@ class Terms:
         found.update(["~" + one + other for one, other in pairwise(flat)])
         return found
 
+    def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
+        """What stands for a word, and its rarity in ordinary Chinese and among the entries, as :meth:`weigh` counts them."""
+        return self._synonyms.stand_in(word), math.sqrt(max(_COMMONEST, self._words.rarity(word))) * _seldom(owners, entries)
+
     def is_indexed(self, feature: str) -> bool:
         return True
 
     def weigh(self, feature: str, owners: int, entries: int) -> float:
         """By the part's rarity in ordinary Chinese, times 0.2 (every entry has it) to 1 (none has)."""
-        share = math.log((entries + 1) / (owners + 0.5)) / math.log(2 * (entries + 1))
-        return self._basis(feature) * math.sqrt(max(_WIDEST, share))
+        return self._basis(feature) * _seldom(owners, entries)
 
     def _basis(self, feature: str) -> float:
         kind = feature[0]
@@ -135,3 +143,8 @@ class Terms:
         if kind == "~":
             return PAIR * math.sqrt(max(_COMMONEST, (self._words.rarity(feature[1]) + self._words.rarity(feature[2])) / 2.0))
         return {"=": SAME, "≈": ALIKE, "#": FIELD}[kind]
+
+
+def _seldom(owners: int, entries: int) -> float:
+    """0.2 for what every entry has, to 1 for what none has."""
+    return math.sqrt(max(_WIDEST, math.log((entries + 1) / (owners + 0.5)) / math.log(2 * (entries + 1))))

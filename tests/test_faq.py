@@ -6,6 +6,7 @@ import csv
 import os
 import random
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from rules import faq as faq_module
+from rules import faq_index
 from rules.contents import FAQ, parse
 from rules.entries import Entry
 from rules.faq import MOST_CANDIDATES, Faq
@@ -148,6 +151,57 @@ def test_an_empty_faq_is_silent(words: Words) -> None:
     assert Faq([], words).ask("怎么退款").outcome == "silent"
 
 
+# Asked again ----------------------------------------------------------------------------------------------------------
+def test_what_was_asked_before_is_not_looked_for_again(words: Words) -> None:
+    faq = Faq([REFUND, INVOICE], words)
+    asked = ["怎么退款", "我的钱怎么退呀", "退款的发票", "好的", "今天天气不错", ""]
+    first = [faq.ask(text) for text in asked]
+    assert {found.outcome for found in first} == {"answer", "offer", "silent"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Faq, "_find", lambda *_: pytest.fail("looked for again"))
+        assert [faq.ask(text) for text in asked] == first
+
+
+def test_what_was_found_is_remembered_without_the_answers(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faq_index, "REMEMBERED", 8)
+    faq = Faq([Entry(f"e{number}", f"{number} 号货怎么退款", "请点申请。" * 400) for number in range(200)], words)
+    for number in range(200):
+        faq.ask(f"请问{number}号货怎么退款")  # what is known of the entries themselves is there by now
+    tracemalloc.start()
+    for number in range(200):
+        faq.ask(f"{number}号货怎么退款")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 200 * 4_000  # an answer alone is 4,000 bytes, and each finding has five
+
+
+def test_who_asks_decides_even_when_another_asked_the_same_before(words: Words) -> None:
+    secret = Entry("secret", "后台密码是多少", "问管理员", communities=("staff",))
+    faq = Faq([secret, REFUND], words)
+    for _ in range(2):
+        assert faq.ask("后台密码是多少", is_open=lambda entry: "staff" in entry.communities).entry == secret
+        assert faq.ask("后台密码是多少", is_open=lambda entry: not entry.communities).outcome == "silent"
+        assert faq.ask("后台密码是多少").entry == secret
+        assert faq.ask("后台密码是多少", without="secret").entry is None
+
+
+def test_an_entry_for_a_role_is_looked_at_only_when_it_may_be_said(words: Words) -> None:
+    looked: list[str] = []
+    faq = Faq([REFUND, Entry("staff", "后台密码是多少", "问管理员", role="operator")], words)
+    faq.ask("怎么退款", is_open=lambda entry: looked.append(entry.id) is None)
+    assert looked == ["refund"]
+
+
+def test_no_more_is_remembered_than_was_meant_to_be(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faq_module, "REMEMBERED_FINDINGS", 3)
+    faq = Faq([REFUND], words)
+    first = faq.ask("退款 0")
+    for number in range(1, 10):
+        faq.ask(f"退款 {number}")
+        assert len(faq._findings) <= 3
+    assert faq.ask("退款 0") == first
+
+
 # Properties -----------------------------------------------------------------------------------------------------------
 @given(any_text)
 def test_asking_never_fails_and_a_finding_is_consistent(shipped: Faq, text: str) -> None:
@@ -161,14 +215,14 @@ def test_asking_never_fails_and_a_finding_is_consistent(shipped: Faq, text: str)
     assert found.outcome != "offer" or found.score >= OFFER_FROM
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(entry_lists)
 def test_every_question_answers_itself(words: Words, entries: list[Entry]) -> None:
     faq = Faq(entries, words)
     assert all(faq.ask(entry.question).entry == entry for entry in entries)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(entry_lists, chinese)
 def test_one_more_entry_does_not_change_an_exact_answer(words: Words, entries: list[Entry], other: str) -> None:
     assume(core(other) not in {core(entry.question) for entry in entries})
@@ -176,7 +230,7 @@ def test_one_more_entry_does_not_change_an_exact_answer(words: Words, entries: l
     assert all(faq.ask(entry.question).entry == entry for entry in entries)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(entry_lists, chinese, st.randoms(use_true_random=False))
 def test_the_order_of_entries_does_not_change_the_scores(words: Words, entries: list[Entry], said: str, rng: random.Random) -> None:
     shuffled = rng.sample(entries, len(entries))

@@ -30,6 +30,9 @@ class Pairs:
     def features(self, words: Sequence[str]) -> set[str]:
         return {*words, *map("".join, pairwise(words))}
 
+    def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
+        return word, 1.0
+
     def is_indexed(self, feature: str) -> bool:
         return len(feature) == 2
 

@@ -31,8 +31,8 @@ def test_the_thresholds_mean_the_same_however_many_wordings_there_are(wordings: 
 
 
 @given(shares, shares, counts)
-def test_a_score_is_a_share_and_never_less_than_the_likeness(likeness: float, pattern: float, wordings: int) -> None:
-    assert likeness <= score(Near(0, wordings, likeness, pattern)) <= 1.0
+def test_a_score_is_a_share_and_never_less_than_the_likeness_of_several_wordings(likeness: float, pattern: float, wordings: int) -> None:
+    assert (likeness if wordings > 1 else 0.0) <= score(Near(0, wordings, likeness, pattern)) <= 1.0
 
 
 @given(shares, shares, shares, counts)
@@ -42,9 +42,14 @@ def test_more_likeness_or_more_pattern_never_lowers_a_score(likeness: float, pat
     assert score(Near(0, wordings, likeness, max(pattern, more))) >= before - 1e-9
 
 
-@given(shares)
-def test_the_score_of_a_single_wording_is_its_likeness(likeness: float) -> None:
-    assert score(Near(0, 1, likeness, 0.0)) == likeness
+@given(shares, shares)
+def test_the_score_of_a_single_wording_knows_no_pattern(likeness: float, pattern: float) -> None:
+    assert score(Near(0, 1, likeness, pattern)) == score(Near(0, 1, likeness, 0.0))
+
+
+def test_the_thresholds_mean_the_same_for_a_single_wording() -> None:
+    assert score(Near(0, 1, OFFERS_AT[0], 0.0)) == pytest.approx(OFFER_FROM)
+    assert score(Near(0, 1, ANSWERS_AT[0], 0.0)) == pytest.approx(ANSWER_FROM)
 
 
 def test_several_wordings_show_what_may_vary(words: Words) -> None:

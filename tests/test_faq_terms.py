@@ -39,6 +39,12 @@ def test_a_question_is_its_characters_its_pairs_and_its_meanings(terms: Terms) -
     assert terms.features(["查", "话费"]) == {".查", ".话", ".费", "~查话", "~话费", "≈查询", "#钱", "#手机"}
 
 
+def test_what_is_said_everywhere_weighs_little_without_a_list_of_such_words(terms: Terms) -> None:
+    asked, subject = terms.sense("如何", 50, 100), terms.sense("话费", 1, 100)
+    assert asked[0] == "怎么"
+    assert asked[1] < subject[1] / 2
+
+
 def test_of_phrases_within_phrases_the_longest_counts(terms: Terms) -> None:
     assert meanings(terms, "怎么", "才", "能") == {"=怎么"}
     assert meanings(terms, "查", "一下") == {"≈查询"}
