@@ -2,6 +2,7 @@
 
 PORT ?= 8080
 RUNS ?= 10
+STEPS ?= 1000000
 SEED ?= 0
 ARGS ?=
 
@@ -45,7 +46,7 @@ docs: install-dev ## 文档与代码是否一致
 	$(VENV) -m tools.docs --check
 
 soak: install-dev ## 长时间的崩溃、乱序、模拟多年：make soak RUNS=100 SEED=7
-	@$(VENV) -m tests.soak --runs $(RUNS) --seed $(SEED)
+	@$(VENV) -m tests.soak --runs $(RUNS) --steps $(STEPS) --seed $(SEED)
 
 lock: install-dev ## 按 requirements*.in 重新锁定依赖版本（需联网）；UPGRADE=1 升级
 	@$(VENV) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -23,10 +23,13 @@ from commands.content import content
 from commands.demo import demo
 from commands.faq import faq
 from commands.log import log
+from commands.members import members
 from commands.opening import load_config, start_logs
 from commands.outbox import outbox
 from commands.people import erase, export, rehire
+from commands.points import points
 from commands.serve import clock, mood, serve, web
+from commands.shop import shop
 from commands.webhook import webhook
 from commands.worker import worker
 
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
 
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
-    serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, faq, ask, check, outbox, app,
+    serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
+    faq, ask, check, outbox, app,
 )  # fmt: skip
 
 

@@ -89,10 +89,10 @@ class Alarms:
             self._outbox.enqueue(shard_of(community, self._shards), told, now_ms)
 
     def _privately(self, community: str, text: str, id: str, now_ms: int) -> list[Delivery]:
-        numbers = [number for user in self._config.admins if (number := self._find_member(user))]
+        owners = [(user, number) for user in self._config.admins if (number := self._find_member(user))]
         found = (
-            deliveries.to_member(self._config, number, text, id=f"{id}:{number}", community=community, message="", now_ms=now_ms)
-            for number in numbers
+            deliveries.to_member(self._config, number, text, user=user, id=f"{id}:{number}", community=community, message="", now_ms=now_ms)
+            for user, number in owners
         )
         return [replace(delivery, mergeable=True) for delivery in found if delivery]
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from bot import canary, deliveries, tries, ways_in
 from bot.channels.answer import is_address
@@ -16,15 +17,20 @@ from bot.errors import StartError
 from bot.files import FileProblem, Files
 from bot.human_desk import roster_problems
 from bot.leavers import left_admins
+from bot.live import starting_files
 from bot.longholder import try_subscribe
 from bot.media import MOST_BYTES
 from bot.ports import is_free, who_listens
 from bot.tries import BAD, GOOD, NOTE, ODD, Finding
 from bot.webhooks import WebhookKeys
 from rules import contents
+from rules.badges import BadgeRules
 from rules.contents import ContentProblem
 from rules.duty import DutyPlans
 from rules.entries import Entry
+from rules.levels import Levels
+from rules.references import dangling
+from rules.shop import Shop
 from storage.calls import Calls
 from storage.connection import StorageAway
 from storage.embedded import EmbeddedServerError
@@ -158,16 +164,14 @@ def _untried(count: int) -> Finding:
 
 def _content(config: Config) -> list[str]:
     found = []
-    for kind in contents.KINDS.values():
-        file = config.content_path / kind.file
-        if not file.exists():
-            continue
+    places = [(kind, name, file) for kind in contents.KINDS.values() for name, file in starting_files(kind, config.content_path)]
+    for kind, name, file in places:
         try:
             value = contents.parse(kind, file.read_text(encoding="utf-8"))
         except (ContentProblem, UnicodeDecodeError, OSError) as error:
-            found += [f"{kind.file}：{line}" for line in str(error).splitlines()]
+            found += [f"{name}：{line}" for line in str(error).splitlines()]
         else:
-            found += [f"{kind.file}：{line}" for line in _files_of(value, config)] if kind is contents.FAQ else []
+            found += [f"{name}：{line}" for line in _files_of(value, config)] if kind is contents.FAQ else []
     return found
 
 
@@ -206,7 +210,7 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
                 "想留住已有的积分，就把 id 也写成这个 chatid",
             )
         )
-    return found + _people(config, stores) + _roster(config, stores) + _replaced_webhooks(config, stores)
+    return found + _people(config, stores) + _roster(config, stores) + _references(config, stores) + _replaced_webhooks(config, stores)
 
 
 def _people(config: Config, stores: Stores) -> list[Finding]:
@@ -222,6 +226,24 @@ def _roster(config: Config, stores: Stores) -> list[Finding]:
     kept = stores.content.items(contents.DUTY.name)
     plans = contents.from_items(contents.DUTY, kept) if kept else DutyPlans()
     return [Finding(ODD, problem) for problem in roster_problems(stores, config, plans)]
+
+
+def _references(config: Config, stores: Stores) -> list[Finding]:
+    """What items and challenges in force name that is nowhere; before the first start, those of the starting files."""
+    versions = stores.content.versions()
+
+    def find(kind: contents.Kind[Any], otherwise: Any) -> Any:
+        if kind.name in versions:
+            return contents.from_items(kind, stores.content.items(kind.name))
+        file = config.content_path / kind.file
+        return contents.parse(kind, file.read_text(encoding="utf-8")) if file.exists() else otherwise
+
+    try:
+        shop, challenges = find(contents.SHOP, Shop()), find(contents.CHALLENGES, ())
+        levels, badges = find(contents.LEVELS, Levels()), find(contents.BADGES, BadgeRules())
+        return [Finding(ODD, said) for said in dangling(shop, challenges, levels, badges)]
+    except (ContentProblem, UnicodeDecodeError, OSError):
+        return []  # a file that cannot be read is named among the starting files
 
 
 def _replaced_webhooks(config: Config, stores: Stores) -> list[Finding]:

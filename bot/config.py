@@ -406,6 +406,7 @@ class RetentionConfig(Section):
     unanswered_days: int = Field(default=30, ge=1, le=3650, description="没答上来的问题保存多少天，不记是谁问的")
     evidence_days: int = Field(default=90, ge=1, le=3650, description="违规案件的证据（加密）保存多少天")
     tickets_days: int = Field(default=180, ge=1, le=3650, description="人工工单里双方的文字保存多少天，之后只留编号和时间")
+    proofs_days: int = Field(default=90, ge=1, le=3650, description="挑战打卡时写的话保存多少天（每人每个挑战只留最近一条）")
     audit_days: int = Field(default=1095, ge=30, le=3650, description="审计记录（谁改了什么）保存多少天")
 
 
@@ -419,6 +420,12 @@ class MoodConfig(Section):
     """情绪值。"""
 
     enabled: bool = Field(default=True, description="是否计算群和成员的情绪值")
+
+
+class BoardsConfig(Section):
+    """排行榜。"""
+
+    leave_out_roles: bool = Field(default=False, description="所有者和有角色的成员（管理员、运营、版主、观察员）不上排行榜")
 
 
 class MetricsConfig(Section):
@@ -451,6 +458,7 @@ class Config(Section):
     retention: RetentionConfig = Field(default=RetentionConfig(), description="保存多久")
     moderation: ModerationConfig = Field(default=ModerationConfig(), description="社群治理")
     mood: MoodConfig = Field(default=MoodConfig(), description="情绪值")
+    boards: BoardsConfig = Field(default=BoardsConfig(), description="排行榜")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="监控指标")
 
     _folder: Path = PrivateAttr(default=Path())

@@ -31,7 +31,7 @@ class Command(Protocol):
 class Context:
     """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt.
 
-    ``commands`` lists the commands whose role a test accepts.
+    ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message.
     """
 
     open_stores: Callable[[], Stores]
@@ -46,6 +46,7 @@ class Context:
     args: tuple[str, ...] = ()
     find_role: Callable[[str], Role] = lambda place: "member"
     find_talk: Callable[[], Talk] = Talk
+    is_unclaimed: bool = False
 
     @property
     def stores(self) -> Stores:

@@ -234,7 +234,8 @@ class Customers:
             id = f"roster:{group.chat}:{int(before.serial or 0) + 1}"
             notice = deliveries.to_admins(self._config, community.id, text, id=id, now_ms=self._now_ms())
         about = tuple(person.number for person in (*told.joined, *told.left))
-        return News(events, counts, (replace(notice, mergeable=True, about=about),) if notice else ())
+        newcomers = tuple(person.number for person in told.joined) if community.is_listed else ()
+        return News(events, counts, (replace(notice, mergeable=True, about=about),) if notice else (), newcomers)
 
     def _numbers_of(self, members: Sequence[Listed], community: Community) -> dict[str, int]:
         """The member numbers behind a roster. A name is learned where none is known; a customer's always, for nowhere else is it told."""

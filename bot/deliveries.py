@@ -12,6 +12,7 @@ from bot.channels.text import cut, sound
 from bot.config import ADMINS, AibotWsChannel, AppChannel, ArchiveChannel, Config
 from bot.longframes import answer_by_link, post_by_link
 from bot.message import Card, Message, Reply
+from rules.people import is_customer
 from storage.outbox import Delivery
 
 RESPONSE_BYTES = 20_480
@@ -27,10 +28,13 @@ def app_channel(config: Config) -> AppChannel | None:
     return next((channel for channel in config.channels if isinstance(channel, AppChannel)), None)
 
 
-def to_member(config: Config, member: int, text: str, *, id: str, community: str, message: str, now_ms: int) -> Delivery | None:
-    """A private message through the app, else over a long connection; None when there is neither."""
+def to_member(config: Config, member: int, text: str, *, user: str, id: str, community: str, message: str, now_ms: int) -> Delivery | None:
+    """A private message through the app, else over a long connection; None when there is neither. ``user`` is the member's WeCom id.
+
+    An app reaches colleagues only (path 90236), so for a customer there is the long connection alone.
+    """
     app = app_channel(config)
-    if app is None:
+    if app is None or is_customer(user):
         return post_by_link(config, community, text, id=id, lane="now", member=member, message=message, now_ms=now_ms)
     return Delivery(
         id=id, lane="now", target=f"app.{app.name}.{member}", via="app", community=community, channel=app.name, member=member,
@@ -140,12 +144,12 @@ def answer_later(config: Config, message: Message, community: str, member: int, 
             body={"msgtype": "markdown", "markdown": {"content": cut(text, RESPONSE_BYTES) if via == "response_url" else sound(text)}},
         )  # fmt: skip
     if message.is_private and member and isinstance(channel, AppChannel):
-        return to_member(config, member, text, id=id, community=community, message=message.id, now_ms=now_ms)
+        return to_member(config, member, text, user=message.user, id=id, community=community, message=message.id, now_ms=now_ms)
     if message.is_private:
         return None
     post = to_group(config, community, message.chat, text, id=id, lane="now", message=message.id, now_ms=now_ms)
     if post is None and member and isinstance(channel, ArchiveChannel):  # no callback will bring him a better one
-        return to_member(config, member, text, id=id, community=community, message=message.id, now_ms=now_ms)
+        return to_member(config, member, text, user=message.user, id=id, community=community, message=message.id, now_ms=now_ms)
     return post
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from bot.channels import app, robot
@@ -13,7 +12,8 @@ from bot.channels.pieces import split
 from bot.channels.text import sound
 from bot.config import AibotWsChannel, AppChannel, Config
 from bot.deliveries import answer_later, app_channel
-from bot.files import PLACE
+from bot.drawing import shown_members
+from bot.files import PLACE, shown_name
 from bot.longframes import SEND, ws_channel
 from bot.message import Message, Reply
 from storage.outbox import Delivery
@@ -42,9 +42,7 @@ def enclose(
             if delivery:
                 beside.append(delivery)
             else:
-                reply = replace(
-                    reply, text=f"{reply.text}\n\n（{_NAMES[kind]}“{PurePosixPath(name).name}”在这里发不了，请联系管理员）".strip()
-                )
+                reply = replace(reply, text=f"{reply.text}\n\n（{_NAMES[kind]}“{shown_name(name)}”在这里发不了，请联系管理员）".strip())
             reply = replace(reply, image="") if kind == "image" else replace(reply, file="")
         said.append(reply)
     return said, beside
@@ -94,7 +92,7 @@ def _delivery(
 ) -> Delivery | None:
     """The picture or file as a message of its own, to where the question came from; None when no way leads there."""
     channel, body = config.channel(message.channel), {"msgtype": kind, kind: {PLACE: name}}
-    made = Delivery(id, "now", "", "", community, body, message=message.id, born_ms=now_ms)
+    made = Delivery(id, "now", "", "", community, body, message=message.id, born_ms=now_ms, about=shown_members(name))
     if isinstance(channel, AibotWsChannel):
         return _by_link(made, channel, message.chat, member)
     if channel is not None and channel.kind == "robot" and message.reply_url:

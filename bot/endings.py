@@ -14,6 +14,7 @@ from bot.channels import KINDS
 from bot.channels.aibot import stream_id
 from bot.channels.answer import body_of, shown_card, spoken, twin_prompt
 from bot.config import Config
+from bot.drawing import shown_members
 from bot.enclosures import beside_update, enclose, fit
 from bot.longframes import answer_by_link
 from bot.message import Message, Prompt, Reply
@@ -21,6 +22,7 @@ from bot.router import Match
 from bot.work import Work
 from storage.inbox import Ending
 from storage.keys import shard_of
+from storage.notices import read_notice
 from storage.outbox import Delivery
 from storage.stores import Stores
 from storage.streams import StreamStart
@@ -38,6 +40,7 @@ class _Waiting:
     choices: tuple[str, ...]
     at: int
     none: str = ""
+    life_s: int = PROMPT_LIFE_MS // 1000
 
 
 _decode_waiting = msgspec.json.Decoder(_Waiting).decode
@@ -54,41 +57,49 @@ class _Said:
 
 
 class Endings:
-    """Makes endings. ``take_in`` gives the stores for a message that is kept from then on."""
+    """Makes endings. ``take_in`` gives the stores for a message that is kept from then on; ``pays_first``: a day's first message earns points."""
 
-    def __init__(self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores]) -> None:
+    def __init__(
+        self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores],
+        pays_first: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
         self._config = config
         self._shards = shards
         self._find_user = find_user
         self._take_in = take_in
+        self._pays_first = pays_first
         self._kinds = {channel.name: channel.kind for channel in config.channels}
 
     def make(self, work: Work, match: Match | None, replies: list[Reply], *, in_time: bool, took_ms: float) -> Ending:
         """All that ends ``work``. ``in_time``: the callback's response is still waited for, else the answer is delivered."""
         message, place = work.message, work.place
         notices = work.accepted.notices if message.is_private and message.event is None else ()
-        replies = [Reply(text) for text in notices] + [_judgeable(reply, work.now_ms) for reply in replies]
-        queued = self._aside(work, replies)
+        waited = [Reply(text, about=named) for text, named in map(read_notice, notices)]
+        replies = waited + [_judgeable(reply, work.now_ms) for reply in replies]
+        queued, about = self._aside(work, replies), _named(replies)
         replies, beside = enclose(self._config, message, replies, work.community.id, place.member, in_time=in_time, now_ms=work.now_ms)
         said = self._said(work, replies, in_time=in_time)
-        queued = [*queued, *beside, *said.deliveries]
+        queued = [*queued, *beside, *(replace(delivery, about=about) for delivery in said.deliveries)]
         note = _note(match, replies, took_ms)
+        prompt = _next_prompt(replies, shown=shown_card(replies) if said.shows_card else None)
         return Ending(
             answer=said.passive,
             events=[("decision", note), *_audit(match, note), ("outbound", self._outbound_facts(said.passive, queued, replies))],
             counts=_counts(message, replies),
             deliveries=queued,
-            prompt=self._next_prompt(work, match, replies, shown=shown_card(replies) if said.shows_card else None),
-            prompt_life_ms=PROMPT_LIFE_MS,
+            prompt=waiting_for(prompt, work.now_ms) if prompt else "-" if match and match.answers_prompt else "",
+            prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._job(work, match),
             is_active=message.event is None and place.member > 0,
+            pays_first=message.event is None and place.member > 0 and self._pays_first(),
             stream=self._stream_start(work, replies, shows_parts=in_time and self._kind(message) == "aibot"),
             notices_said=notices if said.is_delivered or (said.passive and in_time) else (),
             was_first=work.accepted.is_first,
             topic=next((topic_of(reply.topic, work.now_ms) for reply in replies if reply.topic), ""),
             told=str(work.now_ms) if any(reply.told for reply in replies) else "",
             asked=self._asked(work, match, replies),
+            about=about,
         )
 
     def _said(self, work: Work, replies: list[Reply], *, in_time: bool) -> _Said:
@@ -122,13 +133,15 @@ class Endings:
         for number, reply in enumerate(replies):
             id = f"{work.message.id}:{number}"
             if reply.to is not None:
+                user = self._find_user(reply.to)
                 private = deliveries.to_member(
-                    self._config, reply.to, reply.words, id=id, community=work.community.id, message=work.message.id, now_ms=work.now_ms
-                )
+                    self._config, reply.to, reply.words, user=user or "", id=id, community=work.community.id, message=work.message.id,
+                    now_ms=work.now_ms,
+                )  # fmt: skip
                 if private:
                     queued.append(replace(deliveries.as_card(private, reply.card), about=reply.about))
-                elif user := self._find_user(reply.to):
-                    self._take_in(work).notices.keep(shard_of(user, self._shards), reply.to, reply.words, once=id)
+                elif user:
+                    self._take_in(work).notices.keep(shard_of(user, self._shards), reply.to, reply.words, once=id, about=reply.about)
             elif reply.push:
                 post = deliveries.to_group(
                     self._config,
@@ -156,13 +169,6 @@ class Endings:
         """The question that a person can take over when its member asks for one just afterwards."""
         is_question = any(reply.topic or reply.unanswered or reply.prompt for reply in replies)
         return topic_of(work.message.text[:LONGEST_ASKED], work.now_ms) if match and match.route.is_fallback and is_question else ""
-
-    def _next_prompt(self, work: Work, match: Match | None, replies: Sequence[Reply], *, shown: Reply | None) -> str:
-        prompts = (reply.prompt or (None if reply is shown else twin_prompt(reply)) for reply in reversed(replies))
-        prompt = next(filter(None, prompts), None)
-        if prompt:
-            return _encode(_Waiting(prompt.kind, prompt.choices, work.now_ms, prompt.none)).decode()
-        return "-" if match and match.answers_prompt else ""
 
     def _outbound_facts(self, passive: str, queued: Sequence[Delivery], replies: Sequence[Reply]) -> dict[str, Any]:
         facts: dict[str, Any] = {"passive_bytes": len(passive.encode())}
@@ -193,7 +199,24 @@ def find_prompt(work: Work) -> Prompt | None:
         waiting = _decode_waiting(work.accepted.waiting)
     except msgspec.DecodeError:  # asked by another version
         return None
-    return Prompt(waiting.kind, waiting.choices, waiting.none) if work.now_ms - waiting.at < PROMPT_LIFE_MS else None
+    is_fresh = work.now_ms - waiting.at < waiting.life_s * 1000
+    return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s) if is_fresh else None
+
+
+def waiting_for(prompt: Prompt, now_ms: int) -> str:
+    """A question as it is kept until it is answered."""
+    return _encode(_Waiting(prompt.kind, prompt.choices, now_ms, prompt.none, prompt.life_s)).decode()
+
+
+def _next_prompt(replies: Sequence[Reply], *, shown: Reply | None) -> Prompt | None:
+    prompts = (reply.prompt or (None if reply is shown else twin_prompt(reply)) for reply in reversed(replies))
+    return next(filter(None, prompts), None)
+
+
+def _named(replies: Sequence[Reply]) -> tuple[int, ...]:
+    """The members whom the answer names, in words or in a picture."""
+    here = [reply for reply in replies if reply.to is None and not reply.push]
+    return tuple(dict.fromkeys(number for reply in here for number in (*reply.about, *shown_members(reply.image))))
 
 
 def _note(match: Match | None, replies: Sequence[Reply], took_ms: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,11 @@ class ErasedRegister:
     def is_meant(self, erased: Erased, user: str) -> bool:
         """Whether ``user`` is who was erased. After a restore a number may have been given to somebody else, so the number alone does not say."""
         return hmac.compare_digest(self._mark(user), erased.mark)
+
+    def find_erased(self, users: Iterable[str]) -> frozenset[str]:
+        """Those of the WeCom ids whose persons were erased."""
+        marks = {erased.mark for erased in self.all()}
+        return frozenset(user for user in users if self._mark(user) in marks) if marks else frozenset()
 
     def _mark(self, user: str) -> str:
         return hmac.new(self._key, user.encode(), hashlib.sha256).hexdigest()

@@ -6,28 +6,15 @@ Excel can unpack to minutes of work; in a web process that would be minutes with
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import ceil
-from pathlib import Path, PurePath
-from time import process_time
+from pathlib import PurePath
 
-import msgspec
-import structlog
-
-from bot.processes import die_with_parent
+from bot import apart
 from rules.contents import FAQ, MOST_ENTRIES, ContentProblem, entry_from_json, parse
 from rules.faq_sheets import Reading, entries_of
 from rules.sheets import MOST_UNPACKED, Sheet, decode, read_csv, read_excel
 from rules.text import core
-
-log = structlog.get_logger(__name__)
 
 MOST_CPU_S = 15
 MOST_WALL_S = 45.0
@@ -41,17 +28,15 @@ TOO_MUCH = "这个文件展开后太大：请删去图片和格式，只留下�
 NOT_READ = "这个文件读不下来：请用 Excel 或 WPS 打开后另存一次再试"
 NOT_NOW = "现在读不了文件，请过几分钟再试"
 
-_ROOT = Path(__file__).resolve().parent.parent
+_SAYS: Mapping[apart.Why, str] = {"long": TOO_LONG, "much": TOO_MUCH, "unread": NOT_READ, "busy": NOT_NOW}
 
 
-class Job(msgspec.Struct, frozen=True):
-    """What the process is told: the file's name and content, what is in force (id → JSON text), how much CPU time and memory it may take."""
+class Job(apart.Job, frozen=True, kw_only=True):
+    """What the process is told: the file's name and content, what is in force (id → JSON text)."""
 
     name: str
     data: bytes
     present: dict[str, str]
-    cpu_s: int
-    memory: int
 
 
 def read(name: str, data: bytes, present: Mapping[str, str], *, most_unpacked: int = MOST_UNPACKED) -> Reading:
@@ -80,23 +65,11 @@ def read_apart(
     """What a file gives, read in a process of its own; one that asks for more than is allowed has a problem that says so."""
     if ending(name) not in (*YAML, *_TABLES):
         return read(name, data, present)
-    job = Job(name, data, dict(present) if ending(name) in _TABLES else {}, cpu_s, memory)
-    command = [sys.executable, "-m", "bot.faq_reader", str(os.getpid())]
+    job = Job(name=name, data=data, present=dict(present) if ending(name) in _TABLES else {}, cpu_s=cpu_s, memory=memory)
     try:
-        done = subprocess.run(command, input=msgspec.msgpack.encode(job), cwd=_ROOT, capture_output=True, check=False, timeout=wall_s)
-    except subprocess.TimeoutExpired:
-        log.warning("file not read", reason="wall time")
-        return Reading((), (TOO_LONG,), ())
-    except OSError as error:
-        log.error("file not read", reason=str(error))
-        return Reading((), (NOT_NOW,), ())
-    if done.returncode == 0:
-        return msgspec.msgpack.decode(done.stdout, type=Reading)
-    said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    log.warning("file not read", code=done.returncode, reason="".join(said)[:200])
-    if done.returncode == -signal.SIGXCPU:
-        return Reading((), (TOO_LONG,), ())
-    return Reading((), (TOO_MUCH if "".join(said).startswith("MemoryError") else NOT_READ,), ())
+        return apart.worked("bot.faq_reader", job, Reading, wall_s)
+    except apart.Failed as failed:
+        return Reading((), (_SAYS[failed.why],), ())
 
 
 def ending(name: str) -> str:
@@ -111,21 +84,7 @@ def unknown(name: str) -> str:
 
 def main() -> None:
     """The program."""
-    die_with_parent(int(sys.argv[1]))
-    os.nice(5)
-    job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
-    cpu_s = ceil(process_time()) + job.cpu_s
-    for what, soft, hard in (
-        (resource.RLIMIT_AS, job.memory, job.memory),
-        (resource.RLIMIT_CPU, cpu_s, cpu_s + 5),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # a system that does not know it, or allows less as it is
-            resource.setrlimit(what, (soft, hard))
-    try:
-        sys.stdout.buffer.write(msgspec.msgpack.encode(read(job.name, job.data, job.present, most_unpacked=MOST_UNPACKED_APART)))
-    except MemoryError:
-        sys.exit("MemoryError")
+    apart.work(Job, lambda job: read(job.name, job.data, job.present, most_unpacked=MOST_UNPACKED_APART))
 
 
 def _ids(present: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The pictures and files of the operators' answers: read from the content's folder, looked at by their first bytes, put into an answer's place.
+"""The pictures and files of answers: read from the content's folder or drawn, looked at by their first bytes, put into an answer's place.
 
 An answer is kept for repeats with the file's name only (``PLACE``); the bytes come in on their way out, so that Redis never holds a picture.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 import structlog
 
+from bot.drawing import Artist, DrawingProblem, is_drawn, title_of
 from bot.errors import UserError
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,19 @@ class FileProblem(UserError):
 
 
 class Files:
-    """The files below one folder."""
+    """The files below one folder, and the pictures that are drawn when somebody looks (``bot.drawing.drawn``)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._artist = Artist()
 
     def read(self, name: str, most_bytes: int) -> bytes:
-        """The bytes of a file by its path below the folder. Raises FileProblem: it is missing, too large, or outside the folder."""
+        """The bytes of a file by its path below the folder, or of a drawn picture by its name.
+
+        Raises FileProblem: it is missing, too large, outside the folder, or cannot be drawn.
+        """
+        if is_drawn(name):
+            return self._draw(name, most_bytes)
         try:
             path = (self._folder / name).resolve()
             if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
@@ -77,6 +84,15 @@ class Files:
             stream["content"] = f"{stream['content']}\n\n（有图片暂时显示不了，请联系管理员）".strip()
         return msgspec.json.encode(tree).decode()
 
+    def _draw(self, name: str, most_bytes: int) -> bytes:
+        try:
+            data = self._artist.draw(name)
+        except DrawingProblem as problem:
+            raise FileProblem(str(problem)) from None
+        if len(data) > most_bytes:
+            raise FileProblem(f"图片有 {len(data)} 字节，最多 {most_bytes} 字节")
+        return data
+
     def _item(self, name: str) -> dict[str, Any] | None:
         try:
             data = self.read_picture(name)
@@ -85,6 +101,11 @@ class Files:
             return None
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return {"msgtype": "image", "image": {"base64": base64.b64encode(data).decode(), "md5": digest}}
+
+
+def shown_name(name: str) -> str:
+    """What a file is called where members see it."""
+    return title_of(name) if is_drawn(name) else PurePosixPath(name).name
 
 
 def place_for(name: str) -> dict[str, Any]:

@@ -312,7 +312,8 @@ class HumanDesk:
     def _to_member(self, number: int, text: str, tag: str, *, card: ButtonInteraction | None = None, about: int = 0) -> Mail:
         id = f"ticket:{tag}:{number}"
         private = deliveries.to_member(
-            self.config, number, text, id=id, community=self.community.id, message="", now_ms=to_ms(self.now)
+            self.config, number, text, user=self.stores.directory.find_user(number) or "", id=id, community=self.community.id, message="",
+            now_ms=to_ms(self.now),
         )  # fmt: skip
         if private is None:
             return Mail(notices=((number, text, id),))

@@ -123,7 +123,8 @@ def _tell_admins(stores: Stores, config: Config, about: str, text: str, id: str,
     for admin in config.admins:
         number = stores.directory.find_number(admin)
         if admin != about and number and not stores.leavers.has_left(admin):
-            told.append(deliveries.to_member(config, number, text, id=f"{id}:{number}", community=home, message="", now_ms=now_ms))
+            mail = deliveries.to_member(config, number, text, user=admin, id=f"{id}:{number}", community=home, message="", now_ms=now_ms)
+            told.append(mail)
     ready = [delivery for delivery in told if delivery]
     if ready:
         stores.outbox.enqueue(shard_of(home, stores.shards), ready, now_ms)

@@ -17,10 +17,15 @@ from bot.faq_file import FaqFile
 from bot.faq_live import KIND as FAQ
 from bot.faq_live import LazyFaq, LiveFaq
 from rules import contents
-from rules.contents import ContentProblem, Push, Welcome
+from rules.badges import BadgeRules
+from rules.challenges import Challenge
+from rules.contents import ContentProblem, Kind, Push, Welcome
 from rules.duty import DutyPlans
+from rules.flows import Flows, flows_of
+from rules.levels import Levels
 from rules.moderation import Judge
-from rules.points import CheckInRule, check_in_reward
+from rules.points import CheckInRule, PointRules, check_in_reward
+from rules.shop import Shop
 from rules.text import Words
 from storage.connection import StorageAway
 from storage.content import ContentStore
@@ -45,6 +50,12 @@ class Contents:
     pushes: tuple[Push, ...]
     versions: Mapping[str, int]
     duty: DutyPlans = dataclasses.field(default_factory=DutyPlans)
+    points: PointRules = dataclasses.field(default_factory=PointRules)
+    levels: Levels = dataclasses.field(default_factory=Levels)
+    badges: BadgeRules = dataclasses.field(default_factory=BadgeRules)
+    challenges: tuple[Challenge, ...] = ()
+    shop: Shop = dataclasses.field(default_factory=Shop)
+    flows: Flows = dataclasses.field(default_factory=Flows)
 
 
 class LiveContents:
@@ -68,15 +79,16 @@ class LiveContents:
         """Puts the starting files into the store where it has none yet, and loads what is in force. Raises StartError with every problem."""
         problems = []
         for kind in contents.KINDS.values():
-            file = folder / kind.file
-            if not file.exists():
-                continue
-            text = file.read_text(encoding="utf-8")
-            try:
-                items = contents.to_items(kind, text)
-            except ContentProblem as problem:
-                problems += [f"{kind.file}：{line}" for line in problem.problems]
-            else:
+            files, items = starting_files(kind, folder), dict[str, str]()
+            for name, file in files:
+                try:
+                    found = contents.to_items(kind, file.read_text(encoding="utf-8"))
+                except ContentProblem as problem:
+                    problems += [f"{name}：{line}" for line in problem.problems]
+                else:
+                    problems += [f"{name}：id“{id}”在另一个文件里已经用过了，请换一个" for id in found.keys() & items.keys()]
+                    items |= found
+            if files and not problems:
                 self._store.take_in(kind.name, items, now)
         if problems:
             raise StartError(problems)
@@ -125,6 +137,14 @@ class LiveContents:
         return parts, loaded
 
 
+def starting_files(kind: Kind[Any], folder: Path) -> list[tuple[str, Path]]:
+    """The files of a kind in a folder of content that there are, each with its name below it: one, or those of the kind's own folder."""
+    place = folder / kind.file
+    if not kind.in_folder:
+        return [(kind.file, place)] if place.exists() else []
+    return [(f"{kind.file}/{file.name}", file) for file in sorted(place.glob("*.yaml"))]
+
+
 def _rewards(rule: CheckInRule) -> Rewards:
     longest = max((bonus.days for bonus in rule.bonuses), default=0)
     days = longest if rule.repeat and longest else longest + 1
@@ -134,7 +154,12 @@ def _rewards(rule: CheckInRule) -> Rewards:
 _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "words": lambda listed: {"judge": Judge(listed.words, listed.allow)},
     "welcome": lambda welcome: {"welcome": welcome},
-    "points": lambda rules: {"rewards": _rewards(rules.check_in)},
+    "points": lambda rules: {"points": rules, "rewards": _rewards(rules.check_in)},
     "pushes": lambda pushes: {"pushes": pushes},
     "duty": lambda plans: {"duty": plans},
+    "levels": lambda levels: {"levels": levels},
+    "badges": lambda rules: {"badges": rules},
+    "challenges": lambda challenges: {"challenges": challenges},
+    "shop": lambda shop: {"shop": shop},
+    "flows": lambda found: {"flows": flows_of(found)},
 }

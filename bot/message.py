@@ -81,12 +81,13 @@ class Message:
 class Prompt:
     """A question to a member that a bare number answers: the next ``kind`` handler gets ``choices[number - 1]``.
 
-    Where ``none`` is set, 0 and 都不是 are answers as well: the handler gets "" and ``none``.
+    Where ``none`` is set, 0 and 都不是 are answers as well: the handler gets "" and ``none``. It is waited for ``life_s`` seconds.
     """
 
     kind: str
     choices: tuple[str, ...]
     none: str = ""
+    life_s: int = 600
 
 
 class Face(Protocol):
@@ -122,7 +123,8 @@ class Reply:
     card's own twin is told; one that ``keeps_text`` is shown below it. ``update_card`` answers a click on a card; replies beside that one are
     said as a message of their own.
     ``to`` names another member (by number): said to him in private. ``push`` asks for a message of its own through the group's webhook.
-    ``about`` are the members (by number) whom such a message names: where one of them is forgotten, it goes unsent.
+    ``about`` are the members (by number) whom it names, besides who asked: where one of them is forgotten, what is unsent of it stays unsent, and an
+    answer is not kept for repeats any more. Those in a drawn picture count by themselves.
     ``stream`` names the router's producer that makes the rest of the answer behind the callback; ``text`` is shown until it does.
     ``markdown``: the text is Markdown, to be shown as plain text where a channel shows none. ``image`` and ``file`` come with the text: a path
     below the content's ``files`` folder, or an https address; a channel that shows neither names them.

@@ -22,7 +22,7 @@ from bot.live import LiveContents
 from bot.message import Message, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
-from bot.router import Match, Producer, Route, Router
+from bot.router import Follower, Match, Producer, Route, Router
 from bot.work import Work
 from storage.connection import StorageAway
 from storage.directory import Person
@@ -106,7 +106,9 @@ class Pipeline:
         self._clock = clock
         self._files = Files(config.files_path)
         self._kinds = {channel.name: channel.kind for channel in config.channels}
-        self._endings = Endings(config, stores.shards, stores.directory.find_user, self._take_in)
+        self._endings = Endings(
+            config, stores.shards, stores.directory.find_user, self._take_in, lambda: live.current.points.reason("first_message").points > 0
+        )
 
     # In by the door -----------------------------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class Pipeline:
 
     def _see_through(self, work: Work, *, in_time: bool = True) -> Outcome:
         started = time.perf_counter()
-        match = None if work.message.overheard else self._router.find(work.message, find_prompt(work))
+        match = None if work.message.overheard else self._find_route(work)
         context = self._context(work, match)
         try:
             replies = self._handle(work.message, context, match)
@@ -198,6 +200,9 @@ class Pipeline:
             self._fail(work, match, error)
             return Outcome("answer")
         return Outcome("answer", self._finish(work, context.today().isoformat(), ending))
+
+    def _find_route(self, work: Work) -> Match | None:
+        return self._router.find(work.message, find_prompt(work), lambda route: may(self._role(work, work.community.id), route.role))
 
     def _finish(self, work: Work, day: str, ending: Ending) -> str:
         inbox, id = self._stores.inbox, work.message.id
@@ -222,9 +227,12 @@ class Pipeline:
         if refusal := self._refusal(message, context, match):
             return [*said, refusal]
         try:
-            return said + _as_list(match.route.handler(replace(message, event=match.click) if match.click else message, context))
+            said += _as_list(match.route.handler(replace(message, event=match.click) if match.click else message, context))
         except UserError as refusal:
             return [*said, Reply(str(refusal), note={"refused": True})]
+        for follower in self._router.followers:
+            said += self._follow(follower, message, context, said)
+        return said
 
     def _pass_gate(self, gate: Gate, message: Message, context: Context) -> Gated | None:
         try:
@@ -237,6 +245,18 @@ class Pipeline:
             self._metrics.failures.labels(name).inc()
             log.error("gate failed", id=message.id, gate=name, error=type(error).__name__, exc_info=True)
             return None
+
+    def _follow(self, follower: Follower, message: Message, context: Context, said: Sequence[Reply]) -> list[Reply]:
+        try:
+            return _as_list(follower(message, context, tuple(said)))
+        except StorageAway:
+            raise
+        except Exception as error:
+            # What was answered holds, whatever else might have been said.
+            name = getattr(follower, "__module__", "follower")
+            self._metrics.failures.labels(name).inc()
+            log.error("follower failed", id=message.id, follower=name, error=type(error).__name__, exc_info=True)
+            return []
 
     def _refusal(self, message: Message, context: Context, match: Match) -> Reply | None:
         route = match.route
@@ -314,6 +334,7 @@ class Pipeline:
             args=match.args if match else (),
             find_role=lambda place: self._role(work, place),
             find_talk=lambda: self._talk(work),
+            is_unclaimed=match is None or match.route.is_fallback,
         )
 
     def _talk(self, work: Work) -> Talk:
@@ -369,7 +390,7 @@ class Pipeline:
             facts["event"] = message.event.name
             if message.event.detail:
                 facts["detail"] = message.event.detail
-        if message.text and self._config.log.keep_text:
+        if message.text and self._config.log.keep_text and not self._router.hides(message):
             facts["text"] = message.text
         return facts
 

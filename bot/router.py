@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.cards import PROMPT, click_of
 from bot.context import Context
 from bot.errors import WiringError
-from bot.message import Event, Message, Prompt, Replies
+from bot.message import Event, Message, Prompt, Replies, Reply
 from bot.permissions import Role
 from rules.text import normalise
 
 Handler = Callable[[Message, Context], Replies]
 Producer = Callable[[Message, Context], Iterator[str]]
+Follower = Callable[[Message, Context, Sequence[Reply]], Replies]
+"""Sees what a message was answered with, and may add to it."""
+Accepts = Callable[[str, tuple[str, ...]], bool]
+"""Whether words can be the answer to an open question with these choices."""
+Unless = Callable[[str], bool]
+"""Whether the words behind a command show that it was not meant."""
 """Makes an answer in parts: each text replaces the one before, the last one stays. It may run again from the start after a crash."""
 
 _ENDINGS = " 。.!！?？~～,，、;；"
 _NUMBER = re.compile(r"[1-9]\d?")
+_NAMED = re.compile(r"[@＠\d]")
 _NONE = frozenset({"0", "都不是", "以上都不是"})
 _NUMBERS = re.compile(r"[1-9]\d?(?:[\s,，、]+[1-9]\d?){0,29}")
 
@@ -27,7 +34,9 @@ _NUMBERS = re.compile(r"[1-9]\d?(?:[\s,，、]+[1-9]\d?){0,29}")
 class Route:
     """A handler and when it is called. ``takes_words``: words may follow the command. ``private``: only in single chats and admin groups.
 
-    ``anywhere``: alone with the bot the role in any community suffices; the handler looks which one it acts in.
+    ``anywhere``: alone with the bot the role in any community suffices; the handler looks which one it acts in. ``is_secret``: what is typed with
+    it may be a secret, and never stands in the log. With words that ``unless`` says yes to the command was not meant.
+    ``is_common``: its names are everyday words; a member without the role means the command only where he names somebody or a number with it.
     """
 
     handler: Handler = field(repr=False)
@@ -38,6 +47,9 @@ class Route:
     is_hidden: bool = False
     is_fallback: bool = False
     anywhere: bool = False
+    is_secret: bool = False
+    unless: Unless | None = field(default=None, repr=False)
+    is_common: bool = False
 
     @property
     def name(self) -> str:
@@ -68,6 +80,9 @@ class Router:
         self.producers: dict[str, Producer] = {}
         self._prompts: dict[str, Route] = {}
         self._open_prompts: dict[str, Route] = {}
+        self._accepts: dict[str, Accepts] = {}
+        self._picture_prompts: set[str] = set()
+        self.followers: list[Follower] = []
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
         self._events: dict[str, Route] = {}
         self._cards: dict[str, Route] = {}
@@ -83,11 +98,19 @@ class Router:
         private: bool = False,
         is_hidden: bool = False,
         anywhere: bool = False,
+        is_secret: bool = False,
+        unless: Unless | None = None,
+        is_common: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Calls the handler on one of ``names``; with ``takes_words`` also when words follow. The docstring's first line is its help."""
+        """Calls the handler on one of ``names``; with ``takes_words`` also when words follow, ``unless`` these do not fit.
+
+        The docstring's first line is its help.
+        """
 
         def add(handler: Handler) -> Handler:
-            route = Route(handler, names, role, takes_words, private, is_hidden, anywhere=anywhere)
+            route = Route(
+                handler, names, role, takes_words, private, is_hidden, anywhere=anywhere, is_secret=is_secret, unless=unless, is_common=is_common
+            )  # fmt: skip
             for name in names:
                 _put(self.commands, normalise(name), route)
             return handler
@@ -98,17 +121,31 @@ class Router:
         """Calls the handler when a bare number answers a prompt of this kind; ``ctx.args`` holds the choice."""
         return self._adder(self._prompts, kind)
 
-    def open_prompt(self, kind: str) -> Callable[[Handler], Handler]:
-        """Calls the handler with whatever a member says next to a prompt of this kind, if it is no command; ``ctx.args`` holds his words."""
+    def open_prompt(
+        self, kind: str, accepts: Accepts = lambda words, choices: True, *, pictures: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """Calls the handler with whatever a member says next to a prompt of this kind, if it is no command and ``accepts`` takes it.
+
+        ``ctx.args`` holds his words, then the prompt's choices. With ``pictures`` also when he says nothing ('') but shows something.
+        """
+        self._accepts[kind] = accepts
+        if pictures:
+            self._picture_prompts.add(kind)
         return self._adder(self._open_prompts, kind)
 
+    def follow(self, follower: Follower) -> Follower:
+        """Shows the follower every message with the replies that its gates and handler gave; what it adds comes behind them."""
+        self.followers.append(follower)
+        return follower
+
     def pattern(
-        self, expression: str, *, name: str, role: Role = "member", private: bool = False, anywhere: bool = False
+        self, expression: str, *, name: str, role: Role = "member", private: bool = False, anywhere: bool = False, is_secret: bool = False
     ) -> Callable[[Handler], Handler]:
         """Calls the handler when the whole text fits; ``ctx.args`` holds the groups."""
 
         def add(handler: Handler) -> Handler:
-            self._patterns.append((re.compile(expression), Route(handler, (name,), role, private=private, anywhere=anywhere)))
+            route = Route(handler, (name,), role, private=private, anywhere=anywhere, is_secret=is_secret)
+            self._patterns.append((re.compile(expression), route))
             return handler
 
         return add
@@ -158,6 +195,9 @@ class Router:
         ):
             for name, route in theirs.items():
                 _put(mine, name, route)
+        self._accepts |= other._accepts
+        self._picture_prompts |= other._picture_prompts
+        self.followers += other.followers
         for name, producer in other.producers.items():
             self.stream(name)(producer)
         self._patterns += other._patterns
@@ -167,21 +207,28 @@ class Router:
 
     # Asking it -----------------------------------------------------------------------------------------------------------
 
-    def find(self, message: Message, waiting: Prompt | None) -> Match | None:
-        """The route of a message, None when nobody wants it."""
+    def find(self, message: Message, waiting: Prompt | None, may_use: Callable[[Route], bool] = lambda route: True) -> Match | None:
+        """The route of a message, None when nobody wants it. ``may_use`` tells the speaker's rights; only commands that are common words ask."""
         if message.event:
             return self._find_event(message)
         plain = normalise(message.text)
         text = plain.strip(_ENDINGS) or plain
         if not text:
-            return None
+            is_awaited = bool(message.attachments) and waiting is not None and waiting.kind in self._picture_prompts
+            return self._find_open("", waiting) if is_awaited else None
         return (
-            self._find_command(text, message.text)
+            self._find_command(text, message.text, may_use)
             or self._find_choice(text, waiting)
             or self._find_pattern(text)
             or self._find_open(message.text, waiting)
             or self._last_resort()
         )
+
+    def hides(self, message: Message) -> bool:
+        """Whether a text may hold a secret, by its first word or by a pattern that it fits."""
+        plain = normalise(message.text)
+        route = self.commands.get(plain.partition(" ")[0])
+        return bool(route and route.is_secret) or any(route.is_secret and found.fullmatch(plain) for found, route in self._patterns)
 
     def listed(self, role_suffices: Callable[[Role], bool]) -> Iterator[Route]:
         """The commands that a role may use, each once, for 帮助."""
@@ -207,12 +254,19 @@ class Router:
         card = self._cards.get(owner) if at else None
         return Match(card, (prefix, *rest)) if card else None
 
-    def _find_command(self, text: str, raw: str) -> Match | None:
+    def _find_command(self, text: str, raw: str, may_use: Callable[[Route], bool]) -> Match | None:
         if route := self.commands.get(text):
-            return Match(route)
+            return Match(route) if _is_meant(route, "", may_use) else None
         head, _, tail = text.partition(" ")
         route = self.commands.get(head) if tail else None
-        return Match(route, tuple(raw.rstrip(_ENDINGS).split()[1:])) if route and route.takes_words else None
+        if (
+            route is None
+            or not route.takes_words
+            or not _is_meant(route, tail, may_use)
+            or (route.unless and route.unless(" ".join(raw.split()[1:])))
+        ):
+            return None
+        return Match(route, tuple(raw.rstrip(_ENDINGS).split()[1:]))
 
     def _find_choice(self, text: str, waiting: Prompt | None) -> Match | None:
         if waiting is None:
@@ -237,7 +291,9 @@ class Router:
 
     def _find_open(self, raw: str, waiting: Prompt | None) -> Match | None:
         route = self._open_prompts.get(waiting.kind) if waiting else None
-        return Match(route, (raw.strip(),), answers_prompt=True) if route else None
+        if route is None or waiting is None or not self._accepts[waiting.kind](raw.strip(), waiting.choices):
+            return None
+        return Match(route, (raw.strip(), *waiting.choices), answers_prompt=True)
 
     def _find_pattern(self, text: str) -> Match | None:
         for expression, route in self._patterns:
@@ -255,6 +311,11 @@ class Router:
             return handler
 
         return add
+
+
+def _is_meant(route: Route, words: str, may_use: Callable[[Route], bool]) -> bool:
+    """Whether a command was meant and not a word of everyday: by its form, or because the speaker has it at hand."""
+    return not route.is_common or _NAMED.search(words) is not None or may_use(route)
 
 
 def _put(table: dict[str, Route], name: str, route: Route) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from bot import bodies
 from bot.bodies import Body
-from bot.files import PLACE, Files
+from bot.files import PLACE, Files, shown_name
 from bot.media import MOST_BYTES, Account, Content, Kind, Media
 
 Send = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -38,7 +37,7 @@ class Uploads:
         return self.send(body, account, send)
 
     def _content(self, kind: Kind, name: str) -> Content:
-        return Content(kind, self.files.read(name, MOST_BYTES[kind]), PurePosixPath(name).name)
+        return Content(kind, self.files.read(name, MOST_BYTES[kind]), shown_name(name))
 
 
 def is_enclosing(body: Body) -> bool:

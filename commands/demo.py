@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.build import HERE
 from commands.opening import config_option
 from commands.roles import bot_environment, bot_roles, refuse_taken_port
+from storage import parent_death
+
+if TYPE_CHECKING:
+    from simulator.scene import Stage
 
 
 @click.command()
@@ -33,16 +39,28 @@ def demo(path: Path, later: Path | None, port: int, data: Path) -> None:
     pretend = [sys.executable, "-m", "simulator", "--port", str(port + 1), "--config", str(stage.simulator_config), "--with-parent"]
     os.chdir(HERE)  # where python -m finds the simulator
     with EmbeddedServer(stage.data) as server:
-        threading.Thread(target=_open_demo, args=(port, stage.lines), daemon=True).start()
         environment = bot_environment(stage.data, server.url) | {"BOT_DEMO_URL": f"http://127.0.0.1:{port + 1}"}
+        threading.Thread(target=_open_demo, args=(port, stage, environment), daemon=True).start()
         sys.exit(ProcessTree([*bot_roles(stage.bot_config, environment), Role("simulator", pretend)]).run())
 
 
-def _open_demo(port: int, lines: Any) -> None:
-    """Waits until the bot answers, then lets thirty people speak, through the real path."""
+def _open_demo(port: int, stage: Stage, environment: Mapping[str, str]) -> None:
+    """Waits until the bot answers, brings the community's past in, then lets people come and speak, through the real path."""
     from simulator.scene import speak, wait_until_ready
 
-    if wait_until_ready(port):
-        click.echo(f"\n  演示已就绪：http://127.0.0.1:{port}/demo/")
-        click.echo("  控制台：在演示里做王店长（boss），私聊小助手说“控制台”，打开它给的链接。\n  按 Ctrl-C 结束。\n")
-        speak(port + 1, lines)
+    if not wait_until_ready(port):
+        return
+    if not stage.opened.exists():
+        _bring_in(stage, environment)
+    click.echo(f"\n  演示已就绪：http://127.0.0.1:{port}/demo/")
+    click.echo("  控制台：在演示里做王店长（boss），私聊小助手说“控制台”，打开它给的链接。\n  按 Ctrl-C 结束。\n")
+    speak(port + 1, stage.lines)
+    stage.opened.touch()
+
+
+def _bring_in(stage: Stage, environment: Mapping[str, str]) -> None:
+    """``members import``, as an operator would type it. It ends with the demo, however that ends."""
+    way = "kernel" if sys.platform == "linux" else "watch"
+    tie = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid()), way]
+    words = [sys.executable, str(HERE / "run.py"), "members", "import", str(stage.history), "--config", str(stage.bot_config)]
+    subprocess.run([*tie, *words], env={**os.environ, **environment}, check=False)

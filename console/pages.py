@@ -17,12 +17,18 @@ from bot.communities import Community
 from bot.errors import UserError
 from bot.faq_office import faq_stats
 from bot.permissions import TITLES, may
+from console.asked import number_of
 from console.doors import Doors, csrf_of, needs
 from console.faq_files import FaqFiles
 from console.faq_pages import FaqPages
+from console.flow_pages import ChallengePages, FlowPages
+from console.member_pages import MemberPages
 from console.parts import Parts, visitor
+from console.points_pages import PointsPages
+from console.rule_pages import RulePages
 from console.safety import secure
 from console.sayings import said
+from console.shop_pages import ShopPages
 from handlers.audit import MOST_PAGES, actor_name, audit_page, change_lines
 from storage.connection import StorageAway
 
@@ -59,8 +65,8 @@ def console(parts: Parts) -> Blueprint:
     general = _General(parts)
     pages.add_url_rule("/in/<place>/", view_func=needs(parts, "viewer")(general.overview), endpoint="overview")
     pages.add_url_rule("/in/<place>/audit", view_func=needs(parts, "admin")(general.audit), endpoint="audit")
-    FaqPages(parts).add_to(pages)
-    FaqFiles(parts).add_to(pages)
+    for group in (FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, RulePages):
+        group(parts).add_to(pages)
     pages.add_url_rule("/<path:rest>", view_func=_nothing, methods=["GET", "POST"], endpoint="nothing")
     return pages
 
@@ -89,7 +95,8 @@ class _General:
         stats = faq_stats(parts.office(community))
         cases = parts.stores.cases.count_undecided(community.keys) if visitor().may(community.id, "moderator") else None
         sessions = parts.stores.sessions.count(visitor().number, parts.clock())
-        return render_template("overview.html", stats=stats, cases=cases, sessions=sessions)
+        orders = parts.stores.orders.count_waiting(community.keys)
+        return render_template("overview.html", stats=stats, cases=cases, orders=orders, sessions=sessions)
 
     def audit(self, community: Community) -> str:
         """Who changed what."""
@@ -99,12 +106,6 @@ class _General:
         names = {row.actor: actor_name(self._parts.stores, row.actor) for row in found.rows}
         told = {row.id: change_lines(row) for row in found.rows}
         return render_template("audit.html", rows=found.rows, names=names, told=told, page=page, has_more=found.has_more)
-
-
-def number_of(name: str, least: int, most: int) -> int:
-    """A number of the address, ``least`` where there is none or it is none."""
-    text = request.args.get(name, "")
-    return min(max(int(text), least), most) if text.isdecimal() and len(text) < 9 else least
 
 
 def _home(parts: Parts) -> Response:

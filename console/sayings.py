@@ -15,6 +15,20 @@ _SAYINGS: Mapping[str, str] = {
     "merged": "已归入，这些问法以后会得到这个答案。",
     "adopted": "已变成新的问答。",
     "others": "你在别处的登录都已结束。",
+    "given": "积分已发，也告诉他了。",
+    "taken": "积分已扣，也告诉他了。",
+    "tagged": "已加上标签。",
+    "untagged": "已去掉标签。",
+    "badge_given": "已授勋，也告诉他了。",
+    "badge_taken": "已收回勋章。",
+    "restocked": "库存已改。",
+    "codes_added": "兑换码已加进去。它们不会再显示，只有换到的人看得到。",
+    "order_done": "已完成，也告诉他了。",
+    "order_refunded": "已退款，积分退回，也告诉他了。",
+    "flow_started": "已为他启动流程。",
+    "flow_stopped": "已停止，他不会收到提示。",
+    "published": "已发布，两秒内在所有进程生效。",
+    "unchanged": "和现在的一样，没有改动。",
 }
 
 

@@ -10,9 +10,9 @@ import pkgutil
 
 from bot.pipeline import Gate
 from bot.router import Router
-from handlers import leavers, moderation, welcome
+from handlers import flows, leavers, moderation, welcome
 
-GATES: tuple[Gate, ...] = (leavers.gate, moderation.gate, welcome.gate)
+GATES: tuple[Gate, ...] = (leavers.gate, moderation.gate, welcome.gate, flows.gate)
 
 
 def discover() -> Router:

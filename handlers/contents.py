@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.errors import UserError
 from bot.permissions import Actor
 from rules.content_diff import difference, tell_change
-from rules.contents import KINDS, ContentProblem, Kind, text_of, to_items
+from rules.contents import KINDS, ContentProblem, Kind, is_one_of, text_of, to_items
 from storage.content import ChangedSince, NoSuchVersion, Outdated, Version
 from storage.stores import Stores
 
@@ -24,24 +24,34 @@ def find_kind(name: str) -> Kind[Any]:
     raise UserError(f"没有“{name}”这种内容，可以是：" + "、".join(f"{kind.name}（{kind.title}）" for kind in KINDS.values()))
 
 
-def publish(stores: Stores, kind: Kind[Any], text: str, author: str, now: datetime, *, note: str = "") -> int:
+def publish(
+    stores: Stores, kind: Kind[Any], text: str, author: str, now: datetime, *, note: str = "", expect: int | None = None
+) -> int:  # fmt: skip
     """Puts a whole file in force; gives the number of the version, the one before when nothing differs.
 
-    Raises UserError with every problem in the file, or when somebody else changed the content meanwhile.
+    Raises UserError with every problem in the file, or when somebody else changed the content meanwhile: since it was read here, or since the
+    version ``expect`` that was edited.
     """
-    try:
-        wanted = to_items(kind, text)
-    except ContentProblem as problem:
-        raise UserError("\n".join(problem.problems)) from problem
+    wanted = _items(kind, text)
     before, present = stores.content.snapshot(kind.name)
     try:
-        changes = difference(present, wanted, replace=True)
+        # One file of a folder speaks for itself only; a list says all that is to be there.
+        changes = difference(present, wanted, replace=not is_one_of(kind, text))
+        if changes and expect not in (None, before):
+            raise Outdated(before)
         version = stores.content.put(kind.name, changes, author, now, note=note, expect=before)
     except Outdated:
         raise UserError(f"{kind.title}刚刚被别人改过，请重新导出再改，免得盖掉他的修改") from None
     if version != before:
         stores.audit.record("", author, f"{kind.title} 发布", f"第 {version} 版", f"第 {before} 版", f"改 {len(changes)} 处", now, once="")
     return version
+
+
+def check(stores: Stores, kind: Kind[Any], text: str) -> int:
+    """How many items a file would change if it were published. Raises UserError with every problem in it."""
+    wanted = _items(kind, text)
+    _, present = stores.content.snapshot(kind.name)
+    return len(difference(present, wanted, replace=not is_one_of(kind, text)))
 
 
 def current_text(stores: Stores, kind: Kind[Any]) -> str:
@@ -82,6 +92,13 @@ def undo(stores: Stores, kind: Kind[Any], number: int, actor: Actor, now: dateti
         raise UserError(f"不能撤销第 {number} 版：{names} 之后又改过，请先撤销后来的修改，或者直接修改") from None
     stores.audit.record("", actor.id, f"{kind.title} 撤销", f"第 {number} 版", "", f"第 {version} 版", now, once=once)
     return version
+
+
+def _items(kind: Kind[Any], text: str) -> dict[str, str]:
+    try:
+        return to_items(kind, text)
+    except ContentProblem as problem:
+        raise UserError("\n".join(problem.problems)) from problem
 
 
 def _told(stores: Stores, version: Version, zone: ZoneInfo) -> str:

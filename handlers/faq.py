@@ -189,7 +189,7 @@ def _day(ctx: Context) -> str:
 VALUES: Mapping[str, Callable[[Context], str]] = {
     "nickname": lambda ctx: ctx.nickname,
     "points": lambda ctx: str(ctx.stores.points.balance(ctx.community.keys, ctx.member)),
-    "streak": lambda ctx: str(ctx.stores.points.streak(ctx.community.keys, ctx.member, ctx.today())),
+    "streak": lambda ctx: str(ctx.stores.check_ins.standing(ctx.community.keys, ctx.member, ctx.today()).streak),
     "community": lambda ctx: ctx.community.name,
     "date": _day,
     "weekday": lambda ctx: "星期" + "一二三四五六日"[ctx.today().weekday()],

@@ -181,7 +181,7 @@ def pass_on(message: Message, ctx: Context) -> Reply:
     if not who:
         raise UserError(usage)
     desk = _desk_of(number, message, ctx)
-    found = find_members(ctx.stores, who, desk.community.keys)
+    found = find_members(ctx.stores, who, desk.community.keys, strangers=True)
     if len(found) > 1:
         choices = tuple(f"{number} {member}" for member in found)
         return Reply(f"有 {len(found)} 个人叫“{who}”，回复数字选一个：\n{listed(ctx.stores, found)}", prompt=Prompt("ticket pass", choices))
@@ -192,6 +192,8 @@ def pass_on(message: Message, ctx: Context) -> Reply:
 def choose(message: Message, ctx: Context) -> Reply:
     """转给：用数字选一个人"""
     number, member = map(int, ctx.args[0].split(" "))
+    if ctx.stores.directory.find_user(member) is None:
+        raise UserError("这位成员刚刚不在了（可能删除了数据），请重新说一次：转给 编号 @谁")
     return _pass(number, member, message, ctx)
 
 

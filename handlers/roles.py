@@ -37,7 +37,7 @@ def roles(message: Message, ctx: Context) -> Reply:
     if len(words) < 2 or words[-1] not in ROLES:
         raise UserError(USAGE)
     role, who = ROLES[words[-1]], " ".join(words[:-1])
-    found = find_members(ctx.stores, who, ctx.community.keys)
+    found = find_members(ctx.stores, who, ctx.community.keys, strangers=True)
     if len(found) > 1:
         choices = tuple(f"{number} {role} {place}" for number in found)
         return Reply(f"有 {len(found)} 个人叫“{who}”，回复数字选一个：\n{listed(ctx.stores, found)}", prompt=Prompt("role", choices))

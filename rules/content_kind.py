@@ -121,6 +121,8 @@ class Kind(Generic[V]):
     check: Callable[[Any], Iterable[tuple[Path, str]]]
     restore: Callable[[Iterable[str]], V] | None = None
     """Makes the value of kept items without the checks that they passed when they were put in."""
+    in_folder: bool = False
+    """``file`` is a folder whose YAML files hold one item each; what is exported and imported is still one list, or one of its items."""
 
 
 def twin_ids(rows: Sequence[Any]) -> Iterator[tuple[Path, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
+from functools import cache
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
@@ -19,8 +20,11 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from rules import duty
+from rules.content_badges import BADGES as BADGES
+from rules.content_challenges import CHALLENGES as CHALLENGES
 from rules.content_file import ContentProblem as ContentProblem
 from rules.content_file import Path, lines_of, read
+from rules.content_flows import FLOWS as FLOWS
 from rules.content_kind import VARIABLES as VARIABLES
 from rules.content_kind import (
     Address,
@@ -43,7 +47,9 @@ from rules.content_kind import Kind as Kind
 from rules.content_kind import Wrong as Wrong
 from rules.content_kind import fill as fill
 from rules.content_kind import variables_in as variables_in
+from rules.content_levels import LEVELS as LEVELS
 from rules.content_points import POINTS as POINTS
+from rules.content_shop import SHOP as SHOP
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
@@ -62,11 +68,14 @@ _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What newcomers read: in a group after their first message, in a single chat when they open it, as an employee's new customer. Empty says nothing."""
+    """What newcomers read: in a group after their first message, in a single chat when they open it, as an employee's new customer; and in a
+    customer group, those who joined together. Empty says nothing.
+    """
 
     first_message: str = ""
     enter_chat: str = ""
     new_customer: str = ""
+    joined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +281,7 @@ class WelcomeSheet(Row):
     first_message: Greeting = ""
     enter_chat: Greeting = ""
     new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(knows_its_variables)] = ""
+    joined: Annotated[str, Field(max_length=1_000), AfterValidator(knows_its_variables)] = ""
 
 
 class PushRow(Row):
@@ -473,7 +483,9 @@ FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
     twin_ids,
 )
 DUTY: Kind[DutyPlans] = Kind("duty", "duty.yaml", "值班", False, TypeAdapter(DutySheet), _duty, _duty_sheet, _duty_twins)
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS)}
+KINDS: Mapping[str, Kind[Any]] = {
+    kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS)
+}
 """Every kind by its name."""
 
 
@@ -483,13 +495,16 @@ def parse(kind: Kind[V], raw: str, *, most: int = MOST_PROBLEMS) -> V:
     plain = read(raw)
     if plain is None:
         plain = [] if kind.is_list else {}
+    if is_alone := kind.in_folder and isinstance(plain, dict):
+        plain = [plain]
     if not isinstance(plain, list if kind.is_list else dict):
         shape = "列表，每条以“- ”开头" if kind.is_list else "“名称: 内容”的形式"
         raise ContentProblem([f"第 {lines_of(raw, [()])[()]} 行：{kind.title}文件应该是{shape}，请对照示例修改"])
     try:
         return validate(kind, plain)
     except Wrong as wrong:
-        raise ContentProblem(_listed(raw, wrong.found, most)) from None
+        found = [(path[1:] if is_alone else path, say) for path, say in wrong.found]
+        raise ContentProblem(_listed(raw, found, most)) from None
 
 
 def dump(kind: Kind[V], value: V) -> str:
@@ -502,6 +517,11 @@ def to_items(kind: Kind[V], raw: str) -> dict[str, str]:
     """The items that a content file is kept as: a list's by the id of each, as JSON; else the file itself under "". Raises as :func:`parse`."""
     value = parse(kind, raw)
     return items_of(kind, value) if kind.is_list else {"": raw}
+
+
+def is_one_of(kind: Kind[Any], raw: str) -> bool:
+    """Whether a file holds one item of a kind that has a folder, not all of them."""
+    return kind.in_folder and isinstance(read(raw), dict)
 
 
 def items_of(kind: Kind[V], value: V) -> dict[str, str]:
@@ -523,6 +543,12 @@ def from_items(kind: Kind[V], items: Mapping[str, str]) -> V:
 def text_of(kind: Kind[V], items: Mapping[str, str]) -> str:
     """The file of kept items, for people to edit."""
     return dump(kind, from_items(kind, items)) if kind.is_list else _joined(kind, items)
+
+
+def text_of_one(kind: Kind[Any], item: str) -> str:
+    """The file of one kept item of a kind that has a folder, for people to edit; read back it is one of them, not all."""
+    lines = text_of(kind, {"": item}).splitlines()
+    return "".join(f"{line[2:]}\n" for line in lines)  # without the mark and the indent of a list
 
 
 def _row_items(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -568,7 +594,7 @@ def _remedy(type: str, context: Mapping[str, Any], path: Path) -> str:
     if type == "value_error":
         return str(context["error"])
     if type == "extra_forbidden":
-        near = get_close_matches(str(path[-1]), _FIELD_NAMES, n=1)
+        near = get_close_matches(str(path[-1]), _field_names(), n=1)
         return f"没有“{path[-1]}”这一项，" + (f"是不是想写 {near[0]}？" if near else "请删去")
     if type == "literal_error":
         return "只能是 " + "、".join(re.findall(r"'(\w+)'", str(context["expected"])))
@@ -604,7 +630,10 @@ def _names_in(model: Any) -> Iterator[str]:
         yield from shape.get("properties", ())
 
 
-_FIELD_NAMES = sorted({name for kind in KINDS.values() for name in _names_in(kind.model)})
+@cache
+def _field_names() -> list[str]:
+    """All names that a file may have: looked for when somebody wrote one that there is not."""
+    return sorted({name for kind in KINDS.values() for name in _names_in(kind.model)})
 
 
 def _listed(raw: str, found: Sequence[tuple[Path, str]], most: int) -> list[str]:

@@ -22,8 +22,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 from bot.communities import Communities, Community
 from bot.config import DEFAULT_TIMEZONE, Config
 from bot.live import LiveContents
+from bot.shop_desk import ring_due as ring_orders
+from bot.welcomes import ring_welcomes
 from handlers.customers import sweep_groups
+from handlers.first_messages import award_firsts
+from handlers.flows import ring_flows
 from handlers.human import ring as ring_tickets
+from handlers.levels import crown_months
+from handlers.points import lapse_due
 from handlers.pushes import audience, fire
 from handlers.upkeep import clean_up
 from rules.contents import Push, parse_cron
@@ -37,6 +43,14 @@ AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
 TICKETS_S = 10
 """How often the clocks of tickets are looked at."""
+HONOURS_S = 15
+"""How often the first messages of a day are awarded, and the best of a past month are looked for."""
+LAPSE_S = 600
+"""How often points whose last day is past are looked for: soon after midnight, wherever that is."""
+LAPSE_LEASE_MS = 590_000
+"""One process of all looks for them; another does when that one is gone."""
+ORDERS_S = 60
+"""How often it is looked which orders have waited too long."""
 UPKEEP_LEASE_MS = 3_500_000
 SWEEP_LEASE_MS = 3_000_000
 """A process that starts has the customer groups looked at, but not when one did so less than fifty minutes ago."""
@@ -89,8 +103,16 @@ class Clock:
             self._sweep, CronTrigger(hour=3, minute=20, timezone=DEFAULT_TIMEZONE), id="customers",
             next_run_time=self._clock() + timedelta(seconds=20),
         )  # fmt: skip
+        self._scheduler.add_job(self._honour, IntervalTrigger(seconds=HONOURS_S, start_date=self._clock()), id="honours", max_instances=1)
+        self._scheduler.add_job(self._ring_flows, IntervalTrigger(seconds=TICKETS_S, start_date=self._clock()), id="flows", max_instances=1)
         self._scheduler.add_job(
             self._ring_tickets, IntervalTrigger(seconds=TICKETS_S, start_date=self._clock()), id="tickets", max_instances=1
+        )
+        self._scheduler.add_job(
+            self._lapse, IntervalTrigger(seconds=LAPSE_S, start_date=self._clock() + timedelta(seconds=30)), id="points", max_instances=1
+        )
+        self._scheduler.add_job(
+            self._ring_orders, IntervalTrigger(seconds=ORDERS_S, start_date=self._clock()), id="orders", max_instances=1
         )
         self._scheduler.start()
 
@@ -169,6 +191,43 @@ class Clock:
             self._on_tickets(*self._stores.tickets.count_waiting(places, self._clock()))
         except StorageAway as away:
             log.warning("tickets wait", reason=str(away))
+
+    def _lapse(self, planned: datetime = NEVER) -> None:
+        """Points that lapse; one process looks, each goes once all the same, and nobody is told twice."""
+        del planned
+        try:
+            if not self._stores.leases.hold("points", LAPSE_LEASE_MS):
+                return
+            unlisted = [self._communities.named(chat) for chat in self._stores.groups.all()]
+            lapse_due(self._stores, self._config, [*self._communities.listed, *unlisted], self._clock())
+        except StorageAway as away:
+            log.warning("points wait", reason=str(away))
+
+    def _ring_orders(self, planned: datetime = NEVER) -> None:
+        """What has come of orders that wait; each is recalled once and given back once, whichever process is first."""
+        del planned
+        try:
+            ring_orders(self._stores, self._config, self._live.current, self._communities, self._clock())
+        except StorageAway as away:
+            log.warning("orders wait", reason=str(away))
+
+    def _honour(self, planned: datetime = NEVER) -> None:
+        """First messages and the best of a month; each counts once, whichever process is first."""
+        del planned
+        try:
+            award_firsts(self._stores, self._config, self._live.current, self._communities, self._clock())
+            crown_months(self._stores, self._config, self._live.current, self._communities, self._clock())
+        except StorageAway as away:
+            log.warning("honours wait", reason=str(away))
+
+    def _ring_flows(self, planned: datetime = NEVER) -> None:
+        """What has come of the flows' clocks, and newcomers who waited for others; each counts once, whichever process is first."""
+        del planned  # what counts is what has come by now
+        try:
+            ring_flows(self._stores, self._config, self._live.current, self._communities, self._clock())
+            ring_welcomes(self._stores, self._config, self._live.current, self._communities, self._clock())
+        except StorageAway as away:
+            log.warning("flows wait", reason=str(away))
 
     def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):

@@ -48,7 +48,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group chat; ``customer`` groups raise change_external_chat and answer groupchat/get. The first member owns it unless named."""
+    """A group chat; ``customer`` groups raise change_external_chat and answer groupchat/get. The first member owns it unless named.
+
+    ``age_s`` is how long it has been there, with these members, when the simulator starts.
+    """
 
     id: str
     name: str
@@ -56,6 +59,7 @@ class Group:
     webhook_key: str = field(default="", repr=False)
     owner: str = ""
     customer: bool = True
+    age_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,42 +11,31 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
-MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
-BOSS = "boss"
+from simulator.opening import ADMINS, BOSS, MAIN, NAMES, Entry, Line, history, opening, user_of
+
 READY_WITHIN_S = 120.0
-
-_NAMES = (
-    "李雷", "韩梅梅", "王小明", "张伟", "刘洋", "陈静", "杨帆", "赵敏", "黄磊", "周婷", "吴迪", "徐丽", "孙浩", "马超", "朱琳",
-    "胡杰", "郭芳", "何鑫", "高远", "林悦", "罗刚", "郑爽朗", "梁晨", "谢宁", "宋佳音", "唐果", "许诺", "韩冬", "冯唐诗", "邓小雨",
-)  # fmt: skip
-_WORDS = (
-    "签到", "怎么退款", "签到", "你好呀，我是新来的", "我的积分", "发票怎么开", "签到", "帮助", "什么时候发货", "签到",
-    "群规是什么", "签到", "积分怎么用", "大家周末都看什么书？", "签到", "活动什么时候开始", "签到", "签到", "怎么联系人工", "签到",
-    "今天天气真不错", "签到", "我的积分", "可以邀请朋友进来吗", "签到", "签到", "怎么退款", "签到", "谢谢小助手", "签到",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that somebody says in the main group."""
-
-    user: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Both sides' configuration files, the bot's data folder, and the opening lines."""
+    """Both sides' configuration files, the bot's data folder, the community's past as a sheet, and what is to happen at the start.
+
+    ``opened`` is there once everything that happens only once has happened.
+    """
 
     bot_config: Path
     data: Path
     simulator_config: Path
-    lines: tuple[Line, ...]
+    history: Path
+    opened: Path
+    lines: tuple[Line | Entry, ...]
 
 
 def set_stage(folder: Path, port: int, *, starting_content: Path) -> Stage:
@@ -57,11 +46,15 @@ def set_stage(folder: Path, port: int, *, starting_content: Path) -> Stage:
     if not content.exists():
         shutil.copytree(starting_content, content)
         (content / "pushes.yaml").write_text(_PUSHES, encoding="utf-8")
+        _start_by_itself(content / "flows" / "newcomer.yaml")
     bot, simulator = folder / "config.yaml", folder / "simulator.yaml"
     _write(bot, _bot_config(port))
     _write(simulator, _simulator_config(port, kept))
-    lines = tuple(Line(f"user{n:02d}", words) for n, words in enumerate(_WORDS, 1))
-    return Stage(bot, folder / _DATA, simulator, lines)
+    sheet, opened = folder / "members.csv", folder / "opened"
+    if not sheet.exists():
+        _write(sheet, history(datetime.now(_ZONE).date()))
+    lines = tuple(line for line in opening() if not (opened.exists() and isinstance(line, Line) and line.once))
+    return Stage(bot, folder / _DATA, simulator, sheet, opened, lines)
 
 
 def wait_until_ready(port: int) -> bool:
@@ -74,10 +67,13 @@ def wait_until_ready(port: int) -> bool:
     return False
 
 
-def speak(port: int, lines: Sequence[Line]) -> None:
-    """Lets people speak in the main group, each mentioning the bot, through the pretend WeCom on ``port``."""
+def speak(port: int, lines: Sequence[Line | Entry]) -> None:
+    """Lets people come in and speak, in groups each mentioning the bot, through the pretend WeCom on ``port``."""
     for line in lines:
-        said = {"user": line.user, "text": line.text, "chat": MAIN, "channel": "assistant", "mention": True}
+        if isinstance(line, Entry):
+            _ask(port, "POST", "/_/act", json.dumps({"act": "join", "user": line.user, "name": line.name, "group": MAIN}))
+            continue
+        said = {"user": line.user, "text": line.text, "chat": line.chat or None, "channel": "assistant", "mention": True}
         _ask(port, "POST", "/_/say", json.dumps(said))
 
 
@@ -91,6 +87,12 @@ def _ask(port: int, method: str, path: str, body: str = "") -> int:
         return 0
     finally:
         line.close()
+
+
+def _start_by_itself(flow: Path) -> None:
+    """The newcomers' flow begins when somebody joins, so that a visitor need not ask for it."""
+    shipped = flow.read_text(encoding="utf-8")
+    flow.write_text(shipped.replace("  on: []\n", "  on: [joined, first_message]\n"), encoding="utf-8")
 
 
 def _secrets(file: Path) -> dict[str, str]:
@@ -120,8 +122,11 @@ def _write(file: Path, text: str) -> None:
 
 
 _CALLBACKS = ("ASSISTANT", "DESK", "CUSTOMERS", "ROBOT")
+_ZONE = ZoneInfo("Asia/Shanghai")
 _CORP = "wwDEMO0123456789"
 _DATA = "bot"
+_AGE_S = 200 * 86_400
+"""Who joins now is no founder of the groups."""
 _PUSHES = """\
 # 演示用的推送：每两分钟一条，好让人看见它到来。
 - id: tip
@@ -130,7 +135,7 @@ _PUSHES = """\
   grace_minutes: 1
   text: |-
     📮 **小贴士**（演示里每两分钟一条）
-    对我说“签到”领积分，说“帮助”看全部功能。
+    说“签到”领积分，“商城”看能换什么，“任务”看还能怎么攒。
 """
 
 
@@ -175,7 +180,7 @@ def _simulator_config(port: int, kept: Mapping[str, str]) -> str:
         upper = name.upper()
         return {"name": name, "kind": kind, "token": kept[f"DEMO_{upper}_TOKEN"], "aes_key": kept[f"DEMO_{upper}_KEY"], **more}
 
-    people = [{"user": f"user{n:02d}", "name": name} for n, name in enumerate(_NAMES, 1)]
+    people = [{"user": user_of(n), "name": name} for n, name in enumerate(NAMES, 1)]
     everyone = [person["user"] for person in people]
     return _yaml(
         "假的企业微信的配置：每次启动重写。",
@@ -192,8 +197,8 @@ def _simulator_config(port: int, kept: Mapping[str, str]) -> str:
             "admins": [BOSS],
             "people": [{"user": BOSS, "name": "王店长", "admin": True}, *people],
             "groups": [
-                {"id": MAIN, "name": "悦读社 · 主群", "members": [BOSS, *everyone], "webhook_key": kept["DEMO_WEBHOOK"]},
-                {"id": ADMINS, "name": "悦读社 · 管理群", "members": [BOSS], "webhook_key": kept["DEMO_ADMIN_WEBHOOK"]},
+                {"id": MAIN, "name": "悦读社 · 主群", "members": [BOSS, *everyone], "webhook_key": kept["DEMO_WEBHOOK"], "age_s": _AGE_S},
+                {"id": ADMINS, "name": "悦读社 · 管理群", "members": [BOSS], "webhook_key": kept["DEMO_ADMIN_WEBHOOK"], "age_s": _AGE_S},
             ],
         },
     )

@@ -154,7 +154,7 @@ class World:
         with self.lock:
             for user in group.members:
                 self.people.setdefault(user, Person(user, user))
-            at = int(self.now())
+            at = int(self.now()) - group.age_s
             self.rooms[group.id] = Room(group, dict.fromkeys(group.members, at), _version(group.members))
             self._roster_changed()
             return self.rooms[group.id]

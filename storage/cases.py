@@ -119,6 +119,10 @@ class Cases:
         """How many cases nobody has decided."""
         return int(self._database.command("ZCARD", keys.CASES_OPEN(shard=where.shard, community=where.id)))
 
+    def count_strikes(self, where: CommunityKeys, member: int) -> int:
+        """How many cases count against a member."""
+        return int(self._database.command("LLEN", keys.STRIKES(shard=where.shard, community=where.id, member=member)))
+
     def decide(
         self, where: CommunityKeys, case: Case, state: str, actor: int, now: datetime, *, once: str, only_open: bool = False
     ) -> Decided | None:

@@ -27,6 +27,8 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 LUA = Path(__file__).parent / "lua"
+USES = "-- uses: "
+"""With this and the name of a file in ``lua/parts`` begins a script that stands on shared functions."""
 COOL_DOWN_S = 0.3
 """After a failure the server is left alone this long: callers fail at once instead of queueing up behind a time-out."""
 TRUSTED_S = 0.05
@@ -40,13 +42,19 @@ class StorageAway(Exception):
 
 
 class Script:
-    """One Lua file of ``storage/lua``; its header says keys, arguments and result."""
+    """One Lua file of ``storage/lua``; its header says keys, arguments and result.
+
+    A file whose first line is ``-- uses: ledger`` begins with the functions of ``parts/ledger.lua``.
+    """
 
     __slots__ = ("name", "sha", "text")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+        first = self.text.partition("\n")[0]
+        if first.startswith(USES):
+            self.text = f"{(LUA / 'parts' / f'{first.removeprefix(USES)}.lua').read_text(encoding='utf-8')}\n{self.text}"
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

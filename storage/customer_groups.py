@@ -16,6 +16,7 @@ from storage.connection import Database, Script
 from storage.inbox import COUNTS_LIFE_MS
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.welcomes import SETTLE_MS
 
 KEEP_VERSIONS = 8
 
@@ -38,11 +39,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a look tells: events as (member, facts), counters of the day, and what is to be sent."""
+    """What a look tells: events as (member, facts), counters of the day, what is to be sent, and who is to be welcomed."""
 
     events: Sequence[tuple[int, Mapping[str, Any]]] = ()
     counts: Mapping[str, int] | None = None
     deliveries: Sequence[Delivery] = ()
+    newcomers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +147,16 @@ class CustomerGroups:
             self._keep,
             [
                 keys.CUSTOMER_GROUP(**part), keys.CUSTOMER_SEATS(**part), keys.CUSTOMER_GROUPS(**part), keys.EVENTS(**part),
-                keys.COUNTS(**part), keys.OUTBOX_DUE(**part), *queues,
+                keys.COUNTS(**part), keys.OUTBOX_DUE(**part), keys.WELCOMES(**part), keys.WELCOMES_DUE(**part), *queues,
             ],
             [
-                to_ms(now), before.serial, where.id, group.chat, entry, COUNTS_LIFE_MS, where.shard,
+                to_ms(now), before.serial, where.id, group.chat, entry, COUNTS_LIFE_MS, where.shard, to_ms(now) + SETTLE_MS,
                 len(head), *(part for field in head.items() for part in field),
                 len(gone), *gone,
                 len(seats), *(part for number, seat in seats.items() for part in (number, f"{seat.kind}|{seat.joined_s}")),
                 len(counts), *(part for counted in counts.items() for part in counted),
                 len(news.events), *(part for member, facts in news.events for part in (member, _encode(facts))),
+                len(news.newcomers), *news.newcomers,
                 *queued,
             ],
         )  # fmt: skip

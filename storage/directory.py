@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -14,7 +16,8 @@ from storage.connection import Database, Script
 CACHED = 50_000
 """Members that a process remembers; about 10 MB."""
 
-
+MOST_ALIKE = 1_000
+"""Members of one name who are told apart; where there are more, a name says nothing."""
 LEARNED_AT_ONCE = 5_000
 
 
@@ -35,6 +38,7 @@ class Directory:
         self._enrol = Script("enrol")
         self._erase = Script("erase_person")
         self._rename = Script("rename_person")
+        self._convert = Script("convert_names")
         self._cache: OrderedDict[str, Person] = OrderedDict()
         self._lock = Lock()
         self._epoch: str | None = None
@@ -49,8 +53,10 @@ class Directory:
         known = self._cache.get(user)
         if known and community and known.home == community and (not name or name == known.name):
             return known
-        where = [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.MEMBER_NEXT()]
-        person = Person(*self._database.act(self._enrol, where, [user, name, community]))
+        where = [
+            keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.MEMBER_NEXT(), keys.MEMBER_NAMED(),
+        ]  # fmt: skip
+        person = Person(*self._database.act(self._enrol, where, [user, name, community, _mark_of(name)]))
         self._remember(user, person)
         return person
 
@@ -68,6 +74,24 @@ class Directory:
         names = dict(zip(known, self._database.command("HMGET", keys.MEMBER_NAMES(), *known), strict=True)) if known else {}
         return [(int(number), names[number] or "") if number else None for number in numbers]
 
+    def find_alike(self, users: Sequence[str]) -> dict[str, str]:
+        """Of WeCom user ids, those that nobody has, though somebody has one that differs in upper and lower case only: asked → known.
+
+        Looks at every member, some thousand a round trip, when there is one that nobody has: for rare acts.
+        """
+        unknown: list[str] = []
+        for first in range(0, len(users), LEARNED_AT_ONCE):
+            part = users[first : first + LEARNED_AT_ONCE]
+            numbers = self._database.command("HMGET", keys.MEMBER_IDS(), *part)
+            unknown += [user for user, number in zip(part, numbers, strict=True) if not number]
+        wanted, cursor = {user.casefold() for user in unknown}, "0" if unknown else ""
+        found: dict[str, str] = {}
+        while cursor:
+            cursor, flat = self._database.command("HSCAN", keys.MEMBER_IDS(), cursor, "COUNT", 1_000)
+            found |= {user.casefold(): user for user in flat[::2] if user.casefold() in wanted}
+            cursor = "" if cursor == "0" else cursor
+        return {user: found[user.casefold()] for user in unknown if user.casefold() in found}
+
     def find_user(self, number: int) -> str | None:
         """The WeCom user id of a member, None when he was erased."""
         user: str | None = self._database.command("HGET", keys.MEMBER_USERS(), number)
@@ -77,14 +101,56 @@ class Directory:
         """The learned name of a member, '' while it is unknown."""
         return self._database.command("HGET", keys.MEMBER_NAMES(), number) or ""
 
-    def find_named(self, name: str) -> list[int]:
-        """The numbers of all members with a learned display name, upper and lower case alike; looks at every name: for rare acts."""
-        wanted, found, cursor = name.casefold(), [], "0"
+    def find_names(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The learned name of each member, '' while it is unknown; one round trip for all."""
+        if not numbers:
+            return {}
+        names = self._database.command("HMGET", keys.MEMBER_NAMES(), *numbers)
+        return {number: name or "" for number, name in zip(numbers, names, strict=True)}
+
+    def find_users(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The WeCom user id of each member, '' of one who was erased; one round trip for all."""
+        if not numbers:
+            return {}
+        users = self._database.command("HMGET", keys.MEMBER_USERS(), *numbers)
+        return {number: user or "" for number, user in zip(numbers, users, strict=True)}
+
+    def walk_containing(self, part: str) -> Iterator[list[int]]:
+        """The numbers of members whose learned name holds ``part``, upper and lower case alike, in batches; one may come twice.
+
+        Looks at every name, some thousand a round trip, until its caller has enough: for rare acts.
+        """
+        wanted, cursor = part.casefold(), "0"
         while True:
             cursor, flat = self._database.command("HSCAN", keys.MEMBER_NAMES(), cursor, "COUNT", 1_000)
-            found += [int(number) for number, known in zip(flat[::2], flat[1::2], strict=True) if known.casefold() == wanted]
+            if found := [int(number) for number, known in zip(flat[::2], flat[1::2], strict=True) if wanted in known.casefold()]:
+                yield found
             if cursor == "0":
-                return sorted(set(found))
+                return
+
+    def find_named(self, name: str) -> list[int]:
+        """The numbers of the members with a learned display name, whatever its case, width and blanks; two round trips, however many there are.
+
+        More than :data:`MOST_ALIKE` says that there are too many: the answer is then not all of them.
+        """
+        wanted, mark = _plain(name), _mark_of(name)
+        if not wanted:
+            return []
+        marked = self._database.command("ZRANGEBYSCORE", keys.MEMBER_NAMED(), mark, mark, "LIMIT", 0, MOST_ALIKE + 1)
+        names = self._database.command("HMGET", keys.MEMBER_NAMES(), *marked) if marked else []
+        # Two names may have one mark, and a name may have changed between the two looks.
+        return sorted(int(number) for number, known in zip(marked, names, strict=True) if known and _plain(known) == wanted)
+
+    def convert(self) -> None:
+        """Makes the members of an older layout known by their names; some thousand a round trip. May be repeated."""
+        cursor = "0"
+        while True:
+            cursor, flat = self._database.command("HSCAN", keys.MEMBER_NAMES(), cursor, "COUNT", 1_000)
+            rows = [text for number, name in zip(flat[::2], flat[1::2], strict=True) for text in (number, name, _mark_of(name))]
+            if rows:
+                self._database.act(self._convert, [keys.MEMBER_NAMES(), keys.MEMBER_NAMED()], rows)
+            if cursor == "0":
+                return
 
     def rename(self, old: str, new: str) -> tuple[str, int]:
         """Gives a member a new WeCom user id; his number stays.
@@ -121,7 +187,9 @@ class Directory:
 
     def erase_user(self, number: int) -> str:
         """Removes the row; from then on nothing leads from the number to the person."""
-        where = [keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.DIRECTORY_EPOCH()]
+        where = [
+            keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.DIRECTORY_EPOCH(), keys.MEMBER_NAMED(),
+        ]  # fmt: skip
         done = self._database.act(self._erase, where, [number])
         self._forget()
         return "已删除编号与企业微信 ID、名字的对应" if done else "没有这个编号的对应"
@@ -142,3 +210,13 @@ class Directory:
             self._cache[user] = person
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
+
+
+def _plain(name: str) -> str:
+    """A name as people mean it. Kept marks stand on it: where this changes, a new layout has to mark everybody again."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _mark_of(name: str) -> int:
+    """What stands for a name among the scores of a sorted set, which are exact up to 53 bits."""
+    return int.from_bytes(hashlib.blake2b(_plain(name).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 12

@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.firsts import first_of_day
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 from storage.streams import StreamStart, encode_start
@@ -81,6 +82,8 @@ class Ending:
     topic: str = ""
     told: str = ""
     asked: str = ""
+    pays_first: bool = False
+    about: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,20 +270,22 @@ class Inbox:
             events += [kind, _encode(data)]
         shard = place.shard
         inbox, log, jobs, unanswered, due = _keys_of_shard(shard, place.community)
+        first = first_of_day(place.community, place.member, day) if ending.pays_first else ""
         stream_keys, stream_args = encode_start(shard, ending.stream)
         got = self._database.act(
             self._finish,
             [
                 keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
-                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place), *queues, *stream_keys,
+                _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place),
+                keys.FIRSTS(shard=shard), *queues, *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
                 int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
-                ending.topic, ending.told, ending.asked, LIFE_MS,
+                ending.topic, ending.told, ending.asked, LIFE_MS, first,
                 len(ending.counts), *counts, len(ending.events), *events,
-                len(ending.notices_said), *ending.notices_said, *queued,
+                len(ending.notices_said), *ending.notices_said, *queued, "、".join(f"成员 {number}" for number in ending.about),
             ],
         )  # fmt: skip
         return got[0], got[1]

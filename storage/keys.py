@@ -87,6 +87,9 @@ STREAM_BELL = "qb:bell:streams"
 MEMBER_IDS = _family("qb:{{people}}:ids", "hash", "until erased", "WeCom user id → member number")
 MEMBER_USERS = _family("qb:{{people}}:users", "hash", "until erased", "member number → WeCom user id")
 MEMBER_NAMES = _family("qb:{{people}}:names", "hash", "until erased", "member number → learned display name")
+MEMBER_NAMED = _family(
+    "qb:{{people}}:named", "zset", "until erased", "member number, its score 52 bits of a digest of his name: who has a name"
+)
 MEMBER_HOMES = _family("qb:{{people}}:homes", "hash", "until erased", "member number → community where last seen in a group")
 MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
@@ -115,7 +118,7 @@ MESSAGE = _family(
     "qb:{{{shard}}}:msg:{id}",
     "hash",
     "until finished, then retention.answers_hours",
-    "state of a message: since, entry, member, not_before; once finished its answer",
+    "state of a message: since, entry, member, not_before; once finished its answer, and whom that names",
 )
 EVENTS = _family(
     "qb:{{{shard}}}:events", "stream", "retention.events_days", "everything that happened: v, t, kind, c(ommunity), m(ember), id, data"
@@ -126,6 +129,9 @@ JOBS = _family(
 STREAM = _family("qb:{{{shard}}}:stream:{id}", "hash", "1 h", "an answer in parts: text so far, done 0/1, born (ms), member")
 STREAM_WORK = _family(
     "qb:{{{shard}}}:streams", "stream", "until done", "answers in parts that are being made; group bot; holds the question"
+)
+FIRSTS = _family(
+    "qb:{{{shard}}}:firsts", "set", "until awarded", "community|member number|day of a member's first message of a day that earns points"
 )
 TICKET_STEPS = _family(
     "qb:{{{shard}}}:ticket_steps", "zset", "until answered", "community|ticket number → when its clock's next step is due (ms)"
@@ -176,13 +182,35 @@ MEMBERS = _family(
 )
 ONCE = _family("qb:{{{shard}}}:{community}:once:{id}", "string", "7 days", "the first result of an act, for its repeats")
 BALANCES = _family(
-    "qb:{{{shard}}}:{community}:points:balances", "hash", "for ever", "account → points; member numbers and treasury; sums to 0"
+    "qb:{{{shard}}}:{community}:points:balances",
+    "hash",
+    "for ever",
+    "account → points; members by number, treasury, shop, events, expiry; sums to 0",
 )
-LEDGER = _family("qb:{{{shard}}}:{community}:points:ledger", "stream", "for ever", "double-entry rows: t, from, to, n, reason, actor, once")
+LEDGER_V2 = _family(
+    "qb:{{{shard}}}:{community}:points:ledger",
+    "stream",
+    "until converted",
+    "layout 2: double-entry rows: t, from, to, n, reason, actor, once",
+)
 LEDGER_ROWS = _family(
-    "qb:{{{shard}}}:{community}:points:rows:{member}", "list", "for ever", "a member's newest 50 rows: t|n|reason|balance"
+    "qb:{{{shard}}}:{community}:points:rows:{member}",
+    "list",
+    "for ever",
+    "a member's side of the ledger: t (s)|n|other account, '' treasury|reason|actor, '' himself|8 of the digest of the act's name|note",
 )
-CHECK_INS = _family("qb:{{{shard}}}:{community}:check_ins", "hash", "until erased", "member number → last day and streak: 2026-11-22|5")
+CHECK_INS = _family(
+    "qb:{{{shard}}}:{community}:check_ins",
+    "hash",
+    "until erased",
+    "member number → last day|streak|longest|total|cards|month:made up:by right|digest|first result of that day; days are ordinals",
+)
+MADE_UP = _family(
+    "qb:{{{shard}}}:{community}:check_ins:made_up", "hash", "until erased", "member number → days that he made up for (ordinals): day,day"
+)
+CHECK_IN_DAYS = _family(
+    "qb:{{{shard}}}:{community}:check_ins:days:{member}", "bitmap", "until erased", "bit n: the member checked in n days after 2024-01-01"
+)
 AUDIT = _family(
     "qb:{{{shard}}}:{community}:audit",
     "stream",
@@ -212,6 +240,132 @@ FIRED = _family(
     "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"
 )
 FIRED_LAST = _family("qb:{{{shard}}}:{community}:fired:last", "hash", "for ever", "push id → last claimed planned time (ms)")
+
+# The ledger ---
+LOTS = _family(
+    "qb:{{{shard}}}:{community}:points:lots",
+    "hash",
+    "for ever",
+    "member number → his points that lapse, by their last day (ordinal): day:n,day:n",
+)
+EXPIRING = _family(
+    "qb:{{{shard}}}:{community}:points:expiring", "zset", "for ever", "member number → last day (ordinal) of his points that lapse first"
+)
+BOARD_ALL = _family(
+    "qb:{{{shard}}}:{community}:board:all", "zset", "for ever", "member number → points earned in all time: what levels go by"
+)
+BOARD_MONTH = _family(
+    "qb:{{{shard}}}:{community}:board:month:{month}", "zset", "70 days", "member number → points earned in a month: 2026-11"
+)
+BOARD_WEEK = _family("qb:{{{shard}}}:{community}:board:week:{week}", "zset", "16 days", "member number → points earned in a week: 2026-W47")
+BOARD_DAY = _family("qb:{{{shard}}}:{community}:board:day:{day}", "zset", "3 days", "member number → points earned on a day")
+POINT_CAPS = _family(
+    "qb:{{{shard}}}:{community}:points:caps:{day}", "hash", "2 days", "member:reason and member → points that count against the day's caps"
+)
+POINTS_DONE = _family(
+    "qb:{{{shard}}}:{community}:points:done:{week}", "hash", "8 days", "digest of an act's name → its first result, for its repeats"
+)
+POINTS_WARNED = _family(
+    "qb:{{{shard}}}:{community}:points:warned", "string", "for ever", "the last day (ordinal) of points that members were told of in time"
+)
+
+# Shop and orders ---
+SHOP_STOCK = _family("qb:{{{shard}}}:{community}:shop:stock", "hash", "for ever", "item id → how many are left")
+SHOP_CODES = _family(
+    "qb:{{{shard}}}:{community}:shop:codes:{item}", "list", "until given out", "sealed codes of an item, the next one first"
+)
+SHOP_CODES_SEEN = _family("qb:{{{shard}}}:{community}:shop:seen", "set", "for ever", "keyed digests of all codes that were ever put in")
+SHOP_HAD = _family(
+    "qb:{{{shard}}}:{community}:shop:had", "hash", "until erased", "member:item → how many he has had, without what went back"
+)
+SHOP_HAD_TODAY = _family(
+    "qb:{{{shard}}}:{community}:shop:had:{day}",
+    "hash",
+    "3 days",
+    "member:item and item → how many were had on a day, without what went back",
+)
+ORDERS = _family(
+    "qb:{{{shard}}}:{community}:orders",
+    "hash",
+    "for ever",
+    "order number → JSON: member, item, name, kind, price, state, at, day, lots, ended…",
+)
+ORDER_CODES = _family(
+    "qb:{{{shard}}}:{community}:orders:codes", "hash", "until erased", "order number → the sealed code that was given out"
+)
+ORDERS_WAITING = _family(
+    "qb:{{{shard}}}:{community}:orders:waiting", "zset", "until settled", "orders to be handed over, by their time (ms)"
+)
+ORDERS_OF = _family("qb:{{{shard}}}:{community}:orders:of:{member}", "list", "until erased", "a member's order numbers, oldest first")
+ORDER_STEPS = _family(
+    "qb:{{{shard}}}:order_steps", "zset", "until settled", "community|order number → when it is recalled or given back (ms)"
+)
+
+# Honours ---
+BADGES = _family(
+    "qb:{{{shard}}}:{community}:badges",
+    "hash",
+    "until erased",
+    "member number → badge:day (ordinal), comma separated; -badge was taken, ^level was told of",
+)
+HONOUR_COUNTS = _family("qb:{{{shard}}}:{community}:honours", "hash", "until erased", "member:thanks and member:featured → how often")
+CROWNED = _family(
+    "qb:{{{shard}}}:{community}:crowned", "hash", "for ever", "month → its winners: member,points,…; month:told → when announced (ms)"
+)
+
+# Tags ---
+TAGS_OF = _family("qb:{{{shard}}}:{community}:tags:of", "hash", "until erased", "member number → his tags, comma separated")
+TAGS = _family("qb:{{{shard}}}:{community}:tags", "hash", "while used", "tag → how many members have it")
+TAGGED = _family("qb:{{{shard}}}:{community}:tagged:{tag}", "zset", "while used", "members with a tag by when they got it (ms)")
+
+# Challenges ---
+CHALLENGE_RUNS = _family(
+    "qb:{{{shard}}}:{community}:challenges",
+    "hash",
+    "until erased",
+    "challenge|member number → first day (ordinal)|on, done, failed, left|days done: 1011…|how often finished|digest|its result; ~|member → how many",
+)
+CHALLENGE_PROOFS = _family(
+    "qb:{{{shard}}}:{community}:challenges:proofs",
+    "hash",
+    "retention.proofs_days",
+    "challenge|member number → when (ms)|the text that he showed last, or [图片]",
+)
+
+# Arriving with a history ---
+OPENINGS = _family(
+    "qb:{{{shard}}}:{community}:openings",
+    "hash",
+    "until erased",
+    "member number → what was booked of what he brought: points|earned ('' as many)|cards|earned that his level wants|raised for it"
+    "|digest of when they lapse|last check-in (ordinal)|streak|longest|total",
+)
+
+# Flows and welcomes ---
+FLOWS_OF = _family(
+    "qb:{{{shard}}}:{community}:flows:of:{member}",
+    "hash",
+    "until erased",
+    "flow → revision|JSON of where a member stands in it: status, step, answers, what is still to be done",
+)
+FLOW_DEFINITIONS = _family(
+    "qb:{{{shard}}}:{community}:flows:definitions",
+    "hash",
+    "while somebody is in it",
+    "digest → JSON of a version of a flow; digest# → how many hold on to it",
+)
+FLOW_FUNNEL = _family(
+    "qb:{{{shard}}}:{community}:flows:funnel:{flow}:{day}", "hash", "400 days", "step → how many of those who began that day reached it"
+)
+FLOW_STEPS = _family("qb:{{{shard}}}:flow_steps", "zset", "until it ends", "community|member|flow → when its clock next rings (ms)")
+WELCOMED = _family("qb:{{{shard}}}:{community}:welcomed", "bitmap", "until erased", "bit n: member n was welcomed")
+WELCOMES = _family(
+    "qb:{{{shard}}}:{community}:welcomes:{chat}",
+    "hash",
+    "45 s",
+    "member number of a newcomer who waits to be welcomed → when he was seen (ms)",
+)
+WELCOMES_DUE = _family("qb:{{{shard}}}:welcomes_due", "zset", "45 s", "community|chat → when its newcomers are welcomed (ms)")
 
 # Customer groups (客户群), and what is asked of WeCom without anybody waiting for it ---------------------------------------
 ERRANDS = _family("qb:{{{shard}}}:errands", "zset", "until done", "errand → when it may next be tried (ms)")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from rules.contents import KINDS, ContentProblem, split, to_items
 from storage import keys
-from storage.connection import Database
+from storage.check_ins import CheckIns
+from storage.community import CommunityKeys, communities_with
+from storage.connection import Database, Script
 from storage.content import MOST_VERSIONS, ContentStore, Outdated
+from storage.directory import Directory
+from storage.ledger import digest_of, rows_key
+
+_PAGE = 5_000
+_REASONS = {"签到": "check_in"}
 
 
 class _Whole(msgspec.Struct, frozen=True):
@@ -25,6 +35,38 @@ def convert(database: Database, version: int) -> None:
     """Brings data of a layout into the present one."""
     if version < 2:
         _content_by_items(database)
+    if version < 3:
+        for where in list(communities_with(database, keys.LEDGER_V2)):
+            _ledger_by_members(database, where)
+        CheckIns(database).convert()
+    if version < 4:
+        Directory(database).convert()
+
+
+def _ledger_by_members(database: Database, where: CommunityKeys) -> None:
+    """Layout 2 kept the ledger in one stream, and of each member the newest rows: now each member has all of his, and the stream goes.
+
+    What was earned then counts for levels and never lapses; the boards of the day, the week and the month begin anew.
+    """
+    rows: dict[str, list[str]] = defaultdict(list)
+    sums: dict[str, int] = defaultdict(int)
+    for entry in _entries(database, keys.LEDGER_V2(shard=where.shard, community=where.id)):
+        member, reason = entry["to"], _REASONS.get(entry["reason"], entry["reason"])
+        rows[member].append(f"{int(entry['t']) // 1000}|{entry['n']}||{reason}||{digest_of(entry['once'])[:8]}|")
+        sums[member] += int(entry["n"])
+    convert_rows, board = Script("convert_points"), keys.BOARD_ALL(shard=where.shard, community=where.id)
+    for member, kept in rows.items():
+        whole = f"0|{sums[member]}||erased|||"
+        database.act(convert_rows, [rows_key(where, int(member)), board], [member, sums[member], whole, *kept])
+    database.command("UNLINK", keys.LEDGER_V2(shard=where.shard, community=where.id))
+
+
+def _entries(database: Database, key: str) -> Iterator[dict[str, Any]]:
+    """What stands in a stream, the oldest first."""
+    start = "-"
+    while page := database.command("XRANGE", key, start, "+", "COUNT", _PAGE):
+        yield from (dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in page)
+        start = f"({page[-1][0]}"
 
 
 def _content_by_items(database: Database) -> None:

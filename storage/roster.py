@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database
+from storage.keys import shard_of
 from storage.moment import from_ms
 
 
@@ -30,6 +32,43 @@ class Roster:
         known = self._database.command("HMGET", keys.MEMBERS(shard=where.shard, community=where.id), *numbers)
         return [number for number, since in zip(numbers, known, strict=True) if since]
 
+    def since(self, where: CommunityKeys, number: int) -> datetime | None:
+        """When a member was first seen in a community; None when he was not, or is being welcomed."""
+        seen = self._database.command("HGET", keys.MEMBERS(shard=where.shard, community=where.id), number)
+        return from_ms(int(seen)) if seen and seen.isdigit() else None
+
+    def all_since(self, members: Sequence[tuple[CommunityKeys, int]]) -> list[datetime | None]:
+        """The same for many members, in their order; one round trip."""
+        asked = [("HGET", keys.MEMBERS(shard=where.shard, community=where.id), number) for where, number in members]
+        found = self._database.pipeline(asked) if asked else []
+        return [from_ms(int(seen)) if seen and seen.isdigit() else None for seen in found]
+
+    def last_active(self, where: CommunityKeys, number: int, user: str, today: date, days: int = 60) -> date | None:
+        """The last of so many days, up to ``today``, on which a member spoke, in a group or (as ``user``) alone; one round trip."""
+        past = [today - timedelta(days=back) for back in range(days)]
+        shards = sorted({where.shard, shard_of(user, self._shards)})
+        asked = [
+            ("GETBIT", keys.ACTIVE(shard=shard, community=where.id, day=day.isoformat()), number) for day in past for shard in shards
+        ]  # fmt: skip
+        bits = self._database.pipeline(asked)
+        return next((day for at, day in enumerate(past) if any(bits[at * len(shards) : (at + 1) * len(shards)])), None)
+
+    def last_actives(self, where: CommunityKeys, users: Mapping[int, str], today: date, days: int = 30) -> dict[int, date | None]:
+        """The same for many members (number → WeCom user id); one round trip."""
+        if not users:
+            return {}
+        past = [today - timedelta(days=back) for back in range(days)]
+        asked = [
+            ("GETBIT", keys.ACTIVE(shard=shard, community=where.id, day=day.isoformat()), number)
+            for number, user in users.items()
+            for day in past
+            for shard in (where.shard, shard_of(user, self._shards))
+        ]
+        bits = iter(self._database.pipeline(asked))
+        # both bits of a day are taken, whichever is set
+        seen = {number: [day for day in past if any((next(bits), next(bits)))] for number in users}
+        return {number: days[0] if days else None for number, days in seen.items()}
+
     def export_user(self, number: int) -> dict[str, Any]:
         """Since when the member is known, by community."""
         out = {}
@@ -48,8 +87,8 @@ class Roster:
             self._database.command("DEL", key)
         gone = 0
         for key in self._database.scan("qb:{*}:msg:*"):
-            member, answer = self._database.command("HMGET", key, "member", "answer")
-            if member == str(number) or speaks_of(answer or "", number):
+            member, answer, about = self._database.command("HMGET", key, "member", "answer", "about")
+            if member == str(number) or speaks_of(f"{answer} {about}", number):
                 gone += self._database.command("DEL", key)
         return f"已从成员名册与活跃记录中删除，并删除 {gone} 条为重复回调保留的回答（他的，和提到他的）"
 

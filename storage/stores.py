@@ -9,8 +9,12 @@ from typing import Any, Protocol
 from storage.archive import ArchiveMarks
 from storage.arrivals import Arrivals
 from storage.audit import Audit
+from storage.badges import Badges
+from storage.boards import Boards
 from storage.calls import Calls
 from storage.cases import Cases
+from storage.challenges import Challenges
+from storage.check_ins import CheckIns
 from storage.connection import Database
 from storage.content import ContentStore
 from storage.customer_groups import CustomerGroups
@@ -19,6 +23,8 @@ from storage.errands import Errands
 from storage.events import Events
 from storage.feedback import Feedback
 from storage.firings import Firings
+from storage.firsts import Firsts
+from storage.flows import FlowStates
 from storage.groups import Groups
 from storage.inbox import Inbox
 from storage.jobs import Jobs
@@ -28,17 +34,22 @@ from storage.listings import Listings
 from storage.mass_messages import MassMessages
 from storage.moods import Moods
 from storage.notices import Notices
+from storage.openings import Openings
+from storage.orders import Orders
 from storage.outbox import Outbox
 from storage.points import Points
 from storage.proposals import Proposals
 from storage.roles import Roles
 from storage.roster import Roster
 from storage.sessions import Sessions
+from storage.shop import ShopStore
 from storage.streams import Streams
+from storage.tags import Tags
 from storage.tallies import Tallies
 from storage.tickets import Tickets
 from storage.unanswered import Unanswered
 from storage.webhooks import Webhooks
+from storage.welcomes import Welcomes
 
 
 class KeepsPersons(Protocol):
@@ -67,6 +78,9 @@ class Stores:
     mass_messages: MassMessages
     events: Events
     points: Points
+    check_ins: CheckIns
+    challenges: Challenges
+    boards: Boards
     cases: Cases
     moods: Moods
     notices: Notices
@@ -89,11 +103,23 @@ class Stores:
     roles: Roles
     sessions: Sessions
     tickets: Tickets
+    badges: Badges
+    firsts: Firsts
+    tags: Tags
+    flows: FlowStates
+    welcomes: Welcomes
+    shop: ShopStore
+    openings: Openings
+    orders: Orders
 
     def of_persons(self) -> Mapping[str, KeepsPersons]:
         """Every store by what it holds, in the order in which a person is erased: his row in the directory goes last."""
         return {
+            "订单": self.orders,
             "积分": self.points,
+            "签到": self.check_ins,
+            "挑战": self.challenges,
+            "排行榜": self.boards,
             "案件": self.cases,
             "情绪": self.moods,
             "待转达": self.notices,
@@ -119,6 +145,12 @@ class Stores:
             "角色": self.roles,
             "控制台": self.sessions,
             "人工工单": self.tickets,
+            "勋章": self.badges,
+            "首次发言": self.firsts,
+            "标签": self.tags,
+            "流程": self.flows,
+            "欢迎": self.welcomes,
+            "期初": self.openings,
             "通讯录": self.directory,
         }
 
@@ -138,6 +170,9 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         mass_messages=MassMessages(database),
         events=Events(database, shards),
         points=Points(database),
+        check_ins=CheckIns(database),
+        challenges=Challenges(database),
+        boards=Boards(database),
         cases=Cases(database, evidence_key),
         moods=Moods(database),
         notices=Notices(database, shards),
@@ -160,4 +195,12 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         roles=Roles(database),
         sessions=Sessions(database),
         tickets=Tickets(database, shards),
+        badges=Badges(database),
+        firsts=Firsts(database, shards),
+        tags=Tags(database),
+        flows=FlowStates(database, shards),
+        welcomes=Welcomes(database, shards),
+        shop=ShopStore(database, evidence_key),
+        openings=Openings(database),
+        orders=Orders(database, shards, evidence_key),
     )

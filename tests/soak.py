@@ -12,15 +12,22 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent))  # tests name each other as pytest finds them
+
+from storage.embedded import EmbeddedServer
 from tests.test_crash import kill_in_storms
+from tests.test_flow_machine import run_machine as live_as_flows
 from tests.test_hostile import withstand
+from tests.test_ledger_machine import run_machine as live_as_ledger
+from tests.test_month import live_a_month
 from tests.test_redis_away import take_redis_away
 from tests.test_sender_faults import run_in
+from tests.test_shop_machine import run_machine as live_as_shop
 from tests.tree import Tree
 
 MESSAGES = 5_000
@@ -28,6 +35,12 @@ GONE_S = 10.0
 WAYS = ("stopped", "killed", "cut")
 ATTACKS = 100_000
 DELIVERIES = 10_000
+MACHINES: Mapping[str, Callable[[str, int, int], int]] = {
+    "ledger": live_as_ledger,
+    "shop": live_as_shop,
+    "flows": live_as_flows,
+}
+"""State machines by name: each takes a Redis, a number of steps and a seed, and gives how many steps it made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ def main(words: list[str]) -> int:
     """Runs the parts that were asked for; gives how many failed."""
     asked = _parser().parse_args(words)
     seed = asked.seed or int.from_bytes(os.urandom(4), "big")
-    parts = [part for part in _parts(asked.runs, asked.messages) if not asked.only or part.name in asked.only]
+    parts = [part for part in _parts(asked.runs, asked.messages, asked.steps) if not asked.only or part.name in asked.only]
     print(f"seed {seed}\n", flush=True)
     print("| when (UTC) | part | seed | took | result |\n|---|---|---|---|---|", flush=True)
     return sum(not _try(part, seed) for part in parts)
@@ -53,16 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed")
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
-    parser.add_argument("--only", nargs="*", default=[], help="names of parts: kills, away, hostile, sending")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help=f"names of parts: kills, away, hostile, sending, month, {', '.join(MACHINES)}"
+    )
     return parser
 
 
-def _parts(runs: int, messages: int) -> list[Part]:
+def _parts(runs: int, messages: int, steps: int) -> list[Part]:
     return [
         Part("kills", functools.partial(_kills, runs, messages)),
         Part("away", _away),
         Part("hostile", _hostile),
         Part("sending", _sending),
+        Part("month", live_a_month),
+        *(Part(name, functools.partial(_machine, run_machine, steps)) for name, run_machine in MACHINES.items()),
     ]
 
 
@@ -106,6 +124,12 @@ def _hostile(folder: Path, seed: int) -> str:
         tree.stop()
     told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
     return f"{ATTACKS} hostile requests ({told}): web processes hold {siege.start_kb} kB, {siege.middle_kb} kB, {siege.end_kb} kB"
+
+
+def _machine(run_machine: Callable[[str, int, int], int], steps: int, folder: Path, seed: int) -> str:
+    with EmbeddedServer(folder, fsync="no") as server:
+        made = run_machine(server.url, steps, seed)
+    return f"{made} steps of a life against the model in plain Python, all as it says"
 
 
 def _sending(folder: Path, seed: int) -> str:

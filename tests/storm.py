@@ -239,7 +239,7 @@ def _check_points(database: Database, kept: list[Said], fresh: Counter[int], beg
     for user, times in asked.items():
         member = directory.find_number(user)
         assert member is not None
-        awards = sum(row.reason == "签到" for row in points.rows(where, member, 50))
+        awards = sum(row.reason == "check_in" for row in points.rows(where, member, 50))
         assert awards == fresh[member]
         assert min(times, 1) <= awards <= min(times, days), f"{user} checked in {times} times and got {awards} awards"
 

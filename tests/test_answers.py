@@ -257,7 +257,7 @@ def test_a_short_question_right_after_an_answer_keeps_its_topic(chat: Chat, firs
     ("first", "then", "entry"),
     [
         ("怎么退款", "那多久", "refund-time"),
-        ("怎么获得积分", "能换什么", "points-use"),
+        ("怎么获得积分", "那怎么花", "points-use"),
         ("怎么退款", "你们老板是谁？", None),
         ("怎么退款", "今天好热呢", None),
         ("怎么退款", "你吃了吗", None),

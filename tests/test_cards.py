@@ -818,7 +818,7 @@ def test_over_a_long_connection_a_card_is_shown_with_its_words_to_fall_back_on(c
     link = AibotWsChannel.model_validate({"name": "link", "kind": "aibot_ws", "bot_id": "B", "secret": "s"})
     config = chat.config.model_copy(update={"channels": (link,)})
     card = pressed_of(*YES_NO)
-    said = to_member(config, 5, card.words, id="d", community="main", message="m", now_ms=1)
+    said = to_member(config, 5, card.words, user="u", id="d", community="main", message="m", now_ms=1)
     assert said
     delivery = as_card(said, card)
     assert (delivery.via, delivery.body["frame"]["template_card"]["button_list"]) == ("aibot_ws", card.body["button_list"])

@@ -27,6 +27,7 @@ from bot.tries import BAD, GOOD, NOTE, ODD
 from bot.verdicts import VERDICTS
 from bot.webhooks import WebhookKeys
 from commands.build import open_all
+from rules.contents import KINDS, to_items
 from simulator.config import Channel, SimulatorConfig, parse_config
 from simulator.longlink import LongLink
 from simulator.pretend import PretendWeCom
@@ -34,6 +35,7 @@ from simulator.server import Server, serve
 from simulator.world import World
 from storage.calls import Calls
 from storage.connection import Database, StorageAway
+from storage.content import ContentStore
 from storage.embedded import EmbeddedServer
 from storage.moment import to_ms
 from storage.stores import Stores
@@ -174,6 +176,40 @@ def test_an_answer_whose_picture_or_file_is_not_there_is_a_problem(stage: Stage,
     first, second = stage.marked(BAD, content=str(folder), is_online=False)
     assert "faq.yaml：“e0”：没有“gone.png”这个文件" in first
     assert "faq.yaml：“e1”：“page.png”不是 JPG 或 PNG 图片" in second
+
+
+SHOP = "items:\n  - {id: mug, name: 马克杯, price: 5, min_level: gold}\n  - {id: hat, name: 帽子, price: 5, min_level: '1'}\n"
+CHALLENGES = """
+- {id: early, title: 早起, days: 3, badge: nobodys, min_level: gold}
+- {id: late, title: 晚睡, days: 3, badge: early_bird, min_level: '1'}
+"""
+LEVELS = "- {id: '1', name: 新芽, at: 0}\n"
+BADGES = "- {id: early_bird, name: 早起的鸟}\n"
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_an_item_and_a_challenge_that_name_what_is_nowhere_are_named(
+    stage: Stage, tmp_path: Path, database: Database, is_started: bool
+) -> None:
+    texts = {"shop": SHOP, "challenges": CHALLENGES, "levels": LEVELS, "badges": BADGES}
+    folder = tmp_path / "content"
+    folder.mkdir()
+    for kind, text in texts.items():
+        (folder / f"{kind}.yaml").write_text("" if is_started else text, encoding="utf-8")
+        if is_started:
+            ContentStore(database).put(kind, to_items(KINDS[kind], text), "boss", datetime.now(UTC))
+    said = [text for text in stage.marked(ODD, content=str(folder), is_online=False) if "没有这个 id" in text]
+    assert [text.partition("，")[0] for text in said] == [
+        "shop.yaml：商品“mug”的 min_level 写的是“gold”",
+        "challenges.yaml：挑战“early”的 min_level 写的是“gold”",
+        "challenges.yaml：挑战“early”的 badge 写的是“nobodys”",
+    ]
+    assert "谁也换不了它。改成其中一个：1；或者去掉它（content export shop）" in said[0]
+    assert "early_bird" in said[2]
+
+
+def test_the_shipped_content_names_nothing_that_is_nowhere(stage: Stage) -> None:
+    assert [text for text in stage.marked(ODD, is_online=False) if "没有这个 id" in text] == []
 
 
 def test_a_secret_that_is_written_out_is_a_problem_and_is_named_by_its_place(stage: Stage) -> None:

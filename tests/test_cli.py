@@ -42,9 +42,12 @@ def test_the_log_is_read_as_json_a_line_for_each_entry(chat: Chat, cli: Cli) -> 
     chat.says("签到")
     ran = cli("log", "--json")
     rows = [json.loads(line) for line in ran.out.splitlines()]
-    assert [row["kind"] for row in rows] == ["inbound", "change", "decision", "outbound"]
+    kinds = [row["kind"] for row in rows]
+    assert [kinds[0], *kinds[-2:]] == ["inbound", "decision", "outbound"]
+    assert set(kinds[1:-2]) == {"change"}
     assert set(rows[1]) == {"id", "at", "kind", "community", "member", "message", "data"}
-    assert (rows[1]["member"], rows[1]["community"], rows[1]["data"]["points"]) == (1, "main", 5)
+    moved = next(row for row in rows if row["data"].get("act") == "points")
+    assert (moved["member"], moved["community"], moved["data"]["n"], moved["data"]["reason"]) == (1, "main", 5, "check_in")
 
 
 def test_the_log_is_narrowed_to_a_community_a_member_or_a_number_of_lines(chat: Chat, cli: Cli) -> None:
@@ -219,7 +222,7 @@ def test_the_configuration_may_be_named_before_or_behind_the_command(chat: Chat,
     file = (tmp_path / "config.yaml").rename(tmp_path / "other.yaml")
     assert cli("log").code == 1
     assert cli("--config", str(file), "log").code == 0
-    assert cli("log", "--config", str(file)).out.count("\n") == 4
+    assert "inbound" in cli("log", "--config", str(file)).out
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["log", "-h"]])

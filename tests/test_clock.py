@@ -24,6 +24,7 @@ from handlers.contents import publish
 from rules.contents import PUSHES, Push
 from scheduler import clock as scheduler_clock
 from scheduler.clock import previous_moment, trigger_of
+from storage import keys
 from storage.connection import StorageAway
 from tests.timing import Clock
 
@@ -267,6 +268,58 @@ def test_a_push_waits_for_redis_and_rings_late_rather_than_never(tower: Tower) -
     until(lambda: answers(chat))
     tower.pass_s(11)
     assert tower.fired() == ["main 10 00:35"]
+
+
+def test_an_order_that_waits_is_recalled_by_whichever_process_and_once(tower: Tower) -> None:
+    tower.start(3)
+    chat = tower.processes[0][0]
+    chat.stores.content.put("shop", {"": "items: [{id: a, name: 贴纸, price: 0, counted: false}]\n"}, "boss", chat.clock())
+    for each, _ in tower.processes:
+        each.live.refresh()
+    assert "换到了“贴纸”" in chat.says("兑换 贴纸")
+    tower.kill(1)
+    tower.time.shift(3 * 86_400)
+    tower.wait(minutes=5)
+    tower.fired()
+    assert [entry.data["act"] for entry in chat.log("change") if "order" in entry.data] == ["order_open", "order_reminded"]
+    assert [delivery.id for delivery in chat.outbox() if delivery.id.startswith("order:")] == ["order:main:1:new", "order:main:1:reminded"]
+
+
+def test_points_lapse_and_are_told_of_by_whichever_process_and_once(tower: Tower) -> None:
+    tower.start()
+    chat = tower.processes[0][0]
+    chat.says("签到", name="李雷")
+    chat.says("签到", group="wrSTRANGER")
+    chat.as_admin("发积分 @李雷 45 开张")
+    for days in (380.1, 30):  # at about eleven, in the week before the end of March; then after it
+        tower.kill(len(tower.processes))
+        tower.time.shift(days * 86_400)
+        tower.start(2)
+        tower.wait(minutes=11)
+        tower.fired()
+    assert [delivery.id for delivery in chat.outbox() if delivery.id.startswith("lapse:")] == [f"lapse:main:{chat.member()}:740071"]
+    lapsed = [(entry.community, entry.member) for entry in chat.log("change") if entry.data.get("reason") == "lapse"]
+    assert len(lapsed) == len(set(lapsed))
+    assert {("main", chat.member()), ("wrSTRANGER", chat.member())} <= set(lapsed)
+    assert chat.points() == 0
+
+
+def test_points_lapse_where_one_process_of_all_looks_for_them(tower: Tower) -> None:
+    tower.start()
+    chat = tower.processes[0][0]
+    chat.says("签到", name="李雷")
+    tower.kill()
+    lease = keys.LEASE(name="points")
+    chat.stores.database.command("SET", lease, "another process")
+    tower.time.shift(400 * 86_400)
+    tower.start()
+    tower.wait(minutes=11)
+    tower.fired()
+    assert [entry for entry in chat.log("change") if entry.data.get("reason") == "lapse"] == [], "the other one has it at hand"
+    chat.stores.database.command("DEL", lease)  # it has died
+    tower.wait(minutes=11)
+    tower.fired()
+    assert [entry.member for entry in chat.log("change") if entry.data.get("reason") == "lapse"] == [chat.member()]
 
 
 def test_the_clock_of_a_ticket_waits_for_redis(tower: Tower) -> None:

@@ -6,7 +6,6 @@ touch beyond their declared keys is read from MONITOR.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
 import socket as socketlib
@@ -14,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -26,29 +26,38 @@ from redis.exceptions import ResponseError
 
 from bot.breaker import TARGET
 from bot.metrics import Metrics
+from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
+from bot.welcomes import ring_welcomes
 from bot.worker import recover_once
+from handlers.first_messages import award_firsts
+from handlers.flows import ring_flows
 from handlers.human import ring
+from handlers.levels import crown_months
 from handlers.privacy import export_person
 from handlers.pushes import fire
 from rules.contents import Push
 from rules.roster import Roster, Seat
 from rules.text import Words
 from storage import keys
-from storage.connection import LUA, Database
+from storage.connection import LUA, Database, Script
 from storage.content import MOST_AT_ONCE
-from storage.customer_groups import KnownGroup, News
+from storage.customer_groups import KnownGroup, Look, News
 from storage.embedded import ask, find_server
 from storage.errands import Errand
+from storage.layouts import convert
 from storage.limits import WEBHOOK, Limits
 from storage.mass_messages import MassRecord
 from storage.moment import to_ms
+from storage.openings import Opening, PastDays
 from storage.outbox import Delivery, Lease
 from storage.tokens import TokenStore
 
 pytest_plugins = ("chat",)
 
 WITHOUT_KEYS = {"PUBLISH"}
+ENOUGH = "~~ seen enough ~~"
+"""Ends the watching; no script says it."""
 
 
 def until(true: Callable[[], object]) -> None:
@@ -101,13 +110,13 @@ def watched(url: str) -> Iterator[list[str]]:
     with listener:
 
         def listen() -> None:
-            while "the end" not in (line := listener.connection.read_response().decode()):
+            while ENOUGH not in (line := listener.connection.read_response().decode()):
                 seen.append(line)
 
         thread = Thread(target=listen)
         thread.start()
         yield seen
-        client.echo("the end")
+        client.echo(ENOUGH)
         thread.join(10)
         assert not thread.is_alive()
 
@@ -131,8 +140,13 @@ def use_everything(chat: Chat) -> None:
     for user in ("lilei", "hanmei", "boss"):
         chat.says("签到", user=user)
         chat.privately("我的积分", user=user)
+        chat.says("排行榜", user=user)
         chat.privately("积分明细", user=user, through="desk")
         chat.enters(user=user)
+    chat.stores.check_ins.give_cards(chat.community.keys, chat.member("lilei"), 1, once="card")
+    for said in ("补签", "参加挑战 1", "打卡", "打卡进度", "退出挑战", "1"):
+        chat.says(said)
+    chat.as_admin("挑战 名单 1")
     chat.says("签到", group="wrSTRANGER")
     chat.says("发票")
     chat.says("1")
@@ -156,6 +170,7 @@ def use_everything(chat: Chat) -> None:
     chat.says("再问 要几天")
     chat.later(minutes=16)
     assert ring(chat.stores, chat.config, chat.live.current.duty, chat.communities, chat.clock()) == 1
+    honour_somebody(chat)
     chat.stores.notices.keep(3, 1, "悄悄话", once="n")
     chat.stores.moods.mix(chat.community.keys, [(1, 0.7)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
@@ -179,9 +194,78 @@ def use_everything(chat: Chat) -> None:
     tokens.put("id", "token", 7200, now_ms)
     tokens.unlock("id", tokens.lock("id") or "")
     chat.clean_up()
+    go_shopping(chat)
+    move_points(chat)
+    lead_somebody(chat)
+    bring_somebody(chat)
     chat.stores.points.discrepancies(chat.community.keys)
     export_person(chat.stores, chat.member("lilei"))
     chat.erase("lilei")
+
+
+def move_points(chat: Chat) -> None:
+    """Points that are given, handed on, and lapse; and those of an older layout."""
+    chat.as_admin("发积分 lilei 30 热心解答")
+    assert "已送给" in chat.says("转赠 hanmeimei 2")
+    where, now = chat.community.keys, chat.clock()
+    assert chat.stores.points.lapse(where, now, today=now.date() + timedelta(days=1_000))
+    t = to_ms(now)
+    row = ("t", t, "from", "treasury", "to", 9, "n", 5, "reason", "签到", "actor", 9, "once", "m")
+    chat.stores.database.command("XADD", keys.LEDGER_V2(shard=where.shard, community=where.id), "*", *row)
+    chat.stores.directory.enrol("named", name="李雷")
+    convert(chat.stores.database, 2)
+
+
+def bring_somebody(chat: Chat) -> None:
+    """Somebody brings points and check-ins from elsewhere."""
+    where, today = chat.community.keys, chat.clock().date()
+    opening = Opening(points=9, days=PastDays(today, 2, 2, 2, [(today, today)]))
+    number = chat.stores.directory.enrol("brought", community=where.id).number
+    book = chat.stores.openings.book(where, number, opening, chat.clock(), today=today, lapses=None, once="brought")
+    assert (book.outcome, book.balance) == ("new", 9)
+    assert number in {known.number for known in chat.stores.openings.everybody(where)}
+
+
+def lead_somebody(chat: Chat) -> None:
+    """A newcomer is led, asked again by the clock, and welcomed together with another; one who was led is forgotten."""
+    assert "群规" in chat.privately("新人任务")
+    assert "群规" in chat.privately("新人任务", user="hanmei")
+    chat.later(days=1, hours=1)
+    assert ring_flows(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    chat.stores.flows.drop_question(0, "", chat.member("hanmei"), "none")
+    assert chat.stores.flows.erase_user(chat.member("hanmei"))
+    where, now = chat.community.keys, chat.clock()
+    group, look = KnownGroup("wrMAIN", where, "customers"), Roster("v1", seats={1: Seat(2, 5)})
+    assert chat.stores.customer_groups.keep(group, Look(), look, News(newcomers=(77, 78)), now, "2026-03-10")
+    later = now + timedelta(minutes=1)
+    assert chat.stores.welcomes.due(later)
+    ring_welcomes(chat.stores, chat.config, chat.live.current, chat.communities, later)
+    assert not chat.stores.welcomes.due(later)
+    assert chat.stores.customer_groups.close(group, chat.stores.customer_groups.look_back(where, "wrMAIN"), News(), now, "2026-03-10")
+
+
+def go_shopping(chat: Chat) -> None:
+    """Shelves are filled; a code, a card and a thing are exchanged; of two orders one is recalled, the other given back."""
+    chat.as_admin("发积分 lilei 900 热心解答")
+    assert "→ 5 件" in chat.as_admin("商城 补货 纪念 T 恤 5")
+    assert "加了 1 个" in chat.as_admin("商城 加码 咖啡兑换码\nABC-1")
+    for item in ("咖啡兑换码", "补签卡"):
+        assert "换到了" in chat.says(f"兑换 {item}")
+    chat.says("兑换 纪念 T 恤")
+    assert "换到了" in chat.says("1")
+    assert "补签卡" in chat.says("我的订单")
+    assert ring_orders(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock() + timedelta(days=3)) == 1
+    assert "已退款" in chat.as_admin("订单 3 退款 缺货")
+
+
+def honour_somebody(chat: Chat) -> None:
+    """Thanks, a badge, a tag, the day's first messages and the best of a month."""
+    assert "感谢了" in chat.says("谢谢 @hanmei")
+    assert "获得勋章" in chat.as_admin("授勋 hanmei 社群之光")
+    assert "VIP" in chat.as_admin("标签 hanmei 加 VIP")
+    assert award_firsts(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    next_month = chat.clock() + timedelta(days=31)
+    assert crown_months(chat.stores, chat.config, chat.live.current, chat.communities, next_month) == 2
 
 
 def bury_one(chat: Chat) -> None:
@@ -278,7 +362,7 @@ def test_every_script_is_among_those_that_were_tried(chat: Chat, cluster: str) -
 
 def sha_of(path: Path) -> str:
     """The name under which the server knows a script."""
-    return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return Script(path.stem).sha
 
 
 def test_a_cluster_really_refuses_what_straddles_slots(cluster: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chat import Chat, OpenChat
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from visits import code_of, web
+from visits import code_of, lively, web
 from werkzeug.serving import make_server
 
 pytest_plugins = ("chat",)
@@ -195,3 +195,39 @@ def test_every_page_fits_by_day_and_by_night(look: Look, address: str, size: dic
         page.locator("[data-drawer] > summary").click()
         expect(page.get_by_role("link", name="审计")).to_be_visible()
         keep(page, f"menu-{look_of}")
+
+
+def test_a_member_is_looked_up_and_given_points_by_keyboard(look: Look, chat: Chat) -> None:
+    page = look()
+    page.get_by_role("link", name="成员").click()
+    page.wait_for_load_state("load")
+    page.keyboard.press("/")
+    page.keyboard.type("lilei")
+    page.keyboard.press("Enter")
+    page.get_by_test_id("people").locator("a").click()
+    page.get_by_test_id("n").fill("20")
+    page.get_by_test_id("note").fill("热心 <b>解答</b>")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("said")).to_contain_text("积分已发")
+    expect(page.get_by_test_id("rows")).to_contain_text("热心 <b>解答</b>")
+    expect(page.get_by_test_id("balance")).to_have_text(str(chat.points()))
+    page.reload()
+    page.go_back()
+    assert chat.points() == int(page.get_by_test_id("balance").inner_text())
+
+
+def test_members_points_shop_and_flows_fit_too(look: Look, address: str, chat: Chat) -> None:
+    lively(chat)
+    number = chat.member()
+    paths = {
+        "members": "members", "member": f"members/{number}", "points": "points?board=all", "shop": "shop",
+        "orders": "orders?only=all", "order": "orders/2", "flows": "flows", "flow": "flows/newcomer", "challenges": "challenges",
+        "challenge": "challenges/members?id=reading", "rules": "rules/flows?id=newcomer", "nobody": "members?q=无此人",
+    }  # fmt: skip
+    for size, dark in ((DESK, False), (PHONE, True)):
+        page, look_of = look(size=size, dark=dark), f"{'phone' if size is PHONE else 'desk'}-{'night' if dark else 'day'}"
+        for name, path in paths.items():
+            page.goto(f"{address}/console/in/main/{path}")
+            assert page.locator("h1").first.is_visible()
+            assert fits(page), f"{name} sticks out at {size['width']} pixels"
+            keep(page, f"{name}-{look_of}")

@@ -20,11 +20,13 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from simulator.opening import ADMINS, MAIN
+from tools import operator_pictures
+
 pytestmark = pytest.mark.xdist_group("demo")  # one demo for all visitors
 ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = ROOT / "artifacts"
-MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
 READY_WITHIN_S, ENDS_WITHIN_S = 60.0, 10.0
 PAGE_MS = 20_000
 """How long the page may take to show something on a busy machine."""
@@ -77,7 +79,7 @@ class Demo:
         return found
 
     def has_opened(self) -> bool:
-        """Whether the last of the thirty people who speak at the start was answered, so that nobody else speaks any more."""
+        """Whether the thirtieth member, the last who speaks at the start, was answered, so that nobody else speaks any more."""
         posts = json.load(self._get(f"{self.url}api/updates?who=boss&after=0"))["posts"]
         last = max((post["id"] for post in posts if post["sender"] == "user30"), default=None)
         return last is not None and any(post["id"] > last and post["sender"] == "bot" for post in posts)
@@ -114,7 +116,7 @@ def two_free_ports() -> int:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(tmp_path_factory.mktemp("demo") / "data")
-    until(demo.has_opened, READY_WITHIN_S, "the thirty opening lines")
+    until(demo.has_opened, READY_WITHIN_S, "the opening lines")
     yield demo
     demo.end()
 
@@ -188,7 +190,7 @@ def test_a_visitor_checks_in_and_asks_and_is_answered(visitor: Visitor) -> None:
     visitor.says("签到")
     visitor.hears("签到成功")
     visitor.says("我的积分")
-    visitor.hears("你现在有 5 积分")  # markdown: the figure is set in bold, not in asterisks
+    expect(visitor.hears("你现在有")).not_to_contain_text("**")  # markdown: the figure is set in bold, not in asterisks
     visitor.says("怎么开发票")
     visitor.hears("电子发票会在")
     visitor.keeps("group")
@@ -259,6 +261,45 @@ def test_the_drawer_shows_what_went_over_the_wire(visitor: Visitor) -> None:
     row.click()
     expect(row).to_contain_text("msgtype")
     visitor.keeps("wire")
+
+
+@needs_browser
+def test_a_picture_is_shown_and_seen_in_full_when_it_is_clicked(visitor: Visitor) -> None:
+    visitor.becomes("user21")
+    visitor.opens(MAIN)
+    visitor.says("海报")
+    visitor.hears("你的海报来了")
+    picture = visitor.page.locator(".entry").last.get_by_test_id("picture")
+    expect(picture).to_have_js_property("naturalWidth", 1080)
+    picture.click()
+    expect(visitor.page.locator("#zoomed")).to_be_visible()
+    visitor.keeps("picture")
+
+
+@needs_browser
+def test_an_app_shows_its_picture_too(visitor: Visitor) -> None:
+    visitor.becomes("user21")
+    visitor.opens("single|desk|user21")
+    visitor.says("排行榜", mention=False)
+    visitor.hears("本周积分榜")
+    expect(visitor.page.get_by_test_id("picture").last).to_have_js_property("naturalWidth", 1080)
+
+
+@needs_browser
+def test_where_only_administrators_are_their_commands_are_offered(visitor: Visitor) -> None:
+    visitor.becomes("boss")
+    visitor.opens(ADMINS)
+    visitor.page.locator(".chip", has_text="商城 盘点").click()
+    visitor.hears("待处理订单 1 个")
+    visitor.opens(MAIN)
+    expect(visitor.page.locator(".chip", has_text="排行榜")).to_be_visible()
+
+
+@needs_browser
+def test_the_pictures_of_the_operators_pages_can_be_taken(demo: Demo, browser: Browser) -> None:
+    shots = [shot for shot in operator_pictures.SHOTS if not shot.later]
+    taken = operator_pictures.take(browser, demo.port, PICTURES / "operators", shots)
+    assert [file.stem for file in taken if file.stat().st_size > operator_pictures.MOST_BYTES] == []
 
 
 @needs_browser

@@ -91,7 +91,7 @@ def test_points_and_their_history_are_told(chat: Chat) -> None:
     chat.says("签到")
     assert "**10** 积分" in chat.says("我的积分")
     history = chat.says("积分明细").splitlines()[1:]
-    assert history == ["03-11 10:00 签到 +5，余额 10", "03-10 10:00 签到 +5，余额 5"]
+    assert history == ["• 03-11 10:00 签到 +5，余额 10", "• 03-10 10:00 签到 +5，余额 5", "到期：2027 年 3 月 31 日 10 分"]
 
 
 def test_points_of_another_member_are_his_own(chat: Chat) -> None:
@@ -123,6 +123,31 @@ def test_a_member_is_refused_politely_what_is_for_administrators_and_that_is_not
     assert "只有管理员可以用" in said
     assert chat.log("decision")[-1].data["denied"] == command.split()[0]
     assert chat.log("admin") == []
+
+
+@pytest.mark.parametrize(
+    "words", ["精华 在哪里看", "标签", "成员 有多少", "会员 多少钱", "奖励 什么时候发", "加分", "扣分 规则是什么", "减分", "会员"]
+)
+def test_a_members_everyday_words_are_a_question_and_no_administrators_command(chat: Chat, words: str) -> None:
+    assert "只有管理员可以用" not in chat.says(words)
+    assert "faq" in chat.log("decision")[-1].data
+
+
+@pytest.mark.parametrize("words", ["精华 @李雷 写得好", "标签 @李雷 加 VIP", "成员 12", "发积分 @李雷 5 好"])
+def test_a_member_who_clearly_means_an_administrators_command_is_refused(chat: Chat, words: str) -> None:
+    assert "只有管理员可以用" in chat.says(words)
+    assert chat.log("decision")[-1].data["denied"] == words.split()[0]
+
+
+@pytest.mark.parametrize(("words", "said"), [("取消", "没有什么要取消的"), ("继续", "没有进行到一半的事")])
+@pytest.mark.parametrize("flows", [True, False])
+def test_who_wants_to_leave_or_go_on_where_nothing_is_open_is_told_so(chat: Chat, words: str, said: str, flows: bool) -> None:
+    if not flows:
+        _, present = chat.stores.content.snapshot("flows")
+        chat.stores.content.put("flows", dict.fromkeys(present), "boss", chat.clock())
+        chat.live.refresh()
+    assert said in chat.says(words)
+    assert chat.unanswered() == []
 
 
 def test_an_administrators_command_leaves_an_audit_row(chat: Chat) -> None:
@@ -456,7 +481,7 @@ def test_the_admin_group_speaks_for_its_community(chat: Chat) -> None:
 
 def test_the_app_answers_like_the_aibot(chat: Chat) -> None:
     chat.says("签到")
-    assert chat.privately("我的积分", through="desk") == chat.privately("我的积分", through="assistant")
+    assert chat.privately("我的积分", through="desk") == chat.privately("我的积分", through="assistant").replace("**", "")
 
 
 # Repeats ------------------------------------------------------------------------------------------------------------------

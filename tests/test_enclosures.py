@@ -17,6 +17,7 @@ from chat import Chat, a_config, build
 
 from bot.client import WeComClient, Wire
 from bot.config import Config
+from bot.drawing import Artist, drawn
 from bot.enclosures import enclose, fit
 from bot.files import PLACE, Files
 from bot.longholder import Pace, holders
@@ -48,6 +49,9 @@ NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 MAIN, HOOK, SECRET = "wrMAIN", "KEY-MAIN", "TOPSECRET"
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+BOARD = drawn(
+    "board", {"title": "周榜", "period": "本周", "community": "主群", "top": [{"rank": 1, "name": "李雷", "points": 5}]}, about=(1, 2)
+)
 PEOPLE = (Person("lilei", "李雷"), Person("boss", "老板", admin=True))
 
 
@@ -144,6 +148,22 @@ def test_what_cannot_be_sent_is_given_up_with_the_reason(stage: Stage, via: str,
     assert stage.shown(MAIN) == []
 
 
+@pytest.mark.parametrize(("via", "chat"), [("webhook", MAIN), ("app", single_chat("desk", "lilei"))])
+def test_a_drawn_picture_is_drawn_by_whoever_sends_it(stage: Stage, via: str, chat: str) -> None:
+    stage.delivers(via, "image", BOARD)
+    (post,) = stage.shown(chat)
+    assert post.kind == "image"
+    if via == "webhook":
+        assert base64.b64decode(str(post.image).split(",")[1]) == Artist().draw(BOARD)
+    assert stage.dead == []
+
+
+def test_a_picture_that_cannot_be_drawn_is_given_up_without_naming_its_facts(stage: Stage) -> None:
+    stage.delivers("webhook", "image", "drawn:board:e30")
+    assert "排行榜的内容不对" in stage.dead[0]
+    assert "e30" not in stage.dead[0]
+
+
 # Over a long connection -------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +228,13 @@ def test_a_picture_and_a_file_follow_their_answer_over_a_long_connection(bot: Ch
     assert cmds.count("aibot_send_msg") == 2
 
 
+def test_a_drawn_picture_follows_its_answer_over_a_long_connection(bot: Chat, link: PretendLink) -> None:
+    await_until(lambda: link.live_connections("BOTID") == 1)
+    link.say("lilei", "海报", MAIN)
+    posts = await_until(lambda: len(found := link.shown(MAIN)) >= 2 and found)
+    assert "image" in {post.kind for post in posts}
+
+
 # Which way ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +280,21 @@ def test_each_way_in_has_its_way_out(every_channel: Config, channel: str, chat: 
         return
     (delivery,) = beside
     assert (delivery.via, said.image, said.file) == (via, "", "")
+
+
+def test_a_drawn_picture_without_a_way_is_called_by_its_title(tmp_path: Path) -> None:
+    robot = {"name": "robot", "kind": "robot", "token": "t", "aes_key": AES_KEY}
+    config = a_config(tmp_path, "redis://127.0.0.1:1", {"wecom": {"corp_id": "ww1"}, "channels": [robot]})
+    asked = Message("m", "robot", "text", "lilei", chat="wrSTRANGER")
+    (said,), beside = enclose(config, asked, [Reply("榜单如下", image=BOARD)], "x", 1, in_time=True, now_ms=1)
+    assert (said.text, beside) == ("榜单如下\n\n（图片“排行榜.png”在这里发不了，请联系管理员）", [])
+
+
+def test_a_picture_on_its_way_goes_unsent_when_somebody_on_it_is_forgotten(every_channel: Config) -> None:
+    _, (delivery,) = enclose(
+        every_channel, Message("m", "desk", "text", "lilei"), [Reply("", image=BOARD)], "main", 1, in_time=True, now_ms=1
+    )
+    assert delivery.about == (1, 2)
 
 
 def test_what_is_for_another_member_encloses_nothing(every_channel: Config) -> None:

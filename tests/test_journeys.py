@@ -232,7 +232,7 @@ def test_200_repeats_of_one_check_in_at_once_give_one_award_and_200_equal_answer
     with bot.database() as database:
         points, where = Points(database), communities_of(database)["main"]
         member = int(database.command("HGET", "qb:{people}:ids", "crowd"))
-        assert [row.reason for row in points.rows(where, member)] == ["签到"]
+        assert [row.reason for row in points.rows(where, member)] == ["check_in"]
         assert points.discrepancies(where) == []
 
 

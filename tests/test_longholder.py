@@ -239,7 +239,9 @@ def test_private_words_wait_for_the_member_where_the_bot_may_not_speak_first(sta
     assert stage.is_connected()
     stage.answers(stage.wecom.say("lilei", "帮助", MAIN))
     member = stage.chat.member()
-    words = deliveries.to_member(stage.chat.config, member, "请注意", id="w1", community="main", message="", now_ms=to_ms(stage.now()))
+    words = deliveries.to_member(
+        stage.chat.config, member, "请注意", user="u", id="w1", community="main", message="", now_ms=to_ms(stage.now())
+    )
     assert words
     stage.stores.outbox.enqueue(0, [words], to_ms(stage.now()))
     assert await_until(lambda: stage.stores.notices.export_user(member)["待转达"] == ["请注意"])

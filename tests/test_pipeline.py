@@ -46,8 +46,8 @@ def recover(chat: Chat, times: int = 1) -> int:
 
 
 def check_in(message: Message, ctx: Context) -> Reply:
-    done = ctx.stores.points.check_in(
-        ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, reason="签到", once=message.id
+    done = ctx.stores.check_ins.check_in(
+        ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, lapses=None, once=message.id
     )
     return Reply(f"积分 {done.balance}")
 
@@ -431,9 +431,13 @@ def test_texts_are_not_noted_unless_the_operator_wants_it(open_chat: OpenChat) -
 
 def test_each_message_leaves_who_what_where_and_why(chat: Chat) -> None:
     chat.says("签到", id="A")
-    assert [(entry.kind, entry.member, entry.community, entry.message) for entry in chat.log()] == [
-        (kind, 1, "main", "assistant:A") for kind in ("inbound", "change", "decision", "outbound")
+    log = chat.log()
+    assert {(entry.member, entry.community) for entry in log} == {(1, "main")}
+    assert [(entry.kind, entry.message) for entry in log if entry.kind != "change"] == [
+        (kind, "assistant:A") for kind in ("inbound", "decision", "outbound")
     ]
+    changes = {entry.data["act"] for entry in log[1:-2]}
+    assert {"points", "badge"} <= changes, "between what came in and what was decided: what it changed"
 
 
 def test_moods_are_asked_for_of_chat_and_not_of_commands(chat: Chat) -> None:
@@ -456,8 +460,8 @@ def test_a_repeat_that_takes_over_works_where_the_first_try_did(open_chat: OpenC
 
     def does(message: Message, ctx: Context) -> Replies:
         if message.is_private:
-            ctx.stores.points.check_in(
-                ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, reason="签到", once=message.id
+            ctx.stores.check_ins.check_in(
+                ctx.community.keys, ctx.member, ctx.now(), today=ctx.today(), rewards=ctx.contents.rewards, lapses=None, once=message.id
             )
             if falls:
                 falls.clear()

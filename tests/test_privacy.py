@@ -32,6 +32,7 @@ USER, NAME, MARK, QUESTION = "woLiLei-7f3a", "李雷雷", "蓝鲸", "量子纠�
 NOT_OF_PERSONS = {
     "ArchiveMarks": "numbers of messages",
     "Webhooks": "sealed keys of groups' webhooks",
+    "ShopStore": "numbers of items, and sealed codes that nobody has yet",
     "Bell": "listens and keeps nothing",
     "Leases": "names processes",
     "Arrivals": "numbers of callbacks",
@@ -135,6 +136,10 @@ def lead_a_rich_life(chat: Chat) -> int:
     chat.as_admin("回复 1 很好办")
     chat.says(f"再问 {MARK} 几天", user=USER)
     chat.as_admin("工单")
+    for user in (USER, "hanmei"):  # both, so that they share the first place
+        chat.says("参加挑战 2", user=user)
+        chat.says(f"打卡 {MARK if user == USER else '书'} 第一天", user=user)
+    chat.as_admin("挑战 名单 2")
     chat.as_admin("案件")  # the answer, kept for repeats, shows his words to somebody else
     for shard, lane, target in chat.stores.outbox.due(range(chat.stores.shards), to_ms(chat.clock())):
         lease = chat.stores.outbox.lease(shard, lane, target, "me", to_ms(chat.clock()), 1000)
@@ -161,7 +166,7 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
     left = {where for _, where in traces(chat, USER, NAME, MARK)}
     assert left <= {"qb:{4}:main:unanswered"}, "questions are kept without their sender: nobody knows any more whose they were"
     assert chat.stores.points.discrepancies(chat.community.keys) == []
-    assert chat.stores.points.balance(chat.community.keys, number) == 5, "the ledger keeps its sums"
+    assert chat.stores.points.balance(chat.community.keys, number) == 5 + 3, "the ledger keeps its sums"
     assert traces(chat, USER, NAME) == set()
 
 

@@ -131,7 +131,7 @@ def take_redis_away(folder: Path, ways: Sequence[str], *, gone_s: float, seed: i
         tree = Tree(folder, redis_url=url, api_base=side.base)
         try:
             tree.start()
-            before = tree.pids()
+            before = tree.all_pids()
             for way in ways:
                 storms.append(Storm(tree, side, rng, messages))
                 _take_away(outages[way], storms[-1], tree, rng, gone_s)

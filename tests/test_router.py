@@ -14,7 +14,7 @@ from bot.context import Context
 from bot.errors import WiringError
 from bot.message import Event, Message, Prompt, Reply
 from bot.permissions import Role, may, role_of
-from bot.router import Router
+from bot.router import Route, Router
 from handlers import discover
 
 SAID = Message(id="1", channel="assistant", kind="text", user="lilei", chat="wrMAIN")
@@ -174,3 +174,35 @@ def test_only_the_owners_of_the_configuration_are_owners() -> None:
 
 def test_an_owner_who_left_the_company_is_a_member() -> None:
     assert role_of("boss", Config(admins=("boss",)), has_left=lambda user: user == "boss") == "member"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("精华", "fallback"),
+        ("精华 在哪里看", "fallback"),
+        ("精华 @李雷 好", "feature"),
+        ("精华 12 好", "feature"),
+        ("精华 李雷 好", "fallback"),
+    ],
+)
+def test_an_everyday_word_is_a_command_of_who_may_use_it_or_names_somebody(router: Router, text: str, name: str) -> None:
+    router.command("精华", role="moderator", takes_words=True, is_common=True)(answering("feature"))
+    message = replace(SAID, text=text)
+    as_member, as_moderator = router.find(message, None, lambda route: False), router.find(message, None, lambda route: True)
+    assert as_member
+    assert as_moderator
+    assert as_member.route.handler.__name__ == name
+    assert as_moderator.route.handler.__name__ == "feature"
+
+
+def test_rights_are_looked_at_for_everyday_words_only(router: Router) -> None:
+    asked: list[str] = []
+
+    def may_use(route: Route) -> bool:
+        asked.append(route.name)
+        return False
+
+    for text in ("数据 今日", "怎么退款", "转账 李雷 5"):
+        router.find(replace(SAID, text=text), None, may_use)
+    assert asked == []

@@ -515,7 +515,7 @@ def test_a_host_that_does_not_answer_is_tried_by_one_until_it_does_and_nobody_lo
     stage.drain(for_s=600, step_s=5)
     tries = len(wecom.sent("message/send"))
     assert tries < 40 + 30  # not 40 × 8
-    assert [circuit.is_host for circuit in stage.circuits] == [True]
+    assert [circuit.is_open for circuit in stage.circuits if circuit.is_host] == [True]  # a member that is tried on its behalf may rest too
     assert stage.dead == []
     is_down = False
     stage.drain(for_s=900, step_s=5)

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import requests
 import structlog
+from chat import Chat, OpenChat
+from visits import every_page, met, visit
 
 import bot.client
 from bot.breaker import Circuit
@@ -38,6 +40,8 @@ from storage.limits import Limits
 from storage.moment import to_ms
 from storage.outbox import Delivery, Outbox
 from storage.tokens import TokenStore
+
+pytest_plugins = ("chat", "visits")
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 GROUPS, MEMBERS, ADDRESSES, CODES = 25, 25, 40, 20
@@ -362,8 +366,13 @@ def run_in(folder: Path, *, messages: int, seed: int) -> str:
         bot.client.TIMEOUT_S = patience
 
 
+def console_pages(chat: Chat) -> dict[str, str]:
+    """All that the console shows its owner of what the run left behind; the address of his own session's page aside."""
+    return every_page(visit(met(chat)))
+
+
 def test_a_thousand_messages_arrive_once_in_order_and_within_the_limits_whatever_fails(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, open_chat: OpenChat
 ) -> None:
     monkeypatch.setattr(bot.client, "TIMEOUT_S", SHORT_S)
     caplog.set_level("DEBUG")
@@ -376,5 +385,8 @@ def test_a_thousand_messages_arrive_once_in_order_and_within_the_limits_whatever
             f"{kind}: {[report.dead.get(id) for id in report.queued if id.startswith(kind)]}"
         )
     assert len(set(report.dead.values())) > 20
+    pages = console_pages(open_chat())
+    assert len(pages) > 5, sorted(pages)
     for secret in report.secrets:
         assert secret not in caplog.text
+        assert not [place for place, text in pages.items() if secret in text]

@@ -157,7 +157,7 @@ def test_a_message_is_counted_without_a_round_trip_and_a_verification_is_not(cha
             assert canary.knock(config, channel, chat.clock()).problem == ""
     assert chat.stores.arrivals.flush() == 1
     assert chat.stores.inbox.depth() == 0
-    assert {entry.message for entry in chat.log()} == {"assistant:M1"}
+    assert [entry.message for entry in chat.log("inbound")] == ["assistant:M1"]
 
 
 # Silence ------------------------------------------------------------------------------------------------------------------

@@ -104,6 +104,11 @@ class Tree:
         """The processes that answer callbacks."""
         return [pid for pid in self.pids() if " web" in _command(pid) and _below(pid) == set()]
 
+    def all_pids(self) -> set[int]:
+        """All its processes, once the worker is among them: it begins after the web processes answer."""
+        await_until(lambda: any(" worker" in _command(pid) for pid in self.pids()), READY_WITHIN_S, "a worker")
+        return self.pids()
+
     def memory_kb(self) -> int:
         """What the web processes hold, added up."""
         return sum(_resident_kb(pid) for pid in self.web_workers())

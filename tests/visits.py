@@ -48,6 +48,38 @@ def met(chat: Chat) -> Chat:
     return chat
 
 
+PEOPLE = {"lilei": "李雷", "hanmei": "韩梅梅", "john": "John Smith", "wang": "王芳", "zhao": "赵小敏", "qian": "钱多多"}
+
+
+def lively(chat: Chat) -> Chat:
+    """A community after some days: points, badges, tags, an order that waits and one that is done, a flow, a challenge."""
+    met(chat)
+    for day in range(8):
+        for at, (user, name) in enumerate(PEOPLE.items()):
+            if day % (at + 1) == 0:
+                chat.says("签到", user=user, name=name)
+        chat.later(days=1)
+    chat.says("签到", user="lilei")
+    chat.as_admin("发积分 @李雷 @韩梅梅 500 热心解答")
+    chat.as_admin("标签 李雷 加 老客户、北京")
+    chat.as_admin("标签 韩梅梅 加 老客户")
+    chat.as_admin("授勋 李雷 社群之光")
+    for item, n in (("群贴纸一套", 20), ("纪念 T 恤", 3)):
+        chat.as_admin(f"商城 补货 {item} {n}")
+    chat.as_admin("商城 加码 咖啡兑换码\nCAFE-0001\nCAFE-0002\nCAFE-0003")
+    for user, item in (("lilei", "咖啡兑换码"), ("lilei", "群贴纸一套"), ("hanmei", "纪念 T 恤")):
+        chat.says(f"兑换 {item}", user=user)
+        chat.says("1", user=user)
+    for user in ("lilei", "hanmei", "john"):
+        chat.says("新人任务", user=user)
+    chat.says("1", user="hanmei")
+    chat.says("参加挑战 早起打卡", user="lilei")
+    chat.says("打卡", user="lilei")
+    chat.says("参加挑战 读书笔记", user="hanmei")
+    chat.says("打卡 今天读到第三章，记住要先把问题写下来", user="hanmei")
+    return chat
+
+
 def plan(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:
     return plan_import(store, name, data, replace=replace)
 
@@ -144,6 +176,22 @@ class Visit:
         assert self.page is not None
         found = re.search(rf'name="{name}" value="([^"]*)"', self.page.get_data(as_text=True))
         return found[1] if found else ""
+
+
+def every_page(browser: Visit) -> dict[str, str]:
+    """What stands on every page that links lead to, by its address without the query; two hundred at most."""
+    seen: dict[str, str] = {}
+    waiting = [MAIN_PAGE]
+    while waiting and len(seen) < 200:
+        path = waiting.pop()
+        place = path.partition("?")[0]
+        if place in seen or place.startswith("/console/static/"):
+            continue
+        browser.page = browser.client.get(path, follow_redirects=True)
+        assert browser.status == 200, f"{path}: {browser.status}"
+        seen[place] = browser.page.get_data().decode(errors="replace")  # some links lead to files
+        waiting += re.findall(r'href="(/console/[^"#]*)"', seen[place])
+    return seen
 
 
 def code_of(chat: Chat, user: str = "boss", *, group: str = "wrADMIN") -> str:

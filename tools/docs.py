@@ -123,15 +123,16 @@ def main(words: Sequence[str]) -> int:
 def _chat_blocks(router: Router) -> Iterator[str]:
     members = list(router.listed(lambda role: role == "member"))
     admins = list(router.listed(lambda role: role != "member"))
-    yield _table("## 成员可以说", ("命令", "做什么", "也可以说"), [_chat_row(route) for route in members])
-    rows = [(*_chat_row(route), TITLES[route.role], "单聊、管理群" if route.private else "任何地方") for route in admins]
+    yield _table("## 成员可以说", ("命令", "做什么", "也可以说"), [_chat_row(route, router) for route in members])
+    rows = [(*_chat_row(route, router), TITLES[route.role], "单聊、管理群" if route.private else "任何地方") for route in admins]
     yield _table("## 管理者可以说", ("命令", "做什么", "也可以说", "至少是", "在哪里"), rows)
 
 
-def _chat_row(route: Route) -> tuple[str, str, str]:
-    """The command with its words (处理 编号 警告/忽略), what it does, its synonyms."""
+def _chat_row(route: Route, router: Router) -> tuple[str, str, str]:
+    """The command with its words (处理 编号 警告/忽略), what it does, its synonyms: those that take no words are routes of their own."""
     usage, colon, does = route.help.partition("：")
-    synonyms = "、".join(f"`{name}`" for name in route.names if name != route.name)
+    others = (name for other in router.commands.values() if other.handler is route.handler for name in other.names)
+    synonyms = "、".join(f"`{name}`" for name in list(dict.fromkeys([*route.names, *others]))[1:])
     return f"`{usage if colon else route.name}`", _escaped(does or usage), synonyms or "–"
 
 

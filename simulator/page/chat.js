@@ -4,7 +4,8 @@
   const { make } = Card;
   const $ = (id) => document.getElementById(id);
   const POLL_MS = 600, DIVIDE_MS = 5 * 60 * 1000, ZONE = { timeZone: "Asia/Shanghai" };
-  const CHIPS = ["帮助", "签到", "我的积分", "怎么退款"];
+  const CHIPS = ["帮助", "签到", "我的积分", "排行榜", "签到日历", "海报", "商城", "挑战", "等级", "任务", "怎么退款"];
+  const OFFICE_CHIPS = ["管理帮助", "数据", "订单", "商城 盘点", "挑战名单 1", "标签 列表", "流程 列表", "未答", "案件", "签到"];
   const COLOURS = ["#4c8bf5", "#f2994a", "#27ae8f", "#9b6dd7", "#eb6f77", "#2d9cdb", "#c98a2b", "#6c7ae0", "#3aa655", "#d66aa5"];
   const state = { epoch: "", rev: 0, bot: "小助手", who: "", chat: "", people: new Map(), chats: [], posts: new Map(), read: {}, quote: null, drafts: {}, away: false };
 
@@ -200,6 +201,7 @@
     $("mention").hidden = !group;
     $("compose").hidden = !chat.inside;
     $("chips").hidden = !chat.inside;
+    drawChips(chat);
     $("outside").hidden = chat.inside;
     $("input").placeholder = group ? `@${state.bot} 才能让机器人听到` : "直接说，不用 @";
     document.title = `${chat.name} · 模拟企业微信`;
@@ -225,6 +227,20 @@
     known.forEach((node) => node.remove());
     if (atEnd || own) { talk.scrollTop = talk.scrollHeight; $("more").hidden = true; } else if (fresh) $("more").hidden = false;
     markRead(posts[posts.length - 1].id);
+  }
+
+  /** What to try in a chat: where only administrators are, their own commands. */
+  function drawChips(chat) {
+    const office = chat.kind === "group" && chat.members.length && chat.members.every((user) => state.people.get(user)?.admin);
+    const which = office ? "office" : "members";
+    if ($("chips").dataset.which === which) return;
+    $("chips").dataset.which = which;
+    $("chips").replaceChildren(...(office ? OFFICE_CHIPS : CHIPS).map((chip) => {
+      const node = make("button", "chip", chip);
+      node.type = "button";
+      node.addEventListener("click", () => say(chatNow()?.kind === "group" ? `@${state.bot} ${chip}` : chip));
+      return node;
+    }));
   }
 
   function markRead(id) {
@@ -297,8 +313,12 @@
       parts.push(text);
     } else if (post.kind === "image") {
       const picture = make("img", "picture");
-      picture.src = post.image; picture.alt = "图片"; picture.loading = "lazy";
-      parts.push(picture);
+      picture.src = post.image; picture.alt = "图片"; picture.loading = "lazy"; picture.dataset.testid = "picture";
+      picture.addEventListener("load", settleDown);
+      const open = make("button", "picture-button");
+      open.type = "button"; open.title = "看大图"; open.append(picture);
+      open.addEventListener("click", () => { $("zoomed").src = post.image; $("zoom").showModal(); });
+      parts.push(open);
       if (post.text) { text.append(plain(post.text)); parts.unshift(text); }
     } else {
       const icon = { file: "📄 ", voice: "🔊 " }[post.kind];
@@ -310,6 +330,12 @@
     const box = make("div", "bubbles");
     box.append(...parts);
     return box;
+  }
+
+  /** A picture has no height until it is there: then the end of the talk is further down. */
+  function settleDown() {
+    const talk = $("talk");
+    if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < 700 && $("more").hidden) talk.scrollTop = talk.scrollHeight;
   }
 
   function plain(text) {
@@ -427,12 +453,6 @@
 
   // -- wiring
 
-  for (const chip of CHIPS) {
-    const node = make("button", "chip", chip);
-    node.type = "button";
-    node.addEventListener("click", () => say(chatNow()?.kind === "group" ? `@${state.bot} ${chip}` : chip));
-    $("chips").append(node);
-  }
   $("compose").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   $("input").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(); } });
   $("input").addEventListener("input", grow);
@@ -449,6 +469,8 @@
   $("join").addEventListener("click", () => { $("ask-name").value = ""; $("ask").showModal(); $("ask-name").focus(); });
   $("ask-no").addEventListener("click", () => $("ask").close());
   $("ask-form").addEventListener("submit", () => { const name = $("ask-name").value.trim(); if (name) join({ name }); });
+  $("zoom").addEventListener("click", () => $("zoom").close());
+  $("chips").addEventListener("wheel", (event) => { if (!event.deltaX) { $("chips").scrollLeft += event.deltaY; event.preventDefault(); } }, { passive: false });
   $("join-me").addEventListener("click", () => join({}));
   $("leave").addEventListener("click", () => act("leave", {}));
   document.addEventListener("click", (event) => { if (!event.target.closest(".side-head")) showPeople(false); });

@@ -1,35 +1,42 @@
--- Checks a member in, once a day: streak, reward and both sides of the ledger.
--- KEYS 1 once  2 check-ins  3 balances  4 ledger  5 the member's newest rows  6 events
--- ARGV 1 now_ms  2 member  3 community  4 once id  5 today  6 yesterday  7 rewards by streak, 1, 2, … (comma separated)
---      8 reason  9 once_life_ms  10 whether the rewards begin anew after the last: 1 or 0
--- Gives 'fresh|streak|reward|balance' with fresh 1 at today's first check-in, else 0; a repeat of the same message gets its first result.
-local member = ARGV[2]
-local before = redis.call('GET', KEYS[1])
-if before then return before end
-local last = redis.call('HGET', KEYS[2], member)
-local day, streak = '', 0
-if last then
-  day, streak = string.match(last, '^([^|]*)|(%d+)$')
-  streak = tonumber(streak)
-end
-local result
+-- uses: ledger
+-- Checks a member in, once a day: streak, the bit of the day, and the reward.
+-- KEYS 1–12 of the ledger  13 the member's rows  14 check-ins  15 days of the member
+-- ARGV 1–6 of the ledger  7 member  8 rewards by streak, 1, 2, … (comma separated)  9 whether they begin anew after the last: 1 or 0
+--      10 the first day that has a bit (ordinal)  11 a make-up card at every so many days of a streak (0 never)
+--      12 most cards that are kept  13 this month
+-- A record is day|streak|longest|total|cards|month:made up:of these by right|digest|first result of that day; days are ordinals.
+-- Gives 'fresh|streak|longest|total|reward|balance|earned|cards|card won|gap|made up|by right' with fresh 1 at today's first check-in, else 0;
+-- gap: days missed since the check-in before, made up: for how many days this month, and how many of these by right. A repeat of the message
+-- that was today's first gets its first result, also when midnight lies between.
+local member, today = ARGV[7], ledger.today
+local kept = redis.call('HGET', KEYS[14], member) or '0|0|0|0|0|||'
+local day, streak, longest, total, cards, month, digest, first = string.match(kept, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(.*)$')
+if digest ~= '' and digest == ARGV[3] then return '1|' .. string.gsub(first, '/', '|') end
+day, streak, longest, total, cards = tonumber(day), tonumber(streak), tonumber(longest), tonumber(total), tonumber(cards)
+
 -- later than today: checked in by a process whose clock is ahead of ours; that must not open the day before again
-if day >= ARGV[5] then
-  result = '0|' .. streak .. '|0|' .. (redis.call('HGET', KEYS[3], member) or '0')
-else
-  streak = day == ARGV[6] and streak + 1 or 1
-  local rewards = {}
-  for reward in string.gmatch(ARGV[7], '%-?%d+') do rewards[#rewards + 1] = reward end
-  local reward = rewards[ARGV[10] == '1' and (streak - 1) % #rewards + 1 or math.min(streak, #rewards)]
-  redis.call('HSET', KEYS[2], member, ARGV[5] .. '|' .. streak)
-  local balance = redis.call('HINCRBY', KEYS[3], member, reward)
-  redis.call('HINCRBY', KEYS[3], 'treasury', -reward)
-  redis.call('XADD', KEYS[4], '*', 't', ARGV[1], 'from', 'treasury', 'to', member, 'n', reward, 'reason', ARGV[8], 'actor', member, 'once', ARGV[4])
-  redis.call('RPUSH', KEYS[5], ARGV[1] .. '|' .. reward .. '|' .. ARGV[8] .. '|' .. balance)
-  redis.call('LTRIM', KEYS[5], -50, -1)
-  redis.call('XADD', KEYS[6], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[3], 'm', member, 'id', ARGV[4],
-    'data', '{"points":' .. reward .. ',"balance":' .. balance .. ',"streak":' .. streak .. ',"reason":"check_in"}')
-  result = '1|' .. streak .. '|' .. reward .. '|' .. balance
+if day >= today then
+  return string.format('0|%d|%d|%d|0|%d|%d|%d|0|0|0|0', streak, longest, total, ledger.balance(member), ledger.earned(member), cards)
 end
-redis.call('SET', KEYS[1], result, 'PX', ARGV[9])
-return result
+
+local gap = day > 0 and today - 1 - day or 0
+local of_month, made, by_right = string.match(month, '^([^:]*):(%d+):(%d+)$')
+if of_month ~= ARGV[13] then made, by_right = 0, 0 end
+streak = day == today - 1 and streak + 1 or 1
+longest, total = math.max(longest, streak), total + 1
+local rewards = {}
+for reward in string.gmatch(ARGV[8], '%d+') do rewards[#rewards + 1] = tonumber(reward) end
+local reward = rewards[ARGV[9] == '1' and (streak - 1) % #rewards + 1 or math.min(streak, #rewards)]
+local every, won = tonumber(ARGV[11]), 0
+if every > 0 and streak % every == 0 and cards < tonumber(ARGV[12]) then won, cards = 1, cards + 1 end
+if reward > 0 then
+  ledger.move{from = 'treasury', to = member, n = reward, reason = 'check_in', actor = member, rows = {[member] = KEYS[13]}, counts = true}
+end
+local balance, earned = ledger.balance(member), ledger.earned(member)
+first = string.format('%d/%d/%d/%d/%d/%d/%d/%d/%d/%d/%d', streak, longest, total, reward, balance, earned, cards, won, gap, made, by_right)
+redis.call('HSET', KEYS[14], member, string.format('%d|%d|%d|%d|%d|%s|%s|%s', today, streak, longest, total, cards, month, ARGV[3], first))
+if today >= tonumber(ARGV[10]) then redis.call('SETBIT', KEYS[15], today - tonumber(ARGV[10]), 1) end
+redis.call('XADD', KEYS[9], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[3],
+  'data', string.format('{"act":"check_in","day":%d,"streak":%d,"longest":%d,"total":%d,"reward":%d}',
+    today, streak, longest, total, reward))
+return '1|' .. string.gsub(first, '/', '|')

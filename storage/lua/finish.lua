@@ -1,15 +1,16 @@
 -- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox. A message that
 -- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
---      12 talk  13… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
+--      12 talk  13 first messages of a day  14… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
 --      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0
 --      19 work of an answer in parts (JSON, '' none)  20 what is shown of it first  21 its life in ms
 --      22 topic of the talk ('' leave)  23 when he was told that nobody knows ('' leave)  24 what he asked ('' leave)  25 life of the talk in ms
---      26 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
---      then for each delivery its member of due and its item (JSON)
+--      26 what is noted where it is the member's first of the day ('' nothing)
+--      27 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      then for each delivery its member of due and its item (JSON); last, whom the answer names besides who asked ('' nobody)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
 --       another works on it, or its member is new, is asked something or has notices: then nothing else was done.
 local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
@@ -30,6 +31,7 @@ if entry == '' then
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', 'inbound', 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[17])
 end
 redis.call('HSET', KEYS[1], 'answer', ARGV[6], 'member', member)
+if ARGV[#ARGV] ~= '' then redis.call('HSET', KEYS[1], 'about', ARGV[#ARGV]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 if ARGV[8] == '1' then redis.call('HSET', KEYS[7], member, now) end
 if ARGV[9] == '-' then
@@ -48,14 +50,15 @@ if ARGV[22] ~= '' then redis.call('HSET', KEYS[12], 'topic', ARGV[22]) end
 if ARGV[23] ~= '' then redis.call('HSET', KEYS[12], 'told', ARGV[23]) end
 if ARGV[24] ~= '' then redis.call('HSET', KEYS[12], 'asked', ARGV[24]) end
 if ARGV[22] ~= '' or ARGV[23] ~= '' or ARGV[24] ~= '' then redis.call('PEXPIRE', KEYS[12], ARGV[25]) end
-local fresh, at = false, 27
-for _ = 1, tonumber(ARGV[26]) do
+local fresh, at = false, 28
+for _ = 1, tonumber(ARGV[27]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
 if fresh then redis.call('PEXPIRE', KEYS[5], ARGV[15]) end
 if ARGV[14] == '1' then
-  redis.call('SETBIT', KEYS[6], member, 1)
+  local spoke = redis.call('SETBIT', KEYS[6], member, 1)
+  if spoke == 0 and ARGV[26] ~= '' then redis.call('SADD', KEYS[13], ARGV[26]) end
   if fresh then redis.call('PEXPIRE', KEYS[6], ARGV[15]) end
 end
 at = at + 1
@@ -76,12 +79,12 @@ if ARGV[19] ~= '' then
   redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
   redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
 end
-for queue = 13, queues do
+for queue = 14, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if queues > 12 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 13 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)

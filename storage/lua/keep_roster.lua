@@ -1,13 +1,16 @@
--- Keeps a new look at a customer group and tells what changed since the last one: both or neither, and each change once.
--- KEYS 1 group  2 seats  3 index of groups  4 events  5 counts of the day  6 due  7… one outbox queue for each delivery
+-- Keeps a new look at a customer group and tells what changed since the last one: both or neither, and each change once. Who is gone is not
+-- welcomed any more.
+-- KEYS 1 group  2 seats  3 index of groups  4 events  5 counts of the day  6 due  7 newcomers who wait to be welcomed  8 when they are
+--      9… one outbox queue for each delivery
 -- ARGV 1 now_ms  2 serial of the look that this one was compared with ('' none)  3 community  4 chat  5 index entry ('' the group is closed)
---      6 life of the counters in ms  7 shard
---      8 number of heads, then field, value each; number of members gone, then each; number of seats, then member, seat each;
---      number of counters, then name, by each; number of events, then member, data each; then for each delivery its member of due and its item
+--      6 life of the counters in ms  7 shard  8 when newcomers are welcomed (ms)
+--      9 number of heads, then field, value each; number of members gone, then each; number of seats, then member, seat each;
+--      number of counters, then name, by each; number of events, then member, data each; number of newcomers, then each;
+--      then for each delivery its member of due and its item
 -- Gives the new serial, or -1 when another look was kept meanwhile: then nothing was done.
 if (redis.call('HGET', KEYS[1], 'serial') or '') ~= ARGV[2] then return -1 end
 local serial = redis.call('HINCRBY', KEYS[1], 'serial', 1)
-local at = 9
+local at = 10
 local function each(size, act)
   local n = tonumber(ARGV[at - 1])
   for _ = 1, n do
@@ -17,7 +20,10 @@ local function each(size, act)
   at = at + 1
 end
 each(2, function(field, value) redis.call('HSET', KEYS[1], field, value) end)
-each(1, function(member) redis.call('HDEL', KEYS[2], member) end)
+each(1, function(member)
+  redis.call('HDEL', KEYS[2], member)
+  redis.call('HDEL', KEYS[7], member)
+end)
 each(2, function(member, seat) redis.call('HSET', KEYS[2], member, seat) end)
 each(2, function(name, by)
   if redis.call('HINCRBY', KEYS[5], name, by) == tonumber(by) then redis.call('PEXPIRE', KEYS[5], ARGV[6]) end
@@ -25,17 +31,22 @@ end)
 each(2, function(member, data)
   redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[3], 'm', member, 'id', 'roster:' .. ARGV[4] .. ':' .. serial, 'data', data)
 end)
+each(1, function(member)
+  redis.call('HSETNX', KEYS[7], member, ARGV[1])
+  redis.call('ZADD', KEYS[8], 'NX', ARGV[8], ARGV[3] .. '|' .. ARGV[4])
+end)
 at = at - 1
-for queue = 7, #KEYS do
+for queue = 9, #KEYS do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[6], 'NX', ARGV[1], ARGV[at])
   at = at + 2
 end
-if #KEYS > 6 then redis.call('PUBLISH', 'qb:bell', ARGV[7]) end
+if #KEYS > 8 then redis.call('PUBLISH', 'qb:bell', ARGV[7]) end
 if ARGV[5] == '' then
   redis.call('HSET', KEYS[1], 'closed', ARGV[1])
   redis.call('HDEL', KEYS[3], ARGV[4])
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', KEYS[2], KEYS[7])
+  redis.call('ZREM', KEYS[8], ARGV[3] .. '|' .. ARGV[4])
 else
   redis.call('HDEL', KEYS[1], 'closed')
   redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])

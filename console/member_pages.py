@@ -1,0 +1,327 @@
+"""成员: the list, and one member with all that he has and all that operators may do for him."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from threading import Lock
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from bot.communities import Community
+from bot.errors import UserError
+from bot.flow_desk import STATUS, FlowDesk, Progress
+from bot.permissions import Actor, Role, role_in
+from bot.praise import badge_name, praise_alone, tell
+from bot.shop_desk import STATES
+from console.asked import fresh_once, once_of, page_of, words_of
+from console.doors import needs
+from console.parts import Parts, visitor
+from handlers.levels import ACTS, honour, words_of_honour
+from handlers.points import adjust_points, title_of_row, words_of_adjustment
+from handlers.tags import change_tag, read_tags
+from rules.badges import Facts
+from rules.levels import Level, level_of, next_level, progress
+from rules.months import EARLIEST_YEAR
+from storage.boards import Place
+from storage.check_ins import Standing
+from storage.points import MOST_NOTE, Account
+
+VIEWER: Role = "viewer"
+OPERATOR: Role = "operator"
+PAGE = 20
+ROWS = 12
+ORDERS = 5
+MOST_FOUND = 200
+"""With so many found a search ends; whoever is among more is found by a longer part of his name."""
+MOST_SHOWN_TAGS = 40
+LARGEST = 10**15
+"""No member number is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member as a line of the list; ``rank`` 0 where the list is not in the order of points."""
+
+    number: int
+    name: str
+    account: Account
+    level: Level
+    standing: Standing
+    last_active: date | None
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of members; ``total`` is how many there are on all of them."""
+
+    people: Sequence[Person]
+    total: int
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of check-ins: weeks from Monday, days with whether he checked in (None: no day of this month); the neighbours as addresses."""
+
+    year: int
+    month: int
+    weeks: Sequence[Sequence[tuple[int, str] | None]]
+    count: int
+    before: str
+    after: str
+
+
+class MemberPages:
+    """The pages of 成员."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._one_search = Lock()
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Adds the pages to the console."""
+        rules: tuple[tuple[str, str, Any, Role, str], ...] = (
+            ("members", "members", self.listed, VIEWER, "GET"),
+            ("members/<int:member>", "member", self.show, OPERATOR, "GET"),
+            ("members/<int:member>/points", "member_points", self.adjust, OPERATOR, "POST"),
+            ("members/<int:member>/tags", "member_tags", self.tag, OPERATOR, "POST"),
+            ("members/<int:member>/badges", "member_badges", self.honour, OPERATOR, "POST"),
+        )
+        for path, name, view, role, method in rules:
+            pages.add_url_rule(f"/in/<place>/{path}", name, needs(self._parts, role)(view), methods=[method])
+
+    # The list -----------------------------------------------------------------------------------------------------------
+
+    def listed(self, community: Community) -> str:
+        """Members by points, by a tag, or those whom a search fits."""
+        search, tag, page = request.args.get("q", "")[:50].strip(), request.args.get("tag", "")[:50], page_of()
+        found = (
+            self._searched(community, search) if search else self._tagged(community, tag, page) if tag else self._ranked(community, page)
+        )
+        tags = dict(list(self._parts.stores.tags.all(community.keys).items())[:MOST_SHOWN_TAGS])
+        count = self._parts.stores.roster.count(community.keys)
+        return render_template("members.html", found=found, search=search, tag=tag, tags=tags, page=page, count=count)
+
+    def _ranked(self, community: Community, page: int) -> Listed:
+        first = (page - 1) * PAGE + 1
+        total, places = self._parts.stores.boards.places(community.keys, "all", self._today(community), first=first, count=PAGE)
+        return Listed(self._people(community, [place.member for place in places], places), total, first + PAGE <= total)
+
+    def _tagged(self, community: Community, tag: str, page: int) -> Listed:
+        tags = self._parts.stores.tags
+        total = tags.all(community.keys).get(tag, 0)
+        numbers = tags.members(community.keys, tag, PAGE, (page - 1) * PAGE) if total else []
+        return Listed(self._people(community, numbers), total, page * PAGE < total)
+
+    def _searched(self, community: Community, search: str) -> Listed:
+        """Whom a member number, a WeCom user id or a part of a name fits, as far as he was seen here."""
+        stores, wanted = self._parts.stores, search.lstrip("@＠").strip()
+        numbers = [int(wanted)] if wanted.isdecimal() and len(wanted) < 16 else []
+        if (by_id := stores.directory.find_number(wanted)) is not None:
+            numbers.append(by_id)
+        found = dict.fromkeys(stores.roster.seen(community.keys, numbers))
+        with self._searching():
+            for batch in stores.directory.walk_containing(wanted) if wanted else ():
+                found |= dict.fromkeys(stores.roster.seen(community.keys, batch))
+                if len(found) >= MOST_FOUND:
+                    break
+        return Listed(self._people(community, list(found)[:PAGE]), len(found), has_more=False)
+
+    @contextmanager
+    def _searching(self) -> Iterator[None]:
+        """Lets one search look through all names at a time: of a hundred thousand that takes a moment."""
+        if not self._one_search.acquire(timeout=2):
+            abort(429)
+        try:
+            yield
+        finally:
+            self._one_search.release()
+
+    def _people(self, community: Community, numbers: Sequence[int], places: Sequence[Place] = ()) -> list[Person]:
+        """Members with what a line of the list says; five round trips, however many they are."""
+        stores, where, today = self._parts.stores, community.keys, self._today(community)
+        names, users = stores.directory.find_names(numbers), stores.directory.find_users(numbers)
+        accounts, standings = stores.points.accounts(where, numbers, today), stores.check_ins.standings(where, numbers, today)
+        active = stores.roster.last_actives(where, users, today)
+        ranks = {place.member: place.rank for place in places}
+        levels = self._parts.live.current.levels
+        return [
+            Person(
+                number, names[number] or f"成员 {number}", accounts[number], level_of(levels, accounts[number].earned), standings[number],
+                active[number], ranks.get(number, 0),
+            )
+            for number in numbers
+        ]  # fmt: skip
+
+    # One member -----------------------------------------------------------------------------------------------------------
+
+    def show(self, community: Community, member: int) -> str:
+        """One member."""
+        return self._page(community, member)
+
+    def _page(self, community: Community, member: int, problem: str = "") -> str:
+        stores, where, today, now = self._parts.stores, community.keys, self._today(community), self._parts.clock()
+        user, contents, page = self._user_of(community, member), self._parts.live.current, page_of()
+        rows = stores.points.rows(where, member, ROWS + 1, (page - 1) * ROWS)
+        account = stores.points.account(where, member, today)
+        called = self._caller()
+        flows = FlowDesk(stores, contents, self._parts.config, now).of_member(where, member)
+        badges = stores.badges.of(where, member)
+        return render_template(
+            "member.html",
+            number=member, name=called(member), role=role_in(community.id, user, member, self._parts.config, stores),
+            account=account, level=level_of(contents.levels, account.earned), levels=contents.levels,
+            following=next_level(contents.levels, account.earned), progress=progress(contents.levels, account.earned),
+            standing=stores.check_ins.standing(where, member, today), counts=stores.badges.counts(where, member),
+            since=stores.roster.since(where, member), last_active=stores.roster.last_active(where, member, user, today),
+            strikes=stores.cases.count_strikes(where, member),
+            rows=[(row, title_of_row(row, contents.points, called, owner="他")) for row in rows[:ROWS]], page=page, has_more=len(rows) > ROWS,
+            badges=[(held, badge_name(contents.badges, held), contents.badges.find(held.id)) for held in badges],
+            given=[badge for badge in contents.badges.badges if not badge.month_top],
+            tags=stores.tags.of(where, member), all_tags=list(stores.tags.all(where))[:MOST_SHOWN_TAGS],
+            month=self._month(community, member), orders=stores.orders.of_member(where, member, ORDERS), states=STATES,
+            flows=flows, status=STATUS, startable=self._startable(community, flows), most=contents.points.most_at_once,
+            once=fresh_once(), problem=problem, typed=request.form,
+        )  # fmt: skip
+
+    def _startable(self, community: Community, inside: Sequence[Progress]) -> list[tuple[str, str]]:
+        active = {one.flow for one in inside if one.is_active}
+        flows = self._parts.live.current.flows.by_id.values()
+        return [
+            (one.id, one.title)
+            for one in flows
+            if one.enabled and one.id not in active and (not one.communities or community.id in one.communities)
+        ]
+
+    def _month(self, community: Community, member: int) -> Month:
+        today = self._today(community)
+        year, month = _asked_month(request.args.get("month", ""), today)
+        days = self._parts.stores.check_ins.month(community.keys, member, year, month)
+        is_now = (year, month) == (today.year, today.month)
+
+        def mark(day: int) -> tuple[int, str]:
+            future = is_now and day > today.day
+            return day, "did" if day in days else "future" if future else "today" if is_now and day == today.day else ""
+
+        weeks = [[mark(day) if day else None for day in week] for week in calendar.Calendar().monthdayscalendar(year, month)]
+        months = year * 12 + month - 1
+        before, after = (f"{n // 12}-{n % 12 + 1:02}" for n in (months - 1, months + 1))
+        return Month(year, month, weeks, len(days), before if months > EARLIEST_YEAR * 12 else "", "" if is_now else after)
+
+    # Acts -----------------------------------------------------------------------------------------------------------------
+
+    def adjust(self, community: Community, member: int) -> Any:
+        """Gives points, or takes some; the member is told, and of a level that they bring."""
+        return self._done(community, member, self._adjust)
+
+    def _adjust(self, community: Community, member: int, actor: Actor, once: str) -> str:
+        parts, now = self._parts, self._parts.clock()
+        note = words_of("note", MOST_NOTE, wanted="请写上理由，成员的积分明细里会看到，例如：热心解答")
+        digits, sign = request.form.get("n", "").strip(), -1 if request.form.get("act") == "take" else 1
+        if not digits.isdecimal() or len(digits) > 9:
+            raise UserError("积分请写一个整数，例如：20")
+        rules = parts.live.current.points
+        moved = adjust_points(parts.stores, rules, community, actor, member, sign * int(digits), note, now, once=once)
+        told = words_of_adjustment(moved, note, community)
+        tell(parts.stores, parts.config, community, member, told, now, id=f"adjusted:{community.id}:{member}:{once}")
+        if sign > 0:
+            before, after = Facts(earned=moved.earned - moved.n), Facts(earned=moved.earned)
+            praise_alone(
+                parts.stores, parts.config, parts.live.current, community, member, before, after, now, once=f"{once}:{member}"
+            )  # fmt: skip
+        return "given" if sign > 0 else "taken"
+
+    def tag(self, community: Community, member: int) -> Any:
+        """Puts tags on a member, or takes one off."""
+        return self._done(community, member, self._tag)
+
+    def _tag(self, community: Community, member: int, actor: Actor, once: str) -> str:
+        is_added = request.form.get("act") != "remove"
+        tags = read_tags(words_of("tag", 200, wanted="请写标签，例如：老客户").split(" "))
+        desk = FlowDesk(self._parts.stores, self._parts.live.current, self._parts.config, self._parts.clock())
+        for tag in tags:
+            change_tag(desk, community, actor, member, tag, is_added=is_added, once=once)
+        return "tagged" if is_added else "untagged"
+
+    def honour(self, community: Community, member: int) -> Any:
+        """Gives a badge by hand, or takes one back."""
+        return self._done(community, member, self._honour)
+
+    def _honour(self, community: Community, member: int, actor: Actor, once: str) -> str:
+        parts, now, act = self._parts, self._parts.clock(), request.form.get("act", "")
+        badge = parts.live.current.badges.find(request.form.get("badge", "")[:64])
+        if badge is None or act not in ACTS:
+            raise UserError("没有这枚勋章，请从列表里选一枚。")
+        if not honour(parts.stores, community, actor, member, act, badge, now, once=once):
+            raise UserError(f"他{'已经有' if ACTS[act] == 'hand' else '没有'}“{badge.name}”这枚勋章。")
+        if ACTS[act] == "take":
+            return "badge_taken"
+        tell(
+            parts.stores,
+            parts.config,
+            community,
+            member,
+            words_of_honour(badge, community),
+            now,
+            id=f"honour:{community.id}:{member}:{once}",
+        )
+        return "badge_given"
+
+    def _done(self, community: Community, member: int, act: Callable[[Community, int, Actor, str], str]) -> Any:
+        """Does an act for a member and goes back to his page, which says so or what was wrong."""
+        self._user_of(community, member)
+        once = once_of()
+        try:
+            said = act(community, member, visitor().actor(community.id), once)
+        except UserError as problem:
+            return self._page(community, member, str(problem)), 400
+        return _to_member(community, member, said)
+
+    # Small steps ------------------------------------------------------------------------------------------------------------
+
+    def _user_of(self, community: Community, member: int) -> str:
+        """The WeCom user id of a member of this community; 404 for anybody else."""
+        stores = self._parts.stores
+        user = stores.directory.find_user(member) if 0 < member < LARGEST else None
+        if user is None or not stores.roster.seen(community.keys, [member]):
+            abort(404)
+        return user
+
+    def _caller(self) -> Callable[[int], str]:
+        """Names members, asking for each once."""
+        names: dict[int, str] = {}
+
+        def called(number: int) -> str:
+            if number not in names:
+                names[number] = self._parts.stores.directory.find_name(number) or f"成员 {number}"
+            return names[number]
+
+        return called
+
+    def _today(self, community: Community) -> date:
+        return today_in(community, self._parts.clock())
+
+
+def today_in(community: Community, now: datetime) -> date:
+    """The day in the community's zone."""
+    return now.astimezone(community.zone).date()
+
+
+def _to_member(community: Community, member: int, said: str) -> BaseResponse:
+    return redirect(url_for("console.member", place=community.id, member=member, said=said), 303)
+
+
+def _asked_month(text: str, today: date) -> tuple[int, int]:
+    """The month of an address, this one where it is none or has not begun."""
+    year, _, month = text.partition("-")
+    if not (year.isdecimal() and month.isdecimal() and len(text) == 7 and 1 <= int(month) <= 12):
+        return today.year, today.month
+    asked = int(year), int(month)
+    return asked if (EARLIEST_YEAR, 1) <= asked <= (today.year, today.month) else (today.year, today.month)

@@ -1,0 +1,66 @@
+"""成员 @谁: what operators see of a member at a glance."""
+
+from __future__ import annotations
+
+from bot.context import Context
+from bot.errors import UserError
+from bot.members import find_members, listed, name_of, still_here
+from bot.message import Message, Prompt, Reply
+from bot.permissions import TITLES, may, role_in
+from bot.praise import badge_name, level_name
+from bot.router import Router
+from rules.levels import level_of
+
+USAGE = "写法是：成员 @谁，例如：成员 @李雷，或者用编号：成员 12"
+MOST_BADGES = 10
+MOST_ORDERS = 50
+
+router = Router()
+
+
+@router.command("成员", "成员资料", "查成员", role="operator", takes_words=True, private=True, is_common=True)
+def show(message: Message, ctx: Context) -> Reply:
+    """成员 @谁：一个成员的资料卡"""
+    if not ctx.args:
+        raise UserError(USAGE)
+    who = " ".join(ctx.args).lstrip("@＠")
+    found = find_members(ctx.stores, who, ctx.community.keys)
+    if len(found) > 1:
+        choices = tuple(map(str, found))
+        return Reply(f"有 {len(found)} 个人叫“{who}”，回复数字选一个：\n{listed(ctx.stores, found)}", prompt=Prompt("profile", choices))
+    return _profile(found[0], ctx)
+
+
+@router.prompt("profile")
+def choose(message: Message, ctx: Context) -> Reply:
+    """成员：用数字选一个人"""
+    if not may(ctx.role, "operator"):
+        raise UserError("这个命令只有运营可以用。")
+    return _profile(still_here(ctx.stores, ctx.args[0], ctx.community.keys), ctx)
+
+
+def _profile(number: int, ctx: Context) -> Reply:
+    stores, where, today, zone = ctx.stores, ctx.community.keys, ctx.today(), ctx.community.zone
+    user = stores.directory.find_user(number)
+    if user is None:
+        raise UserError(f"没有这个成员，可能刚刚删除了数据。{USAGE}")
+    since, last = stores.roster.since(where, number), stores.roster.last_active(where, number, user, today)
+    standing, earned = stores.check_ins.standing(where, number, today), stores.points.earned(where, number)
+    counts, badges = stores.badges.counts(where, number), stores.badges.of(where, number)
+    orders = [order for order in stores.orders.of_member(where, number, MOST_ORDERS) if order.waits]
+    role = role_in(ctx.community.id, user, number, ctx.config, stores)
+    named = "、".join(badge_name(ctx.contents.badges, badge) for badge in badges[-MOST_BADGES:])
+    lines = [
+        f"**{name_of(stores, number)}**（成员 {number}，{TITLES[role]}）",
+        f"• 第一次发言：{f'{since.astimezone(zone):%Y-%m-%d}' if since else '还没有在群里发过言'}",
+        f"• 最近发言：{last.isoformat() if last else '60 天内没有'}",
+        f"• 等级：{level_name(ctx.contents.levels, level_of(ctx.contents.levels, earned))}",
+        f"• 积分：{stores.points.balance(where, number)}，累计获得 {earned}",
+        f"• 签到：连续 {standing.streak} 天，最长 {standing.longest} 天，共 {standing.total} 天",
+        f"• 勋章：{f'{len(badges)} 枚，{named}' if badges else '没有'}",
+        f"• 被感谢 {counts['thanks']} 次，精华 {counts['featured']} 篇",
+        f"• 标签：{'、'.join(stores.tags.of(where, number)) or '没有'}",
+        f"• 待处理的订单：{'、'.join(f'{order.number} {order.name}' for order in orders) or '没有'}",
+        f"• 计入的违规：{stores.cases.count_strikes(where, number)} 次",
+    ]
+    return Reply("\n".join(lines), note={"profile": number}, about=(number,), markdown=True)

@@ -1,0 +1,165 @@
+"""Takes the pictures of docs/operators from a demo that runs: ``python -m tools.operator_pictures PORT``.
+
+Best from one that began a minute ago (``run.py demo --data`` some fresh folder): then everybody's figures are those of its history. The page is as
+narrow as a phone, and of a chat only what the picture is about is shown. The machine needs a font with emoji (Debian: fonts-noto-color-emoji).
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from simulator.opening import ADMINS, BOSS, MAIN
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "operators" / "images"
+CHROMIUM = "/usr/bin/chromium"
+WIDTH, HEIGHT, SCALE = 430, 1_000, 1.5
+COLOURS = 128
+MOST_BYTES = 150_000
+"""Of a picture in the documentation."""
+SHOWN_MS = 20_000
+LATER_MS = 90_000
+"""How long what comes by itself (a common welcome waits 45 s) may take."""
+
+_ENTRY = "[...document.querySelectorAll('.entry')]"
+_MESSAGE = "entry.querySelector('[data-testid=message]')"
+_KEEP = f"""({{after, finds}}) => {{
+  window.fetch = () => new Promise(() => {{}});
+  const all = {_ENTRY};
+  const at = finds ? all.findLastIndex((entry) => entry.textContent.includes(finds)) : -1;
+  const before = at > 0 && {_MESSAGE.replace("entry", "all[at - 1]")}?.dataset.from !== 'bot' && !finds.startsWith('欢迎 ') ? at - 1 : at;
+  const kept = all.filter((entry, n) => finds ? n >= before && n <= at : Number(entry.dataset.id) > after && {_MESSAGE}?.dataset.via !== 'webhook');
+  for (const entry of all) if (!kept.includes(entry)) entry.remove();
+  document.querySelectorAll('.divider').forEach((line) => line.remove());
+  return kept.length;
+}}"""
+
+_BOXES = f"{_ENTRY}.map((entry) => entry.getBoundingClientRect().toJSON())"
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture: what somebody says in a chat ('' is the single chat) and is answered; or, if nothing, the message that ``finds`` is in.
+
+    ``shows`` has to stand in it. ``later``: it comes by itself some time after the start, by day only.
+    """
+
+    name: str
+    user: str
+    chat: str
+    says: tuple[str, ...] = ()
+    shows: str = ""
+    finds: str = ""
+    later: bool = False
+
+
+SHOTS = (
+    Shot("welcome", "user01", MAIN, finds="欢迎 安然", shows="说“新人任务”", later=True),
+    Shot("flow", "fresh04", "", ("新人任务", "能做到"), "任务一"),
+    Shot("flow-funnel", BOSS, ADMINS, ("流程 漏斗 新人任务",), "最近 30 天"),
+    Shot("check-in", "user03", MAIN, finds="「一周不断」", shows="升级啦"),
+    Shot("make-up", "user24", MAIN, ("补签",), "补上了"),
+    Shot("calendar", "user29", MAIN, ("签到日历",), "你签到了"),
+    Shot("challenges", "user10", MAIN, ("挑战",), "读书笔记"),
+    Shot("challenge", "user11", MAIN, finds="“读书笔记”打卡成功", shows="第 1/14 天"),
+    Shot("progress", "user17", MAIN, ("打卡进度",), "1/21"),
+    Shot("challenge-list", BOSS, ADMINS, ("挑战名单 1",), "参加"),
+    Shot("points", "user01", "", ("我的积分", "积分明细"), "期初余额"),
+    Shot("transfer", "user27", MAIN, finds="已送给李雷", shows="20 积分"),
+    Shot("give", BOSS, ADMINS, ("发积分 @高远 20 帮忙布置会场",), "+20"),
+    Shot("tasks", "user05", MAIN, ("任务",), "今天可以这样攒积分"),
+    Shot("level", "user13", MAIN, ("等级",), "升到"),
+    Shot("badges", "user28", MAIN, ("勋章",), "快到手的"),
+    Shot("thanks", "user02", MAIN, finds="感谢了 李雷", shows="一共被感谢"),
+    Shot("featured", BOSS, MAIN, finds="「精华作者」", shows="精华"),
+    Shot("board", "user07", MAIN, ("排行榜",), "第一名"),
+    Shot("poster", "user28", MAIN, ("海报",), "你的海报"),
+    Shot("shop", "user22", "", ("商城",), "积分商城"),
+    Shot("exchange", "user26", MAIN, ("我的订单",), "待处理"),
+    Shot("stock", BOSS, ADMINS, ("商城 盘点",), "商城盘点"),
+    Shot("orders", BOSS, ADMINS, ("订单",), "等待处理的订单"),
+    Shot("order", BOSS, "", ("订单 3",), "纪念 T 恤"),
+    Shot("member", BOSS, ADMINS, ("成员 @李雷",), "累计获得"),
+    Shot("tags", BOSS, ADMINS, ("标签 列表", "标签 读书会"), "有标签"),
+)
+
+
+def take(browser: Browser, port: int, folder: Path = FOLDER, shots: Sequence[Shot] = SHOTS) -> list[Path]:
+    """Takes pictures from the demo on ``port``; gives the files. Raises AssertionError where one would not show what it is for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, locale="zh-CN")
+    page = context.new_page()
+    page.set_default_timeout(SHOWN_MS)
+    taken = [_take(page, port, folder, shot) for shot in shots]
+    context.close()
+    return taken
+
+
+def _take(page: Page, port: int, folder: Path, shot: Shot) -> Path:
+    chat = shot.chat or f"single|assistant|{shot.user}"
+    after = _last_id(port, chat)
+    for text in shot.says:
+        _ask(port, "POST", "/_/say", {"user": shot.user, "text": text, "chat": shot.chat or None, "channel": "assistant", "mention": True})
+    page.goto(f"http://127.0.0.1:{port}/demo/?who={shot.user}&chat={quote(chat)}")
+    wanted, patience_ms = shot.finds or shot.shows, LATER_MS if shot.later else SHOWN_MS
+    page.wait_for_function("(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms)
+    kept = page.evaluate(_KEEP, {"after": after, "finds": shot.finds})
+    page.wait_for_function("[...document.querySelectorAll('.entry img')].every((img) => img.complete && img.naturalWidth > 0)")
+    boxes = page.evaluate(_BOXES)
+    said = page.locator("#talk").inner_text()
+    assert shot.shows in said, f"{shot.name}: “{shot.shows}” is not in what is shown: {said[:300]}"
+    top, bottom = boxes[0]["top"] - 6, boxes[-1]["bottom"] + 10
+    assert len(boxes) == kept, f"{shot.name}: the page drew anew"
+    assert 0 < top < bottom <= HEIGHT, f"{shot.name} is cut"
+    return _keep(folder / f"{shot.name}.png", page.screenshot(clip={"x": 0, "y": top, "width": WIDTH, "height": bottom - top}))
+
+
+def _keep(file: Path, shown: bytes) -> Path:
+    """A picture with few colours: a fifth of its size, and nobody sees the difference."""
+    with Image.open(io.BytesIO(shown)) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
+    return file
+
+
+def _last_id(port: int, chat: str) -> int:
+    posts = _ask(port, "GET", f"/_/posts?chat={quote(chat)}", None)["posts"]
+    return max((post["id"] for post in posts), default=0)
+
+
+def _ask(port: int, method: str, path: str, body: object) -> dict[str, list[dict[str, int]]]:
+    """What the pretend WeCom beside the demo answers."""
+    line = http.client.HTTPConnection("127.0.0.1", port + 1, timeout=20)
+    try:
+        line.request(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        found: dict[str, list[dict[str, int]]] = json.loads(line.getresponse().read())
+        return found
+    finally:
+        line.close()
+
+
+def main(words: Sequence[str]) -> int:
+    """``PORT [NAME…]``; gives the exit code."""
+    if not words or not words[0].isdecimal():
+        print("usage: python -m tools.operator_pictures PORT [NAME…], with a fresh `run.py demo --port PORT` running", file=sys.stderr)
+        return 2
+    shots = [shot for shot in SHOTS if shot.name in words[1:] or not words[1:]]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for file in take(browser, int(words[0]), shots=shots):
+            print(f"{file}: {file.stat().st_size // 1024} KB")
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
