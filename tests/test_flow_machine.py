@@ -575,5 +575,9 @@ def _run(url: str, steps: int, seed: int, folder: Path) -> int:
     return Flows.steps
 
 
+SEED = 20261122
+"""The suite lives the same lives each time: the long runs, with seeds of their own, still end in a difference (docs/soak.md)."""
+
+
 def test_flows_are_as_their_model_says_whatever_happens(redis_server: EmbeddedServer, database: Database) -> None:
-    assert run_machine(redis_server.url, STEPS) >= STEPS
+    assert run_machine(redis_server.url, STEPS, SEED) >= STEPS
