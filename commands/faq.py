@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from commands.build import now, private_folder
+from commands.files import read_file, refuse, shown, write_file
 from commands.opening import config_option, load_config, stores_of
 
 if TYPE_CHECKING:
@@ -39,12 +38,13 @@ def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, for
     from bot.faq_reader import read
     from bot.faq_transfer import plan_import
     from bot.permissions import COMMAND_LINE
+    from rules.content_file import MOST_BYTES
     from storage.content import Outdated
 
     path = later or path
     with stores_of(path) as stores:
-        data = _bytes_of(file)
-        with _shown("读取和检查") as step:
+        data = read_file(file, MOST_BYTES)
+        with shown("读取和检查") as step:
             plan = plan_import(stores.content, file.name, data, replace=replace, on_progress=step, read=read)
         for note in plan.notes:
             click.echo(note)
@@ -55,7 +55,7 @@ def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, for
             click.echo(f"{plan.summary}。这是试运行，什么都没有改。")
             return
         try:
-            with _shown("核对和写入") as step:
+            with shown("核对和写入") as step:
                 desk = _desk(path, stores, tries=not force)
                 done = desk.publish(
                     COMMAND_LINE, plan.changes, force=force, expect=plan.version, note=f"导入 {file.name}", on_progress=step
@@ -64,7 +64,7 @@ def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, for
             _explain(breaks)
             sys.exit(1)
         except Outdated:
-            _refuse("导入期间有人改了问答，什么都没有导入，请再执行一次")
+            refuse("导入期间有人改了问答，什么都没有导入，请再执行一次")
         click.echo(f"{plan.summary}。第 {done.version} 版已发布，撤销请执行：python run.py faq undo {done.version}")
 
 
@@ -76,16 +76,10 @@ def export_faq(path: Path, later: Path | None, file: Path) -> None:
     """把现在的问答写进 FILE（.yaml、.csv 或 .xlsx），已有的文件会被换掉。"""
     from bot.faq_transfer import export_file
 
-    with stores_of(later or path) as stores, _shown("导出") as step:
+    with stores_of(later or path) as stores, shown("导出") as step:
         data = export_file(stores.content, file.name)
         step(1, 1)
-    beside = file.with_name(f".{file.name}.new")
-    try:
-        beside.write_bytes(data)
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        _refuse(f"写不了 {file}：{error.strerror}")
+    write_file(file, data)
     click.echo(f"已写入 {file}，{len(data) / 1024:.0f} KB。")
 
 
@@ -153,17 +147,6 @@ def _desk(path: Path, stores: Stores, *, tries: bool) -> Desk:
     return Desk(stores, live.current, now)
 
 
-def _bytes_of(file: Path) -> bytes:
-    from rules.content_file import MOST_BYTES
-
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        _refuse(f"读不了 {file}：{error.strerror}")
-    return b""
-
-
 def _explain(breaks: Breaks) -> None:
     click.echo(f"没有发布：这次修改会让 {breaks.total} 条用例中的 {len(breaks.broken)} 条答错。", err=True)
     for one in breaks.broken[:MOST_BROKEN]:
@@ -172,19 +155,3 @@ def _explain(breaks: Breaks) -> None:
     if len(breaks.broken) > MOST_BROKEN:
         click.echo(f"  ……还有 {len(breaks.broken) - MOST_BROKEN} 条", err=True)
     click.echo("确认要发布，请加 --force 再执行一次。", err=True)
-
-
-def _refuse(why: str) -> None:
-    click.echo(why, err=True)
-    sys.exit(1)
-
-
-@contextmanager
-def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal that moves with (done, total); nothing where nobody looks on."""
-    with click.progressbar(length=100, label=title, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def step(done: int, total: int) -> None:
-            bar.update(100 * done // total - bar.pos)
-
-        yield step

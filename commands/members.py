@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.build import now
+from commands.files import read_file, refuse, shown, write_file
 from commands.opening import config_option, erased_register, load_config, stores_of
 
 if TYPE_CHECKING:
@@ -55,14 +55,15 @@ def import_members(
     """从 FILE（.xlsx 或 .csv）导入成员。同一个文件导入两次不会重复；改正后再导入，只补差额。列名见 docs/operators/moving-in.md。"""
     from bot.member_reader import read_apart
     from bot.permissions import COMMAND_LINE
+    from rules.sheets import MOST_BYTES
 
     path = later or path
     config = load_config(path)
     with stores_of(path) as stores:
         transfer, communities = _transfer(config, stores)
         today = max(now().astimezone(place.zone).date() for place in communities.listed) if communities.listed else now().date()
-        with _shown("读取和检查") as step:
-            reading = read_apart(file.name, _bytes_of(file), today=today, as_of=as_of.date() if as_of else None)
+        with shown("读取和检查") as step:
+            reading = read_apart(file.name, read_file(file, MOST_BYTES), today=today, as_of=as_of.date() if as_of else None)
             step(1, 2)
             plan = transfer.plan(reading, community)
             tried = transfer.try_out(plan)
@@ -81,7 +82,7 @@ def import_members(
         if refused:
             click.echo(f"{'照这样导入，什么都不会导入' if dry_run else '什么都没有导入'}。{'。'.join(refused)}。", err=True)
         elif not dry_run:
-            with _shown("导入") as step:
+            with shown("导入") as step:
                 done = transfer.bring_in(plan, COMMAND_LINE, file.name, step)
             click.echo(f"{done.summary}。")
             bad += done.bad
@@ -104,7 +105,7 @@ def export_members(path: Path, later: Path | None, community: str, file: Path) -
     config = load_config(path)
     with stores_of(path) as stores:
         transfer, _ = _transfer(config, stores)
-        with _shown("导出") as step:
+        with shown("导出") as step:
             _write(file, "成员", table_of(transfer.everybody(_chosen(transfer.places(), community), step)), WIDTHS)
     click.echo(f"已写入 {file}，{-(-file.stat().st_size // 1024)} KB。里面有成员的个人数据，请妥善保管。")
 
@@ -125,7 +126,7 @@ def export_points(path: Path, later: Path | None, community: str, user: str, fil
     with stores_of(path) as stores:
         transfer, _ = _transfer(config, stores)
         member = find_member(stores, user) if user else 0
-        with _shown("导出") as step:
+        with shown("导出") as step:
             rows = ledger_of(stores, transfer.standards.points, _chosen(transfer.places(), community), member, step)
             _write(file, "积分账本", rows, LEDGER_WIDTHS)
     click.echo(f"已写入 {file}，{-(-file.stat().st_size // 1024)} KB。里面有成员的个人数据，请妥善保管。")
@@ -142,7 +143,7 @@ def _transfer(config: Config, stores: Stores) -> tuple[MemberTransfer, Communiti
 def _chosen(places: list[Community], name: str) -> list[Community]:
     chosen = [place for place in places if name in ("", place.id, place.name)]
     if not chosen:
-        _refuse(f"没有“{name}”这个社群，有：" + "、".join(place.id for place in places[:20]))
+        refuse(f"没有“{name}”这个社群，有：" + "、".join(place.id for place in places[:20]))
     return chosen
 
 
@@ -167,40 +168,6 @@ def _write(file: Path, title: str, rows: Iterator[list[str]] | list[list[str]], 
 
     kind = file.suffix.lower()
     if kind not in (".xlsx", ".csv"):
-        _refuse(f"不认识“{kind or file.name}”这种文件，可以是 .xlsx、.csv")
+        refuse(f"不认识“{kind or file.name}”这种文件，可以是 .xlsx、.csv")
     data = write_excel(title, rows, widths) if kind == ".xlsx" else write_csv(rows)
-    beside = file.with_name(f".{file.name}.new")
-    try:
-        beside.touch(mode=0o600)
-        beside.write_bytes(data)
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        _refuse(f"写不了 {file}：{error.strerror}")
-
-
-def _bytes_of(file: Path) -> bytes:
-    from rules.sheets import MOST_BYTES
-
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        _refuse(f"读不了 {file}：{error.strerror}")
-    return b""
-
-
-def _refuse(why: str) -> None:
-    click.echo(why, err=True)
-    sys.exit(1)
-
-
-@contextmanager
-def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal that moves with (done, total); nothing where nobody looks on."""
-    with click.progressbar(length=100, label=title, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def step(done: int, total: int) -> None:
-            bar.update(100 * done // max(total, 1) - bar.pos)
-
-        yield step
+    write_file(file, data, is_private=True)

@@ -6,7 +6,7 @@ for moments that passed while nobody was there and makes up for the newest one w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.communities import Communities, Community
 from bot.config import DEFAULT_TIMEZONE, Config
-from bot.live import LiveContents
+from bot.live import Contents, LiveContents
 from bot.shop_desk import ring_due as ring_orders
 from bot.welcomes import ring_welcomes
 from handlers.customers import sweep_groups
@@ -38,6 +38,8 @@ from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
+Act = Callable[[Stores, Config, Contents, Communities, datetime], int]
+"""What is done where the time for it has come; gives how often."""
 NEVER = datetime.max.replace(tzinfo=UTC)
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
@@ -103,17 +105,9 @@ class Clock:
             self._sweep, CronTrigger(hour=3, minute=20, timezone=DEFAULT_TIMEZONE), id="customers",
             next_run_time=self._clock() + timedelta(seconds=20),
         )  # fmt: skip
-        self._scheduler.add_job(self._honour, IntervalTrigger(seconds=HONOURS_S, start_date=self._clock()), id="honours", max_instances=1)
-        self._scheduler.add_job(self._ring_flows, IntervalTrigger(seconds=TICKETS_S, start_date=self._clock()), id="flows", max_instances=1)
-        self._scheduler.add_job(
-            self._ring_tickets, IntervalTrigger(seconds=TICKETS_S, start_date=self._clock()), id="tickets", max_instances=1
-        )
-        self._scheduler.add_job(
-            self._lapse, IntervalTrigger(seconds=LAPSE_S, start_date=self._clock() + timedelta(seconds=30)), id="points", max_instances=1
-        )
-        self._scheduler.add_job(
-            self._ring_orders, IntervalTrigger(seconds=ORDERS_S, start_date=self._clock()), id="orders", max_instances=1
-        )
+        for name, every_s, after_s, act in self._rounds():
+            trigger = IntervalTrigger(seconds=every_s, start_date=self._clock() + timedelta(seconds=after_s))
+            self._scheduler.add_job(self._go_round, trigger, args=[name, act], id=name, max_instances=1)
         self._scheduler.start()
 
     def plan(self) -> None:
@@ -182,52 +176,36 @@ class Clock:
         if self._stores.leases.hold("customers", SWEEP_LEASE_MS):
             sweep_groups(self._stores, self._config, self._communities, self._clock())
 
-    def _ring_tickets(self, planned: datetime = NEVER) -> None:
-        """What has come of the tickets' clocks; each step counts once, whichever process is first."""
+    def _rounds(self) -> Iterator[tuple[str, int, int, Callable[[], None]]]:
+        """What is looked after again and again: its name, how often, after how many seconds first, and what is done; each counts once, whoever is first."""
+        yield "honours", HONOURS_S, 0, partial(self._do, award_firsts, crown_months)
+        yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes)
+        yield "tickets", TICKETS_S, 0, self._ring_tickets
+        yield "points", LAPSE_S, 30, self._lapse
+        yield "orders", ORDERS_S, 0, partial(self._do, ring_orders)
+
+    def _go_round(self, name: str, act: Callable[[], None], planned: datetime = NEVER) -> None:
         del planned  # what counts is what has come by now
         try:
-            ring_tickets(self._stores, self._config, self._live.current.duty, self._communities, self._clock())
-            places = [community.keys for community in self._communities.listed]
-            self._on_tickets(*self._stores.tickets.count_waiting(places, self._clock()))
+            act()
         except StorageAway as away:
-            log.warning("tickets wait", reason=str(away))
+            log.warning("round waits", round=name, reason=str(away))
 
-    def _lapse(self, planned: datetime = NEVER) -> None:
+    def _ring_tickets(self) -> None:
+        ring_tickets(self._stores, self._config, self._live.current.duty, self._communities, self._clock())
+        places = [community.keys for community in self._communities.listed]
+        self._on_tickets(*self._stores.tickets.count_waiting(places, self._clock()))
+
+    def _do(self, *acts: Act) -> None:
+        for act in acts:
+            act(self._stores, self._config, self._live.current, self._communities, self._clock())
+
+    def _lapse(self) -> None:
         """Points that lapse; one process looks, each goes once all the same, and nobody is told twice."""
-        del planned
-        try:
-            if not self._stores.leases.hold("points", LAPSE_LEASE_MS):
-                return
-            unlisted = [self._communities.named(chat) for chat in self._stores.groups.all()]
-            lapse_due(self._stores, self._config, [*self._communities.listed, *unlisted], self._clock())
-        except StorageAway as away:
-            log.warning("points wait", reason=str(away))
-
-    def _ring_orders(self, planned: datetime = NEVER) -> None:
-        """What has come of orders that wait; each is recalled once and given back once, whichever process is first."""
-        del planned
-        try:
-            ring_orders(self._stores, self._config, self._live.current, self._communities, self._clock())
-        except StorageAway as away:
-            log.warning("orders wait", reason=str(away))
-
-    def _honour(self, planned: datetime = NEVER) -> None:
-        """First messages and the best of a month; each counts once, whichever process is first."""
-        del planned
-        try:
-            award_firsts(self._stores, self._config, self._live.current, self._communities, self._clock())
-            crown_months(self._stores, self._config, self._live.current, self._communities, self._clock())
-        except StorageAway as away:
-            log.warning("honours wait", reason=str(away))
-
-    def _ring_flows(self, planned: datetime = NEVER) -> None:
-        """What has come of the flows' clocks, and newcomers who waited for others; each counts once, whichever process is first."""
-        del planned  # what counts is what has come by now
-        try:
-            ring_flows(self._stores, self._config, self._live.current, self._communities, self._clock())
-            ring_welcomes(self._stores, self._config, self._live.current, self._communities, self._clock())
-        except StorageAway as away:
-            log.warning("flows wait", reason=str(away))
+        if not self._stores.leases.hold("points", LAPSE_LEASE_MS):
+            return
+        unlisted = [self._communities.named(chat) for chat in self._stores.groups.all()]
+        lapse_due(self._stores, self._config, [*self._communities.listed, *unlisted], self._clock())
 
     def _keep_up(self, planned: datetime = NEVER) -> None:
         if self._stores.leases.hold("upkeep", UPKEEP_LEASE_MS):

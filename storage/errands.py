@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage import keys
+from storage import bells, keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
 
@@ -74,13 +74,7 @@ class Errands:
 
     def due(self, now_ms: int) -> list[tuple[int, str]]:
         """Shard and name of what may be tried, the longest waiting first; one round trip."""
-        asked = (
-            ("ZRANGEBYSCORE", keys.ERRANDS(shard=shard), "-inf", now_ms, "WITHSCORES", "LIMIT", 0, _AT_ONCE)
-            for shard in range(self._shards)
-        )
-        rows = enumerate(self._database.pipeline(asked))
-        found = [(float(at), shard, id) for shard, flat in rows for id, at in zip(flat[::2], flat[1::2], strict=True)]
-        return [(shard, id) for _, shard, id in sorted(found)]
+        return bells.ring(self._database, keys.ERRANDS, self._shards, now_ms, most=_AT_ONCE)
 
     def take(self, shard: int, id: str, now_ms: int, *, lease_ms: int = LEASE_MS) -> Errand | None:
         """Lends an errand to this process; None when it is not due (any more)."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from storage import keys
+from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
@@ -184,16 +184,9 @@ class FlowStates:
 
     def due(self, now: datetime) -> list[tuple[CommunityKeys, int, str]]:
         """Community, member and flow of those whose clock has come, the longest due first; one round trip."""
-        asked = (
-            ("ZRANGEBYSCORE", keys.FLOW_STEPS(shard=shard), "-inf", to_ms(now), "WITHSCORES", "LIMIT", 0, _AT_ONCE)
-            for shard in range(self._shards)
-        )
-        found = []
-        for shard, flat in enumerate(self._database.pipeline(asked)):
-            for bell, at in zip(flat[::2], flat[1::2], strict=True):
-                community, member, flow = bell.rsplit("|", 2)
-                found.append((float(at), CommunityKeys(community, shard), int(member), flow))
-        return [(where, member, flow) for _, where, member, flow in sorted(found, key=lambda row: row[0])]
+        found = bells.ring(self._database, keys.FLOW_STEPS, self._shards, to_ms(now), most=_AT_ONCE)
+        named = ((shard, bell.rsplit("|", 2)) for shard, bell in found)
+        return [(CommunityKeys(community, shard), int(member), flow) for shard, (community, member, flow) in named]
 
     def next_due(self, where: CommunityKeys, flow: str, *, most: int = 50, looked_at: int = 5_000) -> list[tuple[int, FlowState, datetime]]:
         """Members who are in a flow, where they stand and when their clock next rings, the soonest first; a few round trips.

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from storage import keys, ledger
+from storage import bells, keys, ledger
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
@@ -225,16 +225,9 @@ class Orders:
 
     def due(self, now: datetime) -> list[tuple[CommunityKeys, int]]:
         """Community and number of orders that are to be recalled or given back by now, the longest due first; one round trip."""
-        asked = (
-            ("ZRANGEBYSCORE", keys.ORDER_STEPS(shard=shard), "-inf", to_ms(now), "WITHSCORES", "LIMIT", 0, _AT_ONCE)
-            for shard in range(self._shards)
-        )
-        found = []
-        for shard, flat in enumerate(self._database.pipeline(asked)):
-            for name, at in zip(flat[::2], flat[1::2], strict=True):
-                community, _, number = name.rpartition("|")
-                found.append((float(at), CommunityKeys(community, shard), int(number)))
-        return [(where, number) for _, where, number in sorted(found, key=lambda row: row[0])]
+        found = bells.ring(self._database, keys.ORDER_STEPS, self._shards, to_ms(now), most=_AT_ONCE)
+        named = ((shard, name.rpartition("|")) for shard, name in found)
+        return [(CommunityKeys(community, shard), int(number)) for shard, (community, _, number) in named]
 
     def step_later(self, where: CommunityKeys, number: int, at: datetime) -> None:
         """Puts off what the clock owes an order, if it still owes anything."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any, Literal
 
-from storage import keys
+from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.keys import shard_of
@@ -235,16 +235,9 @@ class Tickets:
 
     def due(self, now: datetime) -> list[tuple[CommunityKeys, int]]:
         """Community and number of tickets whose next step has come, the longest due first; one round trip."""
-        asked = (
-            ("ZRANGEBYSCORE", keys.TICKET_STEPS(shard=shard), "-inf", to_ms(now), "WITHSCORES", "LIMIT", 0, _AT_ONCE)
-            for shard in range(self._shards)
-        )
-        found = []
-        for shard, flat in enumerate(self._database.pipeline(asked)):
-            for name, at in zip(flat[::2], flat[1::2], strict=True):
-                community, _, number = name.rpartition("|")
-                found.append((float(at), CommunityKeys(community, shard), int(number)))
-        return [(where, number) for _, where, number in sorted(found, key=lambda row: row[0])]
+        found = bells.ring(self._database, keys.TICKET_STEPS, self._shards, to_ms(now), most=_AT_ONCE)
+        named = ((shard, name.rpartition("|")) for shard, name in found)
+        return [(CommunityKeys(community, shard), int(number)) for shard, (community, _, number) in named]
 
     # Time and persons ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from storage import keys
+from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.inbox import COUNTS_LIFE_MS
@@ -75,15 +75,9 @@ class Welcomes:
 
     def due(self, now: datetime) -> list[tuple[CommunityKeys, str]]:
         """Community and group of newcomers who have waited long enough; one round trip."""
-        asked = (
-            ("ZRANGEBYSCORE", keys.WELCOMES_DUE(shard=shard), "-inf", to_ms(now), "LIMIT", 0, _AT_ONCE) for shard in range(self._shards)
-        )
-        found = []
-        for shard, bells in enumerate(self._database.pipeline(asked)):
-            for bell in bells:
-                community, _, chat = bell.partition("|")
-                found.append((CommunityKeys(community, shard), chat))
-        return found
+        found = bells.ring(self._database, keys.WELCOMES_DUE, self._shards, to_ms(now), most=_AT_ONCE)
+        named = ((shard, bell.partition("|")) for shard, bell in found)
+        return [(CommunityKeys(community, shard), chat) for shard, (community, _, chat) in named]
 
     def export_user(self, number: int) -> dict[str, Any]:
         """Where the member was welcomed."""
