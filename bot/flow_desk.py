@@ -24,7 +24,8 @@ from bot.human_desk import HumanDesk
 from bot.live import Contents
 from bot.members import name_of
 from bot.message import Prompt, Reply
-from bot.praise import news_of, praise_alone, tell, words_of
+from bot.praise import news_of, praise_alone, words_of
+from bot.private import keep, tell
 from rules import flows
 from rules.badges import Facts
 from rules.content_flows import flow_from_source
@@ -538,8 +539,8 @@ class FlowDesk:
             self.stores.tags.remove(where, member, todo.value, self.now, actor=0, once=unique)
         elif todo.kind == "human":
             self._hand_over(turn, flow_id, todo.value, unique)
-        elif todo.kind == "notice" and (user := self.stores.directory.find_user(member)):
-            self.stores.notices.keep(shard_of(user, self.stores.shards), member, todo.value, once=unique)
+        elif todo.kind == "notice":
+            keep(self.stores, member, todo.value, once=unique)
         elif todo.kind == "ask":
             self._open_question(turn, todo)
         elif todo.kind == "finished":

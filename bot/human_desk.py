@@ -20,10 +20,10 @@ from bot.config import Config
 from bot.errors import UserError
 from bot.members import name_of
 from bot.permissions import Actor, may, role_in
+from bot.private import keep
 from rules import duty
 from rules.duty import ADMINS, DUTY, DutyPlan, DutyPlans
 from storage.community import CommunityKeys
-from storage.keys import shard_of
 from storage.moment import to_ms
 from storage.outbox import Delivery
 from storage.stores import Stores
@@ -295,8 +295,7 @@ class HumanDesk:
 
     def _keep(self, mail: Mail) -> None:
         for member, text, once in mail.notices:
-            if user := self.stores.directory.find_user(member):
-                self.stores.notices.keep(shard_of(user, self.stores.shards), member, text, once=once)
+            keep(self.stores, member, text, once=once)
 
     def _to_asker(self, ticket: Ticket, text: str, tag: str) -> Mail:
         """Words for who asked: in the group where he did, else in private."""

@@ -8,10 +8,9 @@ An act that crosses nothing costs no round trip.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from bot import deliveries
 from bot.channels.plain import without_marks
 from bot.communities import Community
 from bot.config import Config
@@ -19,11 +18,10 @@ from bot.context import Context
 from bot.live import Contents
 from bot.members import called
 from bot.message import Reply
+from bot.private import tell
 from rules.badges import Badge, BadgeRules, Facts, crossed
 from rules.levels import Level, Levels, new_rights, promotion
 from storage.badges import LEVEL, Held
-from storage.keys import shard_of
-from storage.moment import to_ms
 from storage.stores import Stores
 
 MOST_COUNTED = 200
@@ -82,16 +80,6 @@ def news_of(
     today = now.astimezone(community.zone).date()
     told = stores.badges.give(community.keys, member, ids, now, today=today, once=once)
     return News(level if level and f"{LEVEL}{level.id}" in told else None, tuple(badge for badge in badges if badge.id in told))
-
-
-def tell(stores: Stores, config: Config, community: Community, member: int, text: str, now: datetime, *, id: str) -> None:
-    """Says something to a member alone, once for each ``id``; kept for his next single chat where no channel leads to him."""
-    now_ms, user = to_ms(now), stores.directory.find_user(member)
-    private = deliveries.to_member(config, member, text, user=user or "", id=id, community=community.id, message="", now_ms=now_ms)
-    if private:
-        stores.outbox.enqueue(community.shard, [replace(private, about=(member,))], now_ms)
-    elif user:
-        stores.notices.keep(shard_of(user, stores.shards), member, text, once=id)
 
 
 # Words --------------------------------------------------------------------------------------------------------------------

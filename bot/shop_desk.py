@@ -20,7 +20,7 @@ from bot.errors import UserError
 from bot.live import Contents
 from bot.members import name_of
 from bot.permissions import Actor
-from bot.praise import tell
+from bot.private import tell
 from rules.levels import Level, Levels
 from rules.shop import Item, Shop, patience
 from storage.connection import StorageAway

@@ -17,7 +17,8 @@ from bot.communities import Community
 from bot.errors import UserError
 from bot.flow_desk import STATUS, FlowDesk, Progress
 from bot.permissions import Actor, Role, role_in
-from bot.praise import badge_name, praise_alone, tell
+from bot.praise import badge_name, praise_alone
+from bot.private import tell
 from bot.shop_desk import STATES
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from bot.communities import Community
 from bot.errors import UserError
 from bot.permissions import Role
-from bot.praise import tell
+from bot.private import tell
 from bot.shop_desk import LONGEST_WORDS, MOST_CODES, STATES, ShopDesk, read_codes
 from console.asked import fresh_once, number_of, once_of, page_of, words_of
 from console.doors import needs

@@ -15,7 +15,8 @@ from bot.live import Contents
 from bot.members import called, find_members, left_out, listed, still_here
 from bot.message import Message, Prompt, Reply
 from bot.permissions import Actor, may
-from bot.praise import badge_name, facts_of, held_ids, level_name, tell
+from bot.praise import badge_name, facts_of, held_ids, level_name
+from bot.private import tell
 from bot.router import Router
 from rules.badges import Badge, BadgeRules, Facts, near, reached
 from rules.challenges import challenges_of, is_open

@@ -14,7 +14,8 @@ from bot.errors import UserError
 from bot.members import Meant, NobodyFound, behind, called, find_all_meant, find_members, listed, still_here
 from bot.message import Message, Prompt, Reply
 from bot.permissions import Actor, may
-from bot.praise import praise, tell
+from bot.praise import praise
+from bot.private import tell
 from bot.router import Router
 from rules.badges import Facts
 from rules.levels import level_of

@@ -1,0 +1,29 @@
+"""What is said to one member alone where nobody waits for an answer: by the channel that leads to him, else with his next single chat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot import deliveries
+from bot.communities import Community
+from bot.config import Config
+from storage.keys import shard_of
+from storage.moment import to_ms
+from storage.stores import Stores
+
+
+def tell(stores: Stores, config: Config, community: Community, member: int, text: str, now: datetime, *, id: str) -> None:
+    """Says something to a member alone, once for each ``id``; kept for his next single chat where no channel leads to him."""
+    now_ms, user = to_ms(now), stores.directory.find_user(member)
+    private = deliveries.to_member(config, member, text, user=user or "", id=id, community=community.id, message="", now_ms=now_ms)
+    if private:
+        stores.outbox.enqueue(community.shard, [replace(private, about=(member,))], now_ms)
+    elif user:
+        stores.notices.keep(shard_of(user, stores.shards), member, text, once=id)
+
+
+def keep(stores: Stores, member: int, text: str, *, once: str) -> None:
+    """Keeps words for a member's next single chat; nothing where he is not known any more."""
+    if user := stores.directory.find_user(member):
+        stores.notices.keep(shard_of(user, stores.shards), member, text, once=once)
