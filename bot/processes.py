@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -53,6 +54,16 @@ class Role:
     falls: int = 0
 
 
+def stop_on_signals(stop: threading.Event) -> None:
+    """Sets ``stop`` when this process is asked to end.
+
+    From a thread of its own: a signal interrupts the main thread anywhere, also while that holds the lock of the very event to look at it, and a
+    handler that wanted the lock then would wait for ever.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: start_new_thread(stop.set, ()))
+
+
 class ProcessTree:
     """Starts roles, starts them again when they fall, stops them all within ten seconds. Lives in the main thread of its process:
     the kernel's tie between parent and child belongs to the thread that forked."""
@@ -63,8 +74,7 @@ class ProcessTree:
 
     def run(self) -> int:
         """Runs until SIGTERM or SIGINT; gives the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
+        stop_on_signals(self._stopping)
         began = time.monotonic()
         for role in self._roles:
             role.started = began + role.after_s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -63,9 +62,10 @@ def patiently(make: Callable[[], Made]) -> Made:
 
 def stop_event() -> threading.Event:
     """What is set when this process is asked to end."""
+    from bot.processes import stop_on_signals
+
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop)
     return stop
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from _thread import start_new_thread
 from pathlib import Path
 from threading import Event
 
@@ -26,7 +27,8 @@ def main() -> int:
     pretend.bot_url = args.bot or pretend.bot_url
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        # a signal may come while this thread holds the event's lock: whoever sets it from here would wait for himself
+        signal.signal(number, lambda *_: start_new_thread(stop.set, ()))
     print(f"pretend WeCom on {server.url}/demo/ for the bot at {pretend.bot_url}", flush=True)
     if pretend.link:
         print(f"its long connection is on {pretend.link.url}", flush=True)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import find, settings
+from hypothesis import strategies as st
 
 from rules.text import Words
 from storage.connection import Database
@@ -13,6 +15,12 @@ from storage.embedded import EmbeddedServer
 
 # The processes that tests start (some two hundred) would compile the whole project each, where Python is told to write nothing.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def alphabet() -> None:
+    """Hypothesis makes its table of all characters once (two seconds in a fresh clone): in no test's time, where it counts as a slow one."""
+    find(st.text(), lambda text: True, settings=settings(database=None))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,20 @@ def test_a_role_that_falls_for_days_is_started_again_all_the_same() -> None:
     assert role.started - time.monotonic() <= 30
 
 
+def test_a_signal_that_comes_while_the_event_is_looked_at_ends_the_process_all_the_same() -> None:
+    program = """
+import os, signal, threading
+from bot.processes import stop_on_signals
+stop = threading.Event()
+stop_on_signals(stop)
+with stop._cond:  # as in the midst of stop.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+assert stop.wait(5)
+print("ended")
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20).stdout == "ended\n"
+
+
 def test_of_many_that_start_together_one_makes_the_key_and_all_have_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         keys = set(pool.map(lambda _: evidence_key(tmp_path / "data"), range(64)))
