@@ -23,6 +23,7 @@ from commands.content import content
 from commands.demo import demo
 from commands.faq import faq
 from commands.log import log
+from commands.lottery import lottery
 from commands.members import members
 from commands.opening import load_config, start_logs
 from commands.outbox import outbox
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
     serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
-    faq, ask, check, outbox, app,
+    lottery, faq, ask, check, outbox, app,
 )  # fmt: skip
 
 

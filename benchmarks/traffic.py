@@ -43,32 +43,16 @@ class Traffic:
         for _ in range(size):
             number = next(self._numbers)
             said, answers = self._say(number)
-            requests.append(self._request(number, said))
+            requests.append(self.request(number, next(self._members), said))
             expected.append(answers)
         return Batch(requests, expected)
 
-    def wrong(self, batch: Batch, kept: Sequence[tuple[int, bytes]]) -> list[str]:
-        """Opens answers and says what is not right about them."""
-        return [problem for number, body in kept if (problem := self._problem(body, batch.expected[number]))]
-
-    def _problem(self, body: bytes, expected: tuple[str, ...]) -> str:
-        answer = json.loads(body)
-        opened = self._envelope.open(Sealed(answer["encrypt"], answer["msgsignature"], str(answer["timestamp"]), answer["nonce"]))
-        said = json.loads(opened)["stream"]["content"]
-        return "" if any(text in said for text in expected) else f"expected {expected[0]!r}, got {said!r}"
-
-    def _say(self, number: int) -> tuple[str, tuple[str, ...]]:
-        if number % CHECK_IN_EVERY == 0:
-            return "签到", _CHECKED_IN
-        how = ("exact", "keyword", "similar")[number % 3]
-        asked = self._random.choice(self._asked[how])
-        return asked.text, (asked.answer,)
-
-    def _request(self, number: int, said: str) -> bytes:
+    def request(self, number: int, user: str, said: str) -> bytes:
+        """One message of a user in the group, sealed now, as an HTTP request; ``number`` makes its id."""
         payload = aibot_message(
             msgid=f"bench{number:024d}",
             aibotid="AIBOTID",
-            user=next(self._members),
+            user=user,
             chat=CHAT,
             response_url=f"https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code={number:040x}",
             body=text(f"@小助手 {said}"),
@@ -81,6 +65,27 @@ class Traffic:
             f"Host: bot.example.com\r\nUser-Agent: Mozilla/4.0\r\nAccept: */*\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
+
+    def said(self, body: bytes) -> str:
+        """The words of an answer."""
+        answer = json.loads(body)
+        opened = self._envelope.open(Sealed(answer["encrypt"], answer["msgsignature"], str(answer["timestamp"]), answer["nonce"]))
+        return str(json.loads(opened)["stream"]["content"])
+
+    def wrong(self, batch: Batch, kept: Sequence[tuple[int, bytes]]) -> list[str]:
+        """Opens answers and says what is not right about them."""
+        return [problem for number, body in kept if (problem := self._problem(body, batch.expected[number]))]
+
+    def _problem(self, body: bytes, expected: tuple[str, ...]) -> str:
+        said = self.said(body)
+        return "" if any(text in said for text in expected) else f"expected {expected[0]!r}, got {said!r}"
+
+    def _say(self, number: int) -> tuple[str, tuple[str, ...]]:
+        if number % CHECK_IN_EVERY == 0:
+            return "签到", _CHECKED_IN
+        how = ("exact", "keyword", "similar")[number % 3]
+        asked = self._random.choice(self._asked[how])
+        return asked.text, (asked.answer,)
 
     def _all_members(self) -> Iterator[str]:
         while True:

@@ -28,6 +28,7 @@ from rules.badges import BadgeRules
 from rules.contents import ContentProblem
 from rules.duty import DutyPlans
 from rules.entries import Entry
+from rules.invitations import InvitationRules
 from rules.levels import Levels
 from rules.references import dangling
 from rules.shop import Shop
@@ -241,7 +242,8 @@ def _references(config: Config, stores: Stores) -> list[Finding]:
     try:
         shop, challenges = find(contents.SHOP, Shop()), find(contents.CHALLENGES, ())
         levels, badges = find(contents.LEVELS, Levels()), find(contents.BADGES, BadgeRules())
-        return [Finding(ODD, said) for said in dangling(shop, challenges, levels, badges)]
+        invitations = find(contents.INVITATIONS, InvitationRules(tiers=()))
+        return [Finding(ODD, said) for said in dangling(shop, challenges, levels, badges, invitations)]
     except (ContentProblem, UnicodeDecodeError, OSError):
         return []  # a file that cannot be read is named among the starting files
 

@@ -407,6 +407,9 @@ class RetentionConfig(Section):
     evidence_days: int = Field(default=90, ge=1, le=3650, description="违规案件的证据（加密）保存多少天")
     tickets_days: int = Field(default=180, ge=1, le=3650, description="人工工单里双方的文字保存多少天，之后只留编号和时间")
     proofs_days: int = Field(default=90, ge=1, le=3650, description="挑战打卡时写的话保存多少天（每人每个挑战只留最近一条）")
+    activities_days: int = Field(
+        default=400, ge=1, le=3650, description="活动结束后，成员报名、投票、答题的内容保存多少天；活动和结果一直留着"
+    )
     audit_days: int = Field(default=1095, ge=30, le=3650, description="审计记录（谁改了什么）保存多少天")
 
 

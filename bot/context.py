@@ -18,7 +18,7 @@ from storage.talk import Talk
 
 
 class Command(Protocol):
-    """What a member may type: its first name, and what it does in one line."""
+    """What a member may type: its first name, what it does in one line, and the feature that it belongs to (a module's name)."""
 
     @property
     def name(self) -> str: ...
@@ -26,12 +26,17 @@ class Command(Protocol):
     @property
     def help(self) -> str: ...
 
+    @property
+    def feature(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt.
 
-    ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message.
+    ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message. ``is_confidential``:
+    nothing that is kept may tell that the member said it; in a single chat its handler judges it, and no gate. ``pause``: what an administrator
+    stopped in the community, as :data:`storage.pauses.Pause`.
     """
 
     open_stores: Callable[[], Stores]
@@ -46,7 +51,9 @@ class Context:
     args: tuple[str, ...] = ()
     find_role: Callable[[str], Role] = lambda place: "member"
     find_talk: Callable[[], Talk] = Talk
+    pause: str = ""
     is_unclaimed: bool = False
+    is_confidential: bool = False
 
     @property
     def stores(self) -> Stores:

@@ -37,12 +37,17 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A member as a roster lists him: WeCom's id, ``kind`` 1 employee or 2 customer, his name and what he is called in the group."""
+    """A member as a roster lists him: WeCom's id, ``kind`` 1 employee or 2 customer, his name and what he is called in the group.
+
+    ``inviter`` is the employee who brought him ('' where WeCom names none), ``state`` what his way in was marked with.
+    """
 
     user: str
     seat: Seat
     name: str
     nickname: str
+    inviter: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +257,8 @@ def _counts(one: Mapping[str, Any]) -> dict[str, int]:
 
 def _listed(one: Mapping[str, Any]) -> Listed:
     seat = Seat(int(one.get("type") or 2), int(one.get("join_time") or 0))
-    return Listed(str(one["userid"]), seat, str(one.get("name") or ""), str(one.get("group_nickname") or ""))
+    inviter = one.get("invitor")
+    brought_by = str(inviter.get("userid") or "") if isinstance(inviter, Mapping) else ""
+    return Listed(
+        str(one["userid"]), seat, str(one.get("name") or ""), str(one.get("group_nickname") or ""), brought_by, str(one.get("state") or "")
+    )  # fmt: skip

@@ -21,6 +21,7 @@ from bot.communities import Communities, Community
 from bot.config import Config
 from bot.customer_api import CustomerApi, GroupChat, Listed
 from bot.errors import ApiError
+from bot.invitation_desk import Newcomer
 from rules.roster import Difference, Roster, compare
 from storage.connection import StorageAway
 from storage.customer_groups import KnownGroup, Look, News
@@ -48,6 +49,8 @@ LOUD_AFTER = 6
 """After so many tries in vain, some two minutes, the administrators hear of it."""
 TOO_OFTEN, NO_GROUP = 45009, 90501
 _NEVER_S = 1 << 40
+CUSTOMER = 2
+"""The kind of a seat that is no employee's: colleagues who are put into a group by its owner were not won by him."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ Act = Callable[[Errand, CustomerApi], bool]
 """Does an errand; False: it is to be tried again. ApiError, too, puts it off."""
 Compose = Callable[[Community, GroupNews], str]
 """What to say of news; '' says nothing."""
+SeeRoster = Callable[[Community, str, Sequence[Newcomer], Mapping[int, int]], None]
+"""Takes in who joined a group and who left it (member → since when he was there, in s), before the look is kept; may see the same again."""
 
 
 class Customers:
@@ -89,6 +94,7 @@ class Customers:
         clock: Callable[[], datetime],
         compose: Compose,
         more: Mapping[str, Act] | None = None,
+        see_roster: SeeRoster = lambda community, chat, joined, left: None,
     ) -> None:
         self._stores = stores
         self._config = config
@@ -97,6 +103,7 @@ class Customers:
         self._apis = apis
         self._clock = clock
         self._compose = compose
+        self._see_roster = see_roster
         self._acts: dict[str, Act] = {ROSTER: self._look, SWEEP: self._sweep, **(more or {})}
 
     def run(self, stop: Flag) -> None:
@@ -204,6 +211,7 @@ class Customers:
         if before.roster is None or before.is_closed:
             events.insert(0, (0, {"group": "known", "chat": group.chat, "members": len(after.seats)}))
         news = self._news(community, group, before, self._told(found, numbers, difference), events)
+        self._see_roster(community, group.chat, *_moves(found, numbers, difference, before))
         return self._stores.customer_groups.keep(group, before, after, news, now, self._day(community, now))
 
     def _told(self, found: GroupChat, numbers: Mapping[str, int], difference: Difference) -> GroupNews:
@@ -308,6 +316,20 @@ def _events(chat: str, difference: Difference, after: Roster, *, missed: bool) -
         yield number, {"group": "join", **about, "kind": after.seats[number].kind}
     for what in difference.altered:
         yield (after.owner if what == "owner" else 0), {"group": what, **about}
+
+
+def _moves(
+    found: GroupChat, numbers: Mapping[str, int], difference: Difference, before: Look
+) -> tuple[list[Newcomer], dict[int, int]]:  # fmt: skip
+    """Who joined, and who left with since when he was there."""
+    listed = {numbers[one.user]: one for one in found.members}
+    joined = [
+        Newcomer(number, one.seat.joined_s, one.inviter if one.seat.kind == CUSTOMER else "", one.state)
+        for number in difference.joined
+        for one in [listed[number]]
+    ]
+    seats = before.roster.seats if before.roster else {}
+    return joined, {number: seats[number].joined_s for number in difference.left}
 
 
 def _roster(found: GroupChat, numbers: Mapping[str, int]) -> Roster:

@@ -28,16 +28,18 @@ def app_channel(config: Config) -> AppChannel | None:
     return next((channel for channel in config.channels if isinstance(channel, AppChannel)), None)
 
 
-def to_member(config: Config, member: int, text: str, *, user: str, id: str, community: str, message: str, now_ms: int) -> Delivery | None:
+def to_member(
+    config: Config, member: int, text: str, *, user: str, id: str, community: str, message: str, now_ms: int, lane: str = "now"
+) -> Delivery | None:  # fmt: skip
     """A private message through the app, else over a long connection; None when there is neither. ``user`` is the member's WeCom id.
 
     An app reaches colleagues only (path 90236), so for a customer there is the long connection alone.
     """
     app = app_channel(config)
     if app is None or is_customer(user):
-        return post_by_link(config, community, text, id=id, lane="now", member=member, message=message, now_ms=now_ms)
+        return post_by_link(config, community, text, id=id, lane=lane, member=member, message=message, now_ms=now_ms)
     return Delivery(
-        id=id, lane="now", target=f"app.{app.name}.{member}", via="app", community=community, channel=app.name, member=member,
+        id=id, lane=lane, target=f"app.{app.name}.{member}", via="app", community=community, channel=app.name, member=member,
         message=message, born_ms=now_ms, body={"msgtype": "text", "text": {"content": sound(text)}},
     )  # fmt: skip
 

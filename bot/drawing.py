@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bot.errors import UserError
-from bot.pictures import board, calendar, poster, progress
+from bot.pictures import bars, board, calendar, gem, invite, podium, poster, progress, replies, roll, scores, voice, winners
 from bot.pictures.canvas import Studio
 
 PREFIX = "drawn:"
@@ -47,6 +47,15 @@ PAINTERS: Mapping[str, Painter] = {
     "poster": Painter("海报", poster.Poster, poster.paint),
     "board": Painter("排行榜", board.Board, board.paint),
     "progress": Painter("打卡进度", progress.Progress, progress.paint),
+    "podium": Painter("答题名次", podium.Podium, podium.paint),
+    "bars": Painter("投票结果", bars.Bars, bars.paint),
+    "roll": Painter("接龙名单", roll.Roll, roll.paint),
+    "scores": Painter("问卷结果", scores.Scores, scores.paint),
+    "winners": Painter("开奖结果", winners.Winners, winners.paint),
+    "replies": Painter("话题", replies.Replies, replies.paint),
+    "voice": Painter("树洞", voice.Voice, voice.paint),
+    "invite": Painter("邀请海报", invite.Invite, invite.paint),
+    "gem": Painter("精华", gem.Gem, gem.paint),
 }
 """Every painter by its name."""
 

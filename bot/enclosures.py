@@ -54,8 +54,10 @@ def fit(
     """The replies that the response can show, and the rest of a text too long for it as a message of its own, where a way leads there."""
     channel = config.channel(message.channel)
     most_bytes = _PASSIVE_BYTES.get(channel.kind, 0) if channel and message.event is None else 0
+    if not most_bytes:
+        return list(replies), []
     said = without_card(replies).text
-    if not most_bytes or len(said.encode("utf-8", "replace")) <= most_bytes:
+    if len(said.encode("utf-8", "replace")) <= most_bytes:
         return list(replies), []
     first, *others = split(sound(said), most_bytes - len(_MORE.encode()))
     rest = answer_later(config, message, community, member, "".join(others).strip(), now_ms=now_ms)
@@ -111,6 +113,18 @@ def _delivery(
         return replace(made, target=f"hook.{community}.{message.chat or 'main'}", via="webhook", chat=message.chat)
     link = ws_channel(config)
     return _by_link(made, link, message.chat, 0) if link else None
+
+
+def picture_to_group(config: Config, community: str, chat: str, name: str, *, id: str, lane: str = "now", now_ms: int) -> Delivery | None:
+    """A picture as a post in a group ('' the community's first), by its webhook, else over a long connection; None when a group has neither."""
+    made = Delivery(
+        id, lane, "", "", community, {"msgtype": "image", "image": {PLACE: name}}, born_ms=now_ms, about=shown_members(name)
+    )  # fmt: skip
+    if config.webhook_for(community, chat) is not None:
+        return replace(made, target=f"hook.{community}.{chat or 'main'}", via="webhook", chat=chat)
+    link, listed = ws_channel(config), config.community(community)
+    place = chat or (listed.groups[0] if listed and listed.groups else "")
+    return _by_link(made, link, place, 0) if link and listed and place else None
 
 
 def _by_link(made: Delivery, channel: AibotWsChannel, chat: str, member: int) -> Delivery:

@@ -41,6 +41,8 @@ class _Waiting:
     at: int
     none: str = ""
     life_s: int = PROMPT_LIFE_MS // 1000
+    is_secret: bool = False
+    community: str = ""
 
 
 _decode_waiting = msgspec.json.Decoder(_Waiting).decode
@@ -84,10 +86,14 @@ class Endings:
         prompt = _next_prompt(replies, shown=shown_card(replies) if said.shows_card else None)
         return Ending(
             answer=said.passive,
-            events=[("decision", note), *_audit(match, note), ("outbound", self._outbound_facts(said.passive, queued, replies))],
+            events=[
+                ("decision", note),
+                *_audit(match, note),
+                ("outbound", self._outbound_facts(work, match, said.passive, queued, replies)),
+            ],
             counts=_counts(message, replies),
             deliveries=queued,
-            prompt=waiting_for(prompt, work.now_ms) if prompt else "-" if match and match.answers_prompt else "",
+            prompt=waiting_for(prompt, work.now_ms, work.community.id) if prompt else "-" if match and match.answers_prompt else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._job(work, match),
@@ -170,12 +176,19 @@ class Endings:
         is_question = any(reply.topic or reply.unanswered or reply.prompt for reply in replies)
         return topic_of(work.message.text[:LONGEST_ASKED], work.now_ms) if match and match.route.is_fallback and is_question else ""
 
-    def _outbound_facts(self, passive: str, queued: Sequence[Delivery], replies: Sequence[Reply]) -> dict[str, Any]:
+    def _outbound_facts(
+        self, work: Work, match: Match | None, passive: str, queued: Sequence[Delivery], replies: Sequence[Reply]
+    ) -> dict[str, Any]:
+        if match and match.route.is_confidential:  # the length of an answer may tell what it was to
+            return {}
         facts: dict[str, Any] = {"passive_bytes": len(passive.encode())}
         if queued:
             facts["queued"] = [delivery.via for delivery in queued]
-        if passive and self._config.log.keep_text and not any(reply.is_secret for reply in replies):
+        is_secret = _answers_secret(work, match) or any(reply.is_secret for reply in replies)
+        if passive and self._config.log.keep_text and not is_secret:
             facts["text"] = passive
+            # by these words whoever forgets one of them finds the text (storage/roster.py)
+            facts |= {"about": "、".join(f"成员 {number}" for number in named)} if (named := _named(replies)) else {}
         return facts
 
     def _job(self, work: Work, match: Match | None) -> str:
@@ -192,7 +205,7 @@ class Endings:
 
 
 def find_prompt(work: Work) -> Prompt | None:
-    """The question whose answer is waited for; None when there is none, or it was asked too long ago."""
+    """The question whose answer is waited for here; None when there is none, or it was asked too long ago or in another community."""
     if not work.accepted.waiting:
         return None
     try:
@@ -200,12 +213,24 @@ def find_prompt(work: Work) -> Prompt | None:
     except msgspec.DecodeError:  # asked by another version
         return None
     is_fresh = work.now_ms - waiting.at < waiting.life_s * 1000
-    return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s) if is_fresh else None
+    # a member's single chat belongs now to one community and then to another, and the same number means something else there
+    if not is_fresh or waiting.community not in ("", work.community.id):
+        return None
+    return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s, waiting.is_secret, anywhere=not waiting.community)
 
 
-def waiting_for(prompt: Prompt, now_ms: int) -> str:
-    """A question as it is kept until it is answered."""
-    return _encode(_Waiting(prompt.kind, prompt.choices, now_ms, prompt.none, prompt.life_s)).decode()
+def waiting_for(prompt: Prompt, now_ms: int, community: str) -> str:
+    """A question that was asked in a community, as it is kept until it is answered."""
+    asked_in = "" if prompt.anywhere else community
+    return _encode(_Waiting(prompt.kind, prompt.choices, now_ms, prompt.none, prompt.life_s, prompt.is_secret, asked_in)).decode()
+
+
+def _answers_secret(work: Work, match: Match | None) -> bool:
+    """Whether a message may hold a secret, which its answer may quote."""
+    if match is None or not match.answers_prompt:
+        return match is not None and match.route.is_secret
+    prompt = find_prompt(work)
+    return prompt is not None and prompt.is_secret
 
 
 def _next_prompt(replies: Sequence[Reply], *, shown: Reply | None) -> Prompt | None:
@@ -221,6 +246,8 @@ def _named(replies: Sequence[Reply]) -> tuple[int, ...]:
 
 def _note(match: Match | None, replies: Sequence[Reply], took_ms: float) -> dict[str, Any]:
     """What the log is told of the decision."""
+    if match and match.route.is_confidential:
+        return {"route": match.route.logged}  # how long it took would tell, too
     note: dict[str, Any] = {"route": match.route.name if match else None, "ms": round(took_ms, 2)}
     for reply in replies:
         note |= reply.note

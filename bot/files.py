@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -40,20 +42,30 @@ class FileProblem(UserError):
     """A file that cannot be read or sent; says in Chinese why."""
 
 
-class Files:
-    """The files below one folder, and the pictures that are drawn when somebody looks (``bot.drawing.drawn``)."""
+Make = Callable[[str], bytes]
+"""Makes a file by what stands behind the colon of its name; raises UserError."""
 
-    def __init__(self, folder: Path) -> None:
+
+class Files:
+    """The files below one folder, and those that are made when somebody looks: drawn pictures (``bot.drawing.drawn``), and what ``makers``
+    make of names that begin with theirs and a colon.
+    """
+
+    def __init__(self, folder: Path, makers: Mapping[str, Make] = MappingProxyType({})) -> None:
         self._folder = folder
+        self._makers = makers
         self._artist = Artist()
 
     def read(self, name: str, most_bytes: int) -> bytes:
-        """The bytes of a file by its path below the folder, or of a drawn picture by its name.
+        """The bytes of a file by its path below the folder, or of one that is made by its name.
 
         Raises FileProblem: it is missing, too large, outside the folder, or cannot be drawn.
         """
         if is_drawn(name):
-            return self._draw(name, most_bytes)
+            return _no_larger("图片", self._draw(name), most_bytes)
+        maker, _, rest = name.partition(":")
+        if maker in self._makers:
+            return _no_larger("文件", self._make(maker, rest), most_bytes)
         try:
             path = (self._folder / name).resolve()
             if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
@@ -84,14 +96,17 @@ class Files:
             stream["content"] = f"{stream['content']}\n\n（有图片暂时显示不了，请联系管理员）".strip()
         return msgspec.json.encode(tree).decode()
 
-    def _draw(self, name: str, most_bytes: int) -> bytes:
+    def _draw(self, name: str) -> bytes:
         try:
-            data = self._artist.draw(name)
+            return self._artist.draw(name)
         except DrawingProblem as problem:
             raise FileProblem(str(problem)) from None
-        if len(data) > most_bytes:
-            raise FileProblem(f"图片有 {len(data)} 字节，最多 {most_bytes} 字节")
-        return data
+
+    def _make(self, maker: str, rest: str) -> bytes:
+        try:
+            return self._makers[maker](rest)
+        except UserError as problem:
+            raise FileProblem(str(problem)) from None
 
     def _item(self, name: str) -> dict[str, Any] | None:
         try:
@@ -101,6 +116,12 @@ class Files:
             return None
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return {"msgtype": "image", "image": {"base64": base64.b64encode(data).decode(), "md5": digest}}
+
+
+def _no_larger(what: str, data: bytes, most_bytes: int) -> bytes:
+    if len(data) > most_bytes:
+        raise FileProblem(f"{what}有 {len(data)} 字节，最多 {most_bytes} 字节")
+    return data
 
 
 def shown_name(name: str) -> str:

@@ -105,18 +105,21 @@ class _Turn:
     once: str
     chat: str = ""
     alone: bool = False
+    besides: tuple[str, ...] = ()
+    """The waits of other flows that the same ends: moves of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What a move said, for its repeats."""
+    """What a move said, for its repeats; of one that was made long ago only which step it was."""
 
     flow: str
     n: int
     seq: int
-    says: tuple[str, ...]
+    says: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     todo: tuple[Todo, ...] = ()
+    besides: tuple[str, ...] = ()
     revision: int = 0
     """The write that owes it: what is owed is named by it, for a reminder and last words are of the same step as what came before."""
 
@@ -145,7 +148,7 @@ class FlowDesk:
             return Told("unknown")
         turn = _Turn(community, member, once, chat if flow.where == "group" or not alone else "", alone)
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(community.keys, member, once=once)
+            states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
             if first:
                 return self._again(turn, first)
             before = states.get(flow.id)
@@ -157,6 +160,7 @@ class FlowDesk:
                 return Told("once")
             if sum(state.is_active for state in states.values()) >= MOST_ACTIVE:
                 return Told("many")
+            before = self._settled(turn, before) if before else None
             if told := self._move(turn, flow, before, self._fresh(turn, flow, before), 0):
                 return told
         return Told("lost")
@@ -182,16 +186,18 @@ class FlowDesk:
         flow_id, n, seq = read_ident(ident)
         turn = _Turn(community, member, once, chat)
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(community.keys, member, once=once)
+            states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
             if first:
                 return self._again(turn, first)
             state = states.get(flow_id)
             if state is None or (state.n, state.seq, state.status) != (n, seq, "asking"):
                 return Told("stale", (Reply("这个问题已经过去了。说“流程”看看现在到了哪一步。", note={"flow": flow_id}),))
             flow = self._flow_of(turn, state)
+            if flow is None:
+                continue  # a twin may have ended it since: then its answer is found
             state = self._settled(turn, state)
-            ask = flow.steps[state.step].act if flow else None
-            if flow is None or not isinstance(ask, Ask):
+            ask = flow.steps[state.step].act
+            if not isinstance(ask, Ask):
                 return Told("stale")
             value = flows.read_answer(ask, words, self.now.astimezone(community.zone).date())
             if value is None:
@@ -202,25 +208,31 @@ class FlowDesk:
                 return told
         return Told("lost")
 
+    def may_wait(self, community: Community, event: str) -> bool:
+        """Whether a flow of anybody may wait for an event: one in force, or a former version that somebody is in. Mostly no round trip."""
+        in_force = any(event in flow.awaits for flow in self.contents.flows.by_id.values())
+        return in_force or event in self.stores.flows.awaited(community.keys, self.contents.flows, self.now)
+
     def happened(self, community: Community, member: int, event: str, *, chat: str = "", once: str, alone: bool = False) -> list[Told]:
         """Tells all flows of a member that wait for an event that it happened. One round trip where none does."""
         once = f"{once}:{event}"
-        states, first = self.stores.flows.load(community.keys, member, once=once)
+        states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
         told = [self._again(_Turn(community, member, once, chat, alone), first)] if first else []
-        was = _decode_kept(first).flow if first else ""  # it may wait for the same again by now: that is another time's
-        for state in sorted(states.values(), key=lambda state: state.flow):
-            if state.status == "waiting" and state.event == event and state.flow != was:
-                name, by_itself = (
-                    (f"{once}:{state.flow}", True) if told else (once, alone)
-                )  # one move answers the message, others are delivered
-                told.append(self._past_wait(_Turn(community, member, name, chat, by_itself), state.flow, event))
+        waiting = [state for _, state in sorted(states.items()) if state.status == "waiting" and state.event == event]
+        if first:  # what waits for it since then is another time's
+            waiting = [state for state in waiting if _wait_of(state) in _decode_kept(first).besides]
+        besides = tuple(map(_wait_of, waiting[1:]))
+        for state in waiting:
+            # One move answers the message, others are delivered.
+            name, by_itself = (f"{once}:{state.flow}", True) if told else (once, alone)
+            told.append(self._past_wait(_Turn(community, member, name, chat, by_itself, () if told else besides), state.flow, event))
         return told
 
     def cancel(self, community: Community, member: int, flow_id: str = "", *, once: str) -> Told:
         """Has a member leave a flow; where none is named the newest that asks him, else the newest that waits. He may resume it for 30 days."""
         turn = _Turn(community, member, once)
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(community.keys, member, once=once)
+            states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
             if first:
                 return self._again(turn, first)
             state = _newest(states.values(), flow_id, ("asking",)) or _newest(states.values(), flow_id, ("waiting",))
@@ -237,7 +249,7 @@ class FlowDesk:
         """Says again what a member is asked or waited for, and takes him back into the flow that he left last where he is in none."""
         turn = _Turn(community, member, once, chat, alone)
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(community.keys, member, once=once)
+            states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
             if first:
                 return self._again(turn, first)
             held = [one for one in states.values() if one.held]
@@ -262,7 +274,7 @@ class FlowDesk:
         """Ends a flow of a member by an administrator's word; nothing is said to him."""
         turn = _Turn(community, member, once)
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(community.keys, member, once=once)
+            states, first = self.stores.flows.load(community.keys, member, self.now, once=once)
             if first:
                 return self._again(turn, first)
             state = states.get(flow_id)
@@ -280,8 +292,7 @@ class FlowDesk:
     def ring(self, community: Community, member: int, flow_id: str) -> bool:
         """Does what has come of one flow of a member: what a crash left undone, a wait's end, a reminder, the deadline. True when he moved."""
         turn = _Turn(community, member, "", alone=True)
-        states, _ = self.stores.flows.load(community.keys, member)
-        state = states.get(flow_id)
+        state = self.stores.flows.of_member(community.keys, member).get(flow_id)
         if state is None:
             return False
         state = self._settled(turn, state)
@@ -319,7 +330,7 @@ class FlowDesk:
 
     def of_member(self, where: CommunityKeys, member: int) -> list[Progress]:
         """Where a member stands, the newest first; one round trip while he is in the versions in force."""
-        states, _ = self.stores.flows.load(where, member)
+        states = self.stores.flows.of_member(where, member)
         ordered = sorted(states.values(), key=lambda state: (not state.is_active, -state.began))
         return [self._progress(where, state) for state in ordered]
 
@@ -378,7 +389,8 @@ class FlowDesk:
             sent, owed = self._mail(turn, flow, after, "\n\n".join(says))
             after = replace(after, todo=(*after.todo, *owed))
         asks = self._asks(turn.community, flow, after)
-        kept = _Kept(flow.id, after.n, after.seq, tuple(says), asks, after.todo, after.revision)
+        kept = _Kept(flow.id, after.n, after.seq, tuple(says), asks, after.todo, turn.besides, after.revision)
+        brief = _encode({"flow": flow.id, "n": after.n, "seq": after.seq, **({"besides": turn.besides} if turn.besides else {})}).decode()
         let_go = before.digest if before and before.held and not (after.held and after.digest == before.digest) else ""
         takes_hold = after.held and not (before and before.held and after.digest == before.digest)
         done = self.stores.flows.step(
@@ -386,7 +398,7 @@ class FlowDesk:
             due=self._due(flow, after, turn.community), deliveries=sent, once=turn.once,
             hold=flow.source if takes_hold else "", release=let_go,
             reached=labels, told={"act": "flow", "flow": flow.id, "to": after.status, "step": _label(flow, after), "seq": after.seq},
-            result=_encode(kept).decode() if turn.once else "",
+            result=_encode(kept).decode() if turn.once else "", brief=brief,
         )  # fmt: skip
         if done.outcome == "moved":
             return None
@@ -411,7 +423,7 @@ class FlowDesk:
         if not state.todo:
             return state
         flow = self._definition(turn.community.keys, state.digest)
-        self._settle(replace(turn, alone=True), _Kept(state.flow, state.n, state.seq, (), (), state.todo, state.revision))
+        self._settle(replace(turn, alone=True), _Kept(state.flow, state.n, state.seq, todo=state.todo, revision=state.revision))
         return self._clear(turn, flow, state)
 
     def _again(self, turn: _Turn, first: str) -> Told:
@@ -419,8 +431,7 @@ class FlowDesk:
         kept = _decode_kept(first)
         lines = self._settle(turn, kept)
         if kept.todo:
-            states, _ = self.stores.flows.load(turn.community.keys, turn.member)
-            state = states.get(kept.flow)
+            state = self.stores.flows.of_member(turn.community.keys, turn.member).get(kept.flow)
             if state and state.todo and state.revision == kept.revision:
                 self._clear(turn, self._definition(turn.community.keys, state.digest), state)
         return self._told(turn, kept.flow, kept, lines)
@@ -450,13 +461,15 @@ class FlowDesk:
 
     def _past_wait(self, turn: _Turn, flow_id: str, event: str) -> Told:
         for _ in range(_TRIES):
-            states, first = self.stores.flows.load(turn.community.keys, turn.member, once=turn.once)
+            states, first = self.stores.flows.load(turn.community.keys, turn.member, self.now, once=turn.once)
             if first:
                 return self._again(turn, first)
             state = states.get(flow_id)
-            flow = self._flow_of(turn, state) if state else None
-            if state is None or flow is None or state.status != "waiting" or state.event != event:
+            if state is None or state.status != "waiting" or state.event != event:
                 return Told("none")
+            flow = self._flow_of(turn, state)
+            if flow is None:
+                continue  # as in answer
             state = self._settled(turn, state)
             if told := self._move(turn, flow, state, state, state.step + 1):
                 return told
@@ -489,10 +502,11 @@ class FlowDesk:
         if flow is not None and state.status == "left" and from_ms(state.ended) + RESUMABLE > self.now:
             self._alarm(turn, state, from_ms(state.ended) + RESUMABLE)
             return False
-        if flow is None:
-            log.error("flow unreadable", community=turn.community.id, flow=state.flow, digest=state.digest)
         after = replace(state, status=state.status if state.status == "left" else "broken", held=False)
-        return self._commit(turn, flow or Flow(state.flow, state.flow, ()), state, after, ()) is not None
+        has_let_go = self._commit(turn, flow or Flow(state.flow, state.flow, ()), state, after, ()) is not None
+        if has_let_go and flow is None:
+            log.error("flow unreadable", community=turn.community.id, flow=state.flow, digest=state.digest)
+        return has_let_go
 
     def _alarm(self, turn: _Turn, state: FlowState, due: datetime | None) -> None:
         after = replace(state, revision=state.revision + 1)
@@ -595,7 +609,7 @@ class FlowDesk:
 
     def _finished(self, turn: _Turn, flow_id: str, name: str) -> str:
         """What is said of having finished this flow, and so many of them."""
-        states, _ = self.stores.flows.load(turn.community.keys, turn.member)
+        states = self.stores.flows.of_member(turn.community.keys, turn.member)
         done = frozenset(state.flow for state in states.values() if state.status == "done") | {flow_id}
         before, after = Facts(flows=len(done) - 1, finished=done - {flow_id}), Facts(flows=len(done), finished=done)
         return self._praised(turn, before, after, name)
@@ -614,7 +628,7 @@ class FlowDesk:
         prompt = prompt_of(asks)
         if prompt and (chat or self.stores.directory.find_user(turn.member)):  # who was forgotten is asked nothing
             asked_ms = todo.n or to_ms(self.now)
-            waiting, shard = waiting_for(prompt, asked_ms), self._shard_of(turn, chat)
+            waiting, shard = waiting_for(prompt, asked_ms, turn.community.id), self._shard_of(turn, chat)
             self.stores.flows.open_question(shard, chat, turn.member, waiting, prompt.life_s * 1000, asked_ms)
 
     def _close_question(self, turn: _Turn, before: FlowState) -> None:
@@ -636,14 +650,15 @@ class FlowDesk:
             return [], []
         asks = self._asks(turn.community, flow, state)
         id, now_ms = f"flow:{turn.community.id}:{turn.member}:{flow.id}:{state.n}:{state.revision}", to_ms(self.now)
+        lane = self.stores.pauses.lane(turn.community.id)
         if flow.where == "group" and (chat := state.chat or turn.community.main_group):
             called = f"@{name_of(self.stores, turn.member)} {text}".replace("<@", "＜@")
-            post = deliveries.to_group(self.config, turn.community.id, chat, called, id=id, lane="now", now_ms=now_ms)
+            post = deliveries.to_group(self.config, turn.community.id, chat, called, id=id, lane=lane, now_ms=now_ms)
             if post:
                 return [replace(post, about=(turn.member,))], _open_later(chat, asks, now_ms)
         user = self.stores.directory.find_user(turn.member) or ""
         private = deliveries.to_member(
-            self.config, turn.member, text, user=user, id=id, community=turn.community.id, message="", now_ms=now_ms
+            self.config, turn.member, text, user=user, id=id, community=turn.community.id, message="", now_ms=now_ms, lane=lane
         )  # fmt: skip
         if private is None:  # it waits until he speaks to the bot himself
             return [], [Todo("notice", text), *_open_later("", asks, now_ms)]
@@ -724,7 +739,7 @@ def known_of(desk: FlowDesk, community: Community, member: int, nickname: str, u
 
 def prompt_of(asks: Sequence[str]) -> Prompt | None:
     """The question as it is waited for: free words for half an hour, what only a number, choice or date answers for a day."""
-    return Prompt(PROMPT, tuple(asks), life_s=FREE_LIFE_S if asks[1] == "free" else LIFE_S) if asks else None
+    return Prompt(PROMPT, tuple(asks), life_s=FREE_LIFE_S if asks[1] == "free" else LIFE_S, anywhere=True) if asks else None
 
 
 def _question_of(community: Community, state: FlowState) -> str:
@@ -752,6 +767,11 @@ def _open_later(chat: str, asks: Sequence[str], asked_ms: int) -> list[Todo]:
 
 def _label(flow: Flow, state: FlowState) -> str:
     return flow.steps[state.step].label if state.step < len(flow.steps) else OVER
+
+
+def _wait_of(state: FlowState) -> str:
+    """The name of the wait that a state is in."""
+    return f"{state.flow}|{state.n}|{state.seq}"
 
 
 def _newest(states: Iterable[FlowState], flow_id: str, among: tuple[str, ...]) -> FlowState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 import time
@@ -150,6 +151,16 @@ def client_address(config: Config) -> str:
     if forwarded and _is_within(peer, config.server.trusted_proxies):
         return forwarded.rsplit(",", 1)[-1].strip()[:45]
     return peer
+
+
+def network_digest(address: str) -> str:
+    """Stands for an address in a key; all of one IPv6 subscriber's addresses are one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+        plain = str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+    except ValueError:
+        plain = address
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def _door(channel: ChannelConfig, config: Config) -> Door:

@@ -22,10 +22,14 @@ from rules.challenges import Challenge
 from rules.contents import ContentProblem, Kind, Push, Welcome
 from rules.duty import DutyPlans
 from rules.flows import Flows, flows_of
+from rules.invitations import InvitationRules
 from rules.levels import Levels
 from rules.moderation import Judge
 from rules.points import CheckInRule, PointRules, check_in_reward
+from rules.quiz import Question
 from rules.shop import Shop
+from rules.submissions import Contributions
+from rules.surveys import Survey
 from rules.text import Words
 from storage.connection import StorageAway
 from storage.content import ContentStore
@@ -56,6 +60,10 @@ class Contents:
     challenges: tuple[Challenge, ...] = ()
     shop: Shop = dataclasses.field(default_factory=Shop)
     flows: Flows = dataclasses.field(default_factory=Flows)
+    contributions: Contributions = dataclasses.field(default_factory=Contributions)
+    quizzes: tuple[Question, ...] = ()
+    surveys: tuple[Survey, ...] = ()
+    invitations: InvitationRules = dataclasses.field(default_factory=InvitationRules)
 
 
 class LiveContents:
@@ -162,4 +170,8 @@ _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "challenges": lambda challenges: {"challenges": challenges},
     "shop": lambda shop: {"shop": shop},
     "flows": lambda found: {"flows": flows_of(found)},
+    "contributions": lambda rules: {"contributions": rules},
+    "quizzes": lambda questions: {"quizzes": questions},
+    "surveys": lambda surveys: {"surveys": surveys},
+    "invitations": lambda rules: {"invitations": rules},
 }

@@ -19,6 +19,8 @@ MENTION_ENDS = "\u2005"
 MOST_TRIED = 6
 """Beginnings of some words that are looked up as a name, the longest first."""
 LONGEST_NAME = 64
+GONE = "（已退出的成员）"
+"""What to call somebody who was erased."""
 _AT = re.compile(r"(?<![0-9A-Za-z._-])[@＠]")
 _BORDER = re.compile(r"\s+|[，,、。.！!？?~～：:；;]|$")
 _ENDINGS = " 。.!！?？~～,，、;；"
@@ -122,9 +124,21 @@ def name_of(stores: Stores, number: int) -> str:
     return stores.directory.find_name(number) or f"成员 {number}"
 
 
+def plain(words: str) -> str:
+    """Members' words and names where Markdown may show them: what looks like a mention mentions nobody, what looks like a link leads nowhere."""
+    return words.replace("<", "＜").replace("](", "］（")
+
+
 def called(stores: Stores, number: int) -> str:
-    """The same where a group's Markdown may show it: a name that is a mention mentions nobody."""
-    return name_of(stores, number).replace("<@", "＜@")
+    """What to call a member where a group's Markdown may show it."""
+    return plain(name_of(stores, number))
+
+
+def all_called(stores: Stores, numbers: Sequence[int]) -> dict[int, str]:
+    """The same for a whole page, and for who was erased; one round trip, two where a name is unknown."""
+    names = stores.directory.find_names(numbers)
+    users = stores.directory.find_users([number for number, name in names.items() if not name])
+    return {number: plain(name) if name else f"成员 {number}" if users[number] else GONE for number, name in names.items()}
 
 
 def left_out(stores: Stores, config: Config, community: str) -> tuple[int, ...]:
@@ -138,4 +152,4 @@ def left_out(stores: Stores, config: Config, community: str) -> tuple[int, ...]:
 
 def listed(stores: Stores, numbers: Sequence[int]) -> str:
     """Members as numbered choices: with name and member number, as they may have one name."""
-    return "\n".join(f"{at}. {name_of(stores, number)}（成员 {number}）" for at, number in enumerate(numbers, 1))
+    return "\n".join(f"{at}. {called(stores, number)}（成员 {number}）" for at, number in enumerate(numbers, 1))

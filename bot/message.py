@@ -81,13 +81,17 @@ class Message:
 class Prompt:
     """A question to a member that a bare number answers: the next ``kind`` handler gets ``choices[number - 1]``.
 
-    Where ``none`` is set, 0 and 都不是 are answers as well: the handler gets "" and ``none``. It is waited for ``life_s`` seconds.
+    Where ``none`` is set, 0 and 都不是 are answers as well: the handler gets "" and ``none``. It is waited for ``life_s`` seconds. What is said while
+    one that ``is_secret`` waits never stands in the log, nor what is answered. It is waited for in the community in which it was asked, as numbers and
+    ids begin anew in each; ``anywhere``: its choices name their community.
     """
 
     kind: str
     choices: tuple[str, ...]
     none: str = ""
     life_s: int = 600
+    is_secret: bool = False
+    anywhere: bool = False
 
 
 class Face(Protocol):

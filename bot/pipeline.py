@@ -115,7 +115,7 @@ class Pipeline:
     def receive(self, message: Message, *, as_json: bool = False) -> Outcome:
         """Accepts a message once and answers it; a repeat gets the first answer. Raises StorageAway when it may not be kept."""
         outcome = self._receive(message, as_json=as_json)
-        return replace(outcome, answer=self._files.put_in(outcome.answer)) if outcome.answer else outcome
+        return Outcome(outcome.state, self._files.put_in(outcome.answer)) if outcome.answer else outcome
 
     def _receive(self, message: Message, *, as_json: bool) -> Outcome:
         now = self._clock()
@@ -296,7 +296,7 @@ class Pipeline:
             self._stores.outbox.enqueue(shard_of(alarm.community, self._stores.shards), [alarm], now_ms)
 
     def _fail(self, work: Work, match: Match | None, error: Exception) -> None:
-        route, place = match.route.name if match else "none", work.place
+        route, place = match.route.logged if match else "none", work.place
         self._metrics.failures.labels(route).inc()
         log.error("handler failed", id=work.message.id, route=route, error=type(error).__name__, exc_info=error)
         facts = {"route": route, "error": type(error).__name__}
@@ -334,7 +334,9 @@ class Pipeline:
             args=match.args if match else (),
             find_role=lambda place: self._role(work, place),
             find_talk=lambda: self._talk(work),
+            pause=self._stores.pauses.of(work.community.id),
             is_unclaimed=match is None or match.route.is_fallback,
+            is_confidential=match is not None and match.route.is_confidential,
         )
 
     def _talk(self, work: Work) -> Talk:

@@ -126,7 +126,7 @@ def facts_of(stores: Stores, community: Community, member: int, now: datetime) -
     standing = stores.check_ins.standing(where, member, today)
     counts, since = stores.badges.counts(where, member), stores.roster.since(where, member)
     days = (today - since.astimezone(community.zone).date()).days if since else 0
-    flows, _ = stores.flows.load(where, member)
+    flows = stores.flows.of_member(where, member)
     return Facts(
         orders=len(stores.orders.of_member(where, member, MOST_COUNTED)),
         challenges=stores.challenges.finished(where, member),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,14 +14,23 @@ from storage.moment import to_ms
 from storage.stores import Stores
 
 
-def tell(stores: Stores, config: Config, community: Community, member: int, text: str, now: datetime, *, id: str) -> None:
-    """Says something to a member alone, once for each ``id``; kept for his next single chat where no channel leads to him."""
+def tell(
+    stores: Stores, config: Config, community: Community, member: int, text: str, now: datetime, *, id: str, about: Sequence[int] = ()
+) -> None:  # fmt: skip
+    """Says something to a member alone, once for each ``id``; kept for his next single chat where no channel leads to him.
+
+    ``about`` are others whom it names: where one of them is forgotten, what is unsaid of it stays unsaid. While the community is paused only its
+    owners hear at once; for everybody else it waits.
+    """
     now_ms, user = to_ms(now), stores.directory.find_user(member)
-    private = deliveries.to_member(config, member, text, user=user or "", id=id, community=community.id, message="", now_ms=now_ms)
+    private = deliveries.to_member(
+        config, member, text, user=user or "", id=id, community=community.id, message="", now_ms=now_ms,
+        lane="now" if user in config.admins else stores.pauses.lane(community.id),
+    )  # fmt: skip
     if private:
-        stores.outbox.enqueue(community.shard, [replace(private, about=(member,))], now_ms)
+        stores.outbox.enqueue(community.shard, [replace(private, about=(member, *about))], now_ms)
     elif user:
-        stores.notices.keep(shard_of(user, stores.shards), member, text, once=id)
+        stores.notices.keep(shard_of(user, stores.shards), member, text, once=id, about=about)
 
 
 def keep(stores: Stores, member: int, text: str, *, once: str) -> None:

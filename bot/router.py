@@ -23,6 +23,8 @@ Unless = Callable[[str], bool]
 """Whether the words behind a command show that it was not meant."""
 """Makes an answer in parts: each text replaces the one before, the last one stays. It may run again from the start after a crash."""
 
+CONFIDENTIAL = "（不记）"
+"""What the log calls every route whose use nobody may learn of."""
 _ENDINGS = " 。.!！?？~～,，、;；"
 _NUMBER = re.compile(r"[1-9]\d?")
 _NAMED = re.compile(r"[@＠\d]")
@@ -37,6 +39,8 @@ class Route:
     ``anywhere``: alone with the bot the role in any community suffices; the handler looks which one it acts in. ``is_secret``: what is typed with
     it may be a secret, and never stands in the log. With words that ``unless`` says yes to the command was not meant.
     ``is_common``: its names are everyday words; a member without the role means the command only where he names somebody or a number with it.
+    ``alone``: it is meant in single chats only.
+    ``is_confidential``: nothing that is kept may tell that this member used it, nor what he typed; in a single chat its handler judges it.
     """
 
     handler: Handler = field(repr=False)
@@ -50,16 +54,33 @@ class Route:
     is_secret: bool = False
     unless: Unless | None = field(default=None, repr=False)
     is_common: bool = False
+    is_confidential: bool = False
+    alone: bool = False
 
     @property
     def name(self) -> str:
-        """Its first name, for logs."""
+        """Its first name."""
         return self.names[0]
+
+    @property
+    def logged(self) -> str:
+        """What the log calls it."""
+        return CONFIDENTIAL if self.is_confidential else self.names[0]
+
+    @property
+    def hides(self) -> bool:
+        """Whether what is typed with it never stands in the log."""
+        return self.is_secret or self.is_confidential
 
     @property
     def help(self) -> str:
         """The first line of the handler's docstring."""
         return (self.handler.__doc__ or "").strip().splitlines()[0] if self.handler.__doc__ else ""
+
+    @property
+    def feature(self) -> str:
+        """The name of the module that it stands in: one feature a file."""
+        return self.handler.__module__
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,7 @@ class Router:
         is_secret: bool = False,
         unless: Unless | None = None,
         is_common: bool = False,
+        is_confidential: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Calls the handler on one of ``names``; with ``takes_words`` also when words follow, ``unless`` these do not fit.
 
@@ -109,7 +131,8 @@ class Router:
 
         def add(handler: Handler) -> Handler:
             route = Route(
-                handler, names, role, takes_words, private, is_hidden, anywhere=anywhere, is_secret=is_secret, unless=unless, is_common=is_common
+                handler, names, role, takes_words, private, is_hidden, anywhere=anywhere, is_secret=is_secret, unless=unless, is_common=is_common,
+                is_confidential=is_confidential,
             )  # fmt: skip
             for name in names:
                 _put(self.commands, normalise(name), route)
@@ -122,7 +145,7 @@ class Router:
         return self._adder(self._prompts, kind)
 
     def open_prompt(
-        self, kind: str, accepts: Accepts = lambda words, choices: True, *, pictures: bool = False
+        self, kind: str, accepts: Accepts = lambda words, choices: True, *, pictures: bool = False, is_confidential: bool = False
     ) -> Callable[[Handler], Handler]:
         """Calls the handler with whatever a member says next to a prompt of this kind, if it is no command and ``accepts`` takes it.
 
@@ -131,7 +154,7 @@ class Router:
         self._accepts[kind] = accepts
         if pictures:
             self._picture_prompts.add(kind)
-        return self._adder(self._open_prompts, kind)
+        return self._adder(self._open_prompts, kind, is_confidential=is_confidential)
 
     def follow(self, follower: Follower) -> Follower:
         """Shows the follower every message with the replies that its gates and handler gave; what it adds comes behind them."""
@@ -139,12 +162,16 @@ class Router:
         return follower
 
     def pattern(
-        self, expression: str, *, name: str, role: Role = "member", private: bool = False, anywhere: bool = False, is_secret: bool = False
-    ) -> Callable[[Handler], Handler]:
-        """Calls the handler when the whole text fits; ``ctx.args`` holds the groups."""
+        self, expression: str, *, name: str, role: Role = "member", private: bool = False, anywhere: bool = False, is_secret: bool = False,
+        is_confidential: bool = False, alone: bool = False, unless: Unless | None = None,
+    ) -> Callable[[Handler], Handler]:  # fmt: skip
+        """Calls the handler when the whole text fits, with ``alone`` in single chats only, and ``unless`` says no to it; ``ctx.args`` holds the groups."""
 
         def add(handler: Handler) -> Handler:
-            route = Route(handler, (name,), role, private=private, anywhere=anywhere, is_secret=is_secret)
+            route = Route(
+                handler, (name,), role, private=private, anywhere=anywhere, is_secret=is_secret, unless=unless, is_confidential=is_confidential,
+                alone=alone,
+            )  # fmt: skip
             self._patterns.append((re.compile(expression), route))
             return handler
 
@@ -211,24 +238,23 @@ class Router:
         """The route of a message, None when nobody wants it. ``may_use`` tells the speaker's rights; only commands that are common words ask."""
         if message.event:
             return self._find_event(message)
-        plain = normalise(message.text)
-        text = plain.strip(_ENDINGS) or plain
+        text = _stripped(message.text)
         if not text:
             is_awaited = bool(message.attachments) and waiting is not None and waiting.kind in self._picture_prompts
             return self._find_open("", waiting) if is_awaited else None
         return (
             self._find_command(text, message.text, may_use)
             or self._find_choice(text, waiting)
-            or self._find_pattern(text)
+            or self._find_pattern(text, message)
             or self._find_open(message.text, waiting)
             or self._last_resort()
         )
 
     def hides(self, message: Message) -> bool:
         """Whether a text may hold a secret, by its first word or by a pattern that it fits."""
-        plain = normalise(message.text)
-        route = self.commands.get(plain.partition(" ")[0])
-        return bool(route and route.is_secret) or any(route.is_secret and found.fullmatch(plain) for found, route in self._patterns)
+        text = _stripped(message.text)
+        route = self.commands.get(text.partition(" ")[0]) or self.commands.get(text)
+        return bool(route and route.hides) or any(route.hides for route, _ in self._fitting(text, message))
 
     def listed(self, role_suffices: Callable[[Role], bool]) -> Iterator[Route]:
         """The commands that a role may use, each once, for 帮助."""
@@ -295,22 +321,33 @@ class Router:
             return None
         return Match(route, (raw.strip(), *waiting.choices), answers_prompt=True)
 
-    def _find_pattern(self, text: str) -> Match | None:
-        for expression, route in self._patterns:
-            if found := expression.fullmatch(text):
-                return Match(route, tuple(group or "" for group in found.groups()))
+    def _find_pattern(self, text: str, message: Message) -> Match | None:
+        for route, found in self._fitting(text, message):
+            return Match(route, tuple(group or "" for group in found.groups()))
         return None
+
+    def _fitting(self, text: str, message: Message) -> Iterator[tuple[Route, re.Match[str]]]:
+        for expression, route in self._patterns:
+            found = expression.fullmatch(text) if message.is_private or not route.alone else None
+            if found and not (route.unless and route.unless(text)):
+                yield route, found
 
     def _last_resort(self) -> Match | None:
         return Match(self._fallbacks[0]) if self._fallbacks else None
 
-    def _adder(self, table: dict[str, Route], *names: str) -> Callable[[Handler], Handler]:
+    def _adder(self, table: dict[str, Route], *names: str, is_confidential: bool = False) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             for name in names:
-                _put(table, name, Route(handler, (name,)))
+                _put(table, name, Route(handler, (name,), is_confidential=is_confidential))
             return handler
 
         return add
+
+
+def _stripped(text: str) -> str:
+    """What is looked for: a text made comparable, without the marks around it."""
+    plain = normalise(text)
+    return plain.strip(_ENDINGS) or plain
 
 
 def _is_meant(route: Route, words: str, may_use: Callable[[Route], bool]) -> bool:

@@ -7,12 +7,11 @@ same act. What is told of an exchange is queued by its order's number, so a repe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import structlog
 
-from bot import deliveries
 from bot.cards import Button, ButtonInteraction, Fact, task_of
 from bot.communities import Communities, Community
 from bot.config import Config
@@ -21,6 +20,7 @@ from bot.live import Contents
 from bot.members import name_of
 from bot.permissions import Actor
 from bot.private import tell
+from bot.staff import to_staff
 from rules.levels import Level, Levels
 from rules.shop import Item, Shop, patience
 from storage.connection import StorageAway
@@ -236,18 +236,9 @@ class ShopDesk:
         self.stores.audit.record(self.community.id, actor.id, act, subject, f"{before} 件", f"{after} 件", self.now, once=once)
 
     def _to_admins(self, text: str, tag: str, about: int, *, card: ButtonInteraction | None = None) -> tuple[Delivery, ...]:
-        """What those hear who hand things over: the admin group, else the owners one by one; whom no way leads to sees it by 订单."""
-        now_ms, id = to_ms(self.now), self._id(tag)
-        posts = [deliveries.to_admins(self.config, self.community.id, _plain(text), id=id, now_ms=now_ms)]
-        if posts == [None] and self.community.is_listed:
-            posts = [
-                deliveries.to_member(
-                    self.config, n, text, user=user, id=f"{id}:{n}", community=self.community.id, message="", now_ms=now_ms
-                )
-                for user in self.config.admins
-                if (n := self.stores.directory.find_number(user))
-            ]
-        return tuple(replace(deliveries.as_card(post, card), about=(about,)) for post in posts if post)
+        """What those hear who hand things over."""
+        id, now_ms = self._id(tag), to_ms(self.now)
+        return to_staff(self.stores, self.config, self.community, text, id=id, now_ms=now_ms, card=card, about=(about,))
 
     def _id(self, tag: str) -> str:
         return f"order:{self.community.id}:{tag}"
@@ -308,8 +299,3 @@ def why_not(bought: Bought, item: Item, levels: Mapping[str, int], level: Level 
 
 def _how(number: int) -> str:
     return f"处理好了说“订单 {number} 完成 单号”，发不了说“订单 {number} 退款 理由”。"
-
-
-def _plain(text: str) -> str:
-    """Words that mention nobody in a group's Markdown: <@all> is not for members to say through the bot."""
-    return text.replace("<@", "＜@")

@@ -22,11 +22,13 @@ from storage.arrivals import Arrivals, Heard
 from storage.connection import StorageAway
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
+from storage.pauses import Pauses
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
 FLUSH_S = 20.0
+PAUSES_S = 0.5
 LOOK_S = 30.0
 LEASE = "watch"
 LEASE_MS = 90_000
@@ -47,6 +49,17 @@ def keep_count(arrivals: Arrivals, stop: Event) -> None:
             log.warning("arrivals wait", reason=str(away))
         except Exception as error:
             log.error("arrivals not counted", error=type(error).__name__, exc_info=True)
+
+
+def keep_pauses(pauses: Pauses, stop: Event) -> None:
+    """Learns what administrators paused, in this process, until ``stop``: what is to stop has to within a second, whatever else is being loaded."""
+    while not stop.wait(PAUSES_S):
+        try:
+            pauses.keep_up()
+        except StorageAway as away:
+            log.warning("pauses not looked at", reason=str(away))
+        except Exception as error:
+            log.error("pauses not looked at", error=type(error).__name__, exc_info=True)
 
 
 class Watch:

@@ -75,9 +75,9 @@ class WelcomeDesk:
         return len(told) if done else 0
 
     def _post(self, community: Community, chat: str, members: Sequence[int]) -> Delivery | None:
-        """The common welcome; None where there is nobody to welcome, nothing to say or no way into the group."""
+        """The common welcome; None where there is nobody to welcome, nothing to say or no way into the group, or where it is paused."""
         text = self.contents.welcome.joined
-        if not (text and members and community.is_listed):
+        if not (text and members and community.is_listed) or self.stores.pauses.of(community.id):
             return None
         id = f"welcome:{community.id}:{chat}:{members[0]}:{len(members)}:{to_ms(self.now)}"
         said = fill(text, {"nickname": self._called(members)})

@@ -7,7 +7,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,6 +94,7 @@ def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | N
     )
     stores.inbox.prepare()
     stores.outbox.prepare()
+    stores.pauses.keep_up()
     return stores
 
 
@@ -101,6 +102,7 @@ def create_web(bot: Bot) -> Flask:
     """The web application."""
     from bot.forward import demo_page
     from bot.http import create_app
+    from bot.invite_page import invite_page
     from console.pages import console
     from console.parts import Parts
 
@@ -108,7 +110,8 @@ def create_web(bot: Bot) -> Flask:
         return bool(bot.stores.database.command("PING"))
 
     app = create_app(bot.config, bot.pipeline, bot.metrics, is_ready, now)
-    app.register_blueprint(console(Parts(bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file)))
+    app.register_blueprint(console(Parts(bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table)))
+    app.register_blueprint(invite_page(bot.stores, bot.config, bot.live, bot.communities, now))
     if target := os.environ.get("BOT_DEMO_URL"):
         app.register_blueprint(demo_page(target))
     return app
@@ -126,11 +129,18 @@ def _export_file(store: ContentStore, name: str) -> bytes:
     return export_file(store, name)
 
 
+def _write_table(name: str, title: str, rows: Sequence[Sequence[str]]) -> bytes:
+    from rules.sheets import write_table
+
+    return write_table(name, title, rows)
+
+
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
-    """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; another keeps the count of arrivals."""
-    from bot.watch import keep_count
+    """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the count of arrivals and learn of pauses."""
+    from bot.watch import keep_count, keep_pauses
 
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
+    threading.Thread(target=keep_pauses, args=(bot.stores.pauses, threading.Event()), name="pauses", daemon=True).start()
     threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
 
 

@@ -34,38 +34,11 @@ def faq() -> None:
 @click.pass_obj
 def import_faq(path: Path, later: Path | None, dry_run: bool, replace: bool, force: bool, file: Path) -> None:
     """从 FILE（.yaml、.csv 或 .xlsx）导入，各进程两秒内生效。有一行不对就一条都不改，所有不对的行都指出来。"""
-    from bot.faq_desk import Breaks
-    from bot.faq_reader import read
-    from bot.faq_transfer import plan_import
-    from bot.permissions import COMMAND_LINE
     from rules.content_file import MOST_BYTES
-    from storage.content import Outdated
 
     path = later or path
     with stores_of(path) as stores:
-        data = read_file(file, MOST_BYTES)
-        with shown("读取和检查") as step:
-            plan = plan_import(stores.content, file.name, data, replace=replace, on_progress=step, read=read)
-        for note in plan.notes:
-            click.echo(note)
-        if not plan.changes:
-            click.echo(f"{plan.summary}。和现在的问答一样，没有新版本。")
-            return
-        if dry_run:
-            click.echo(f"{plan.summary}。这是试运行，什么都没有改。")
-            return
-        try:
-            with shown("核对和写入") as step:
-                desk = _desk(path, stores, tries=not force)
-                done = desk.publish(
-                    COMMAND_LINE, plan.changes, force=force, expect=plan.version, note=f"导入 {file.name}", on_progress=step
-                )
-        except Breaks as breaks:
-            _explain(breaks)
-            sys.exit(1)
-        except Outdated:
-            refuse("导入期间有人改了问答，什么都没有导入，请再执行一次")
-        click.echo(f"{plan.summary}。第 {done.version} 版已发布，撤销请执行：python run.py faq undo {done.version}")
+        take_in(path, stores, file.name, read_file(file, MOST_BYTES), dry_run=dry_run, replace=replace, force=force)
 
 
 @faq.command("export")
@@ -131,6 +104,36 @@ def undo_version(path: Path, later: Path | None, force: bool, number: int) -> No
             _explain(breaks)
             sys.exit(1)
     click.echo(f"已撤销第 {number} 版，现在是第 {done.version} 版，各进程两秒内生效。")
+
+
+def take_in(path: Path, stores: Stores, name: str, data: bytes, *, dry_run: bool = False, replace: bool, force: bool) -> None:
+    """Takes in a file of questions and answers, after trying it unless with ``force``; ends the program with 1 where it breaks any."""
+    from bot.faq_desk import Breaks
+    from bot.faq_reader import read
+    from bot.faq_transfer import plan_import
+    from bot.permissions import COMMAND_LINE
+    from storage.content import Outdated
+
+    with shown("读取和检查") as step:
+        plan = plan_import(stores.content, name, data, replace=replace, on_progress=step, read=read)
+    for note in plan.notes:
+        click.echo(note)
+    if not plan.changes:
+        click.echo(f"{plan.summary}。和现在的问答一样，没有新版本。")
+        return
+    if dry_run:
+        click.echo(f"{plan.summary}。这是试运行，什么都没有改。")
+        return
+    try:
+        with shown("核对和写入") as step:
+            desk = _desk(path, stores, tries=not force)
+            done = desk.publish(COMMAND_LINE, plan.changes, force=force, expect=plan.version, note=f"导入 {name}", on_progress=step)
+    except Breaks as breaks:
+        _explain(breaks)
+        sys.exit(1)
+    except Outdated:
+        refuse("导入期间有人改了问答，什么都没有导入，请再执行一次")
+    click.echo(f"{plan.summary}。第 {done.version} 版已发布，撤销请执行：python run.py faq undo {done.version}")
 
 
 def _desk(path: Path, stores: Stores, *, tries: bool) -> Desk:

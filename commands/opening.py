@@ -13,7 +13,7 @@ import click
 from commands.build import open_all
 
 if TYPE_CHECKING:
-    from bot.config import Config
+    from bot.config import CommunityConfig, Config
     from bot.erased import ErasedRegister
     from storage.stores import Stores
 
@@ -50,6 +50,15 @@ def one_role(path: Path) -> Config:
     for where in config.literal_secrets:
         click.echo(f"警告：{where} 直接写出了密钥，请改成 ${{变量名}}，由环境变量给出", err=True)
     return config
+
+
+def chosen_community(config: Config, id: str) -> CommunityConfig:
+    """The community of an id; where there is only one it need not be named. Raises ClickException."""
+    listed = config.community(id) if id else config.communities[0] if len(config.communities) == 1 else None
+    if listed is None:
+        ids = "、".join(each.id for each in config.communities)
+        raise click.ClickException(f"没有社群“{id}”，有的是：{ids}" if id else f"请用 -c 写明社群：{ids}")
+    return listed
 
 
 @contextmanager

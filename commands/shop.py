@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.build import now
-from commands.opening import config_option, load_config, stores_of
+from commands.opening import chosen_community, config_option, load_config, stores_of
 
 if TYPE_CHECKING:
     from bot.shop_desk import ShopDesk
@@ -72,10 +72,7 @@ def _desk(path: Path, community: str) -> Iterator[ShopDesk]:
     from rules.levels import Levels
 
     config = load_config(path)
-    listed = config.community(community) if community else config.communities[0] if len(config.communities) == 1 else None
-    if listed is None:
-        ids = "、".join(each.id for each in config.communities)
-        raise click.ClickException(f"请用 -c 写明社群：{ids}" if not community else f"没有社群“{community}”，有的是：{ids}")
+    listed = chosen_community(config, community)
     with stores_of(path) as stores:
         shop = from_items(KINDS["shop"], stores.content.items("shop"))
         yield ShopDesk(stores, config, shop, Levels(), listed_community(listed, stores.shards), now())

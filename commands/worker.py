@@ -67,6 +67,7 @@ def _run_errands(bot: Bot, stop: threading.Event) -> None:
     from bot.config import AppChannel, ContactChannel
     from bot.customer_api import CustomerApi
     from bot.customers import Customers
+    from bot.invitation_desk import InvitationDesk
     from handlers.customers import notice
     from storage.limits import Limits
     from storage.tokens import TokenStore
@@ -84,6 +85,7 @@ def _run_errands(bot: Bot, stop: threading.Event) -> None:
         bot.stores, config, bot.communities, Limits(database), apis, clock=now,
         compose=lambda community, news: notice(community, news, bot.live.current.judge),
         more=Campaigns(bot.stores, config, bot.communities, now).acts,
+        see_roster=lambda community, *moves: InvitationDesk(bot.stores, config, bot.live.current, community, now()).see_roster(*moves),
     ).run(stop)  # fmt: skip
 
 
@@ -127,6 +129,7 @@ def _send(bot: Bot, stop: threading.Event) -> None:
         if isinstance(channel, AppChannel | ContactChannel)
     }
 
+    from bot.activities.lottery import PROOFS, proof_file
     from bot.alarms import Alarms
     from bot.files import Files
     from bot.leavers import Reach
@@ -149,10 +152,12 @@ def _send(bot: Bot, stop: threading.Event) -> None:
             bot.metrics.broken.labels(circuit.name).set(int(circuit.is_open))
         alarms.circuit_changed(circuit)
 
-    uploads = Uploads(Files(config.files_path), Media(MediaStore(database), now))
+    makers = {PROOFS: partial(proof_file, bot.stores, config, bot.communities)}
+    uploads = Uploads(Files(config.files_path, makers), Media(MediaStore(database), now))
     ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads)
     Sender(
         bot.stores.outbox, Limits(database), ways, now=now, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
+        is_paused=bot.stores.pauses.holds,
         on_outcome=lambda via, outcome: bot.metrics.sent.labels(via, outcome).inc(), on_circuit=circuit_changed,
     ).run(stop, Bell(database))  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Callable
 from functools import wraps
@@ -20,7 +19,7 @@ from flask import Response, abort, g, make_response, redirect, render_template, 
 from werkzeug.wrappers import Response as BaseResponse
 
 from bot.communities import Community
-from bot.http import client_address
+from bot.http import client_address, network_digest
 from bot.permissions import Role, may, role_in
 from console.parts import Parts, Visitor, visitor
 from storage.limits import Limits, Rules
@@ -137,7 +136,7 @@ class Doors:
     def _enter(self) -> BaseResponse:
         parts, now = self._parts, self._parts.clock()
         address = client_address(parts.config)
-        if wait_ms := self._limits.acquire(f"console.login.{_network_digest(address)}", PER_ADDRESS, to_ms(now)):
+        if wait_ms := self._limits.acquire(f"console.login.{network_digest(address)}", PER_ADDRESS, to_ms(now)):
             return self._ask_later(wait_ms)
         secret = request.cookies.get(LOGIN_COOKIE, "")
         # Without the cookie anybody could make the proof.
@@ -205,13 +204,3 @@ def find_place(community: Community | None) -> Community:
 def csrf_of(secret: str) -> str:
     """What a form carries to prove that it was shown to whoever has the secret."""
     return hmac.new(secret.encode(), b"console form", hashlib.sha256).hexdigest()
-
-
-def _network_digest(address: str) -> str:
-    """Stands for an address in a key; all of one IPv6 subscriber's addresses are one."""
-    try:
-        parsed = ipaddress.ip_address(address)
-        plain = str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
-    except ValueError:
-        plain = address
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -21,9 +20,10 @@ from bot.faq_desk import FAQ as _FAQ
 from bot.faq_desk import Breaks, Published
 from bot.faq_office import Office, Only
 from bot.permissions import TITLES, Role, known_role
+from console.asked import fresh_once, once_of
 from console.doors import needs
 from console.faq_forms import read_entry, scope_of, with_question
-from console.parts import Parts, visitor
+from console.parts import Parts
 from console.preview import preview
 from handlers.audit import actor_name
 from rules.contents import entry_from_json
@@ -141,7 +141,7 @@ class FaqPages:
         """What nobody could answer, alike questions in one pile, and answers that wait to be taken in."""
         office = self._parts.office(community)
         waiting = faq_office.clusters(office)
-        return render_template("faq_unanswered.html", waiting=waiting, once=secrets.token_hex(8))
+        return render_template("faq_unanswered.html", waiting=waiting, once=fresh_once())
 
     def history(self, community: Community) -> str:
         """The versions, newest first; one of them opened."""
@@ -184,7 +184,7 @@ class FaqPages:
         """Removes an entry; the page after it offers to put it back."""
         kept = self._get(community, request.form.get("of", ""))
         try:
-            done = faq_office.remove_entry(self._parts.office(community), kept.id, force=_forced(), once=_once())
+            done = faq_office.remove_entry(self._parts.office(community), kept.id, force=_forced(), once=once_of())
         except Breaks as breaks:
             return self._form(community, kept, is_new=False, version=self._version(), breaks=breaks, removes=True), 409
         return self._done(community, "removed", done)
@@ -213,7 +213,7 @@ class FaqPages:
         if number is None:
             abort(400)
         try:
-            done = faq_office.undo(self._parts.office(community), number, force=_forced(), once=_once())
+            done = faq_office.undo(self._parts.office(community), number, force=_forced(), once=once_of())
         except Breaks as breaks:
             return render_template("faq_breaks.html", breaks=breaks, form=request.form), 409
         return self._done(community, "undone", done)
@@ -222,7 +222,7 @@ class FaqPages:
 
     def _save(self, office: Office, entry: Entry, *, is_new: bool, expect: int | None) -> Published:
         """Publishes; what others did to other entries meanwhile is no conflict."""
-        force, once = _forced(), _once()
+        force, once = _forced(), once_of()
         try:
             return faq_office.save_entry(office, entry, is_new=is_new, force=force, once=once, expect=expect)
         except Outdated:
@@ -260,13 +260,13 @@ class FaqPages:
     def _settle(self, office: Office, act: str, key: str) -> Published:
         form = request.form
         if act == "merge":
-            return faq_office.merge_cluster(office, key, form.get("entry", "").strip(), force=_forced(), once=_once())
+            return faq_office.merge_cluster(office, key, form.get("entry", "").strip(), force=_forced(), once=once_of())
         if act == "take":
             return faq_office.adopt_proposal(
-                office, _number(key) or 0, answer=form.get("answer", "").strip(), force=_forced(), once=_once()
+                office, _number(key) or 0, answer=form.get("answer", "").strip(), force=_forced(), once=once_of()
             )
         question, answer = form.get("question", "").strip(), form.get("answer", "").strip()
-        return faq_office.adopt_cluster(office, key, answer, question=question, force=_forced(), once=_once())
+        return faq_office.adopt_cluster(office, key, answer, question=question, force=_forced(), once=once_of())
 
     def _form(
         self, community: Community, entry: Entry, *, is_new: bool, version: int | None = None, problem: str = "",
@@ -274,7 +274,7 @@ class FaqPages:
     ) -> str:  # fmt: skip
         return render_template(
             "faq_edit.html", entry=entry, is_new=is_new, version=version, problem=problem, breaks=breaks, removes=removes,
-            scope=scope_of(entry, community.id), once=secrets.token_hex(8), roles=TITLES, variables=VARIABLES,
+            scope=scope_of(entry, community.id), once=fresh_once(), roles=TITLES, variables=VARIABLES,
             is_only=len(self._parts.places) == 1, may_share=self._parts.office(community).may_share, shown=preview(entry.answer, markdown=entry.markdown),
         )  # fmt: skip
 
@@ -327,11 +327,6 @@ def _shown(entry: Entry | None, name: str) -> str:
 
 def _forced() -> bool:
     return request.form.get("force") == "1"
-
-
-def _once() -> str:
-    mark = request.form.get("once", "")
-    return f"console:{visitor().number}:{mark}" if mark.isalnum() and len(mark) <= 32 else ""
 
 
 def _number(text: str) -> int | None:

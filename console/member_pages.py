@@ -20,12 +20,13 @@ from bot.permissions import Actor, Role, role_in
 from bot.praise import badge_name, praise_alone
 from bot.private import tell
 from bot.shop_desk import STATES
+from bot.tagging import change_tag
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
 from handlers.levels import ACTS, honour, words_of_honour
 from handlers.points import adjust_points, title_of_row, words_of_adjustment
-from handlers.tags import change_tag, read_tags
+from handlers.tags import read_tags
 from rules.badges import Facts
 from rules.levels import Level, level_of, next_level, progress
 from rules.months import EARLIEST_YEAR

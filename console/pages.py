@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from bot.communities import Community
 from bot.errors import UserError
 from bot.faq_office import faq_stats
 from bot.permissions import TITLES, may
-from console.asked import number_of
+from console.activity_forms import ActivityForms
+from console.activity_pages import ActivityPages
+from console.asked import fresh_once, number_of
 from console.doors import Doors, csrf_of, needs
 from console.faq_files import FaqFiles
 from console.faq_pages import FaqPages
 from console.flow_pages import ChallengePages, FlowPages
+from console.invitation_pages import InvitationPages
 from console.member_pages import MemberPages
 from console.parts import Parts, visitor
 from console.points_pages import PointsPages
@@ -29,6 +33,8 @@ from console.rule_pages import RulePages
 from console.safety import secure
 from console.sayings import said
 from console.shop_pages import ShopPages
+from console.submission_pages import SubmissionPages
+from console.ticket_pages import TicketPages
 from handlers.audit import MOST_PAGES, actor_name, audit_page, change_lines
 from storage.connection import StorageAway
 
@@ -65,7 +71,11 @@ def console(parts: Parts) -> Blueprint:
     general = _General(parts)
     pages.add_url_rule("/in/<place>/", view_func=needs(parts, "viewer")(general.overview), endpoint="overview")
     pages.add_url_rule("/in/<place>/audit", view_func=needs(parts, "admin")(general.audit), endpoint="audit")
-    for group in (FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, RulePages):
+    groups = (
+        FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, ActivityForms, ActivityPages, SubmissionPages,
+        InvitationPages, TicketPages, RulePages,
+    )  # fmt: skip
+    for group in groups:
         group(parts).add_to(pages)
     pages.add_url_rule("/<path:rest>", view_func=_nothing, methods=["GET", "POST"], endpoint="nothing")
     return pages
@@ -95,8 +105,18 @@ class _General:
         stats = faq_stats(parts.office(community))
         cases = parts.stores.cases.count_undecided(community.keys) if visitor().may(community.id, "moderator") else None
         sessions = parts.stores.sessions.count(visitor().number, parts.clock())
-        orders = parts.stores.orders.count_waiting(community.keys)
-        return render_template("overview.html", stats=stats, cases=cases, orders=orders, sessions=sessions)
+        return render_template("overview.html", stats=stats, cases=cases, sessions=sessions, **self._waiting(community))
+
+    def _waiting(self, community: Community) -> dict[str, int]:
+        """How much waits for somebody who may see to it, and how many activities run."""
+        stores, where, may_here = self._parts.stores, community.keys, partial(visitor().may, community.id)
+        return {
+            "orders": stores.orders.count_waiting(where),
+            "running": sum(one.is_open for one in stores.activities.running(where)),
+            "tickets": stores.tickets.count_waiting([where], self._parts.clock())[0] if may_here("moderator") else 0,
+            "submissions": stores.submissions.count_waiting(where) if may_here("moderator") else 0,
+            "invitations": stores.invitations.held(where, 1)[0] if may_here("operator") else 0,
+        }
 
     def audit(self, community: Community) -> str:
         """Who changed what."""
@@ -120,7 +140,7 @@ def _nothing(**address: str) -> Response:
 
 def _around(parts: Parts, static: Static) -> dict[str, Any]:
     """What the frame of every page needs."""
-    around: dict[str, Any] = {"static": static, "titles": TITLES}
+    around: dict[str, Any] = {"static": static, "titles": TITLES, "fresh_once": fresh_once}
     if "visitor" not in g:
         return around
     places = [place for place in parts.places if place.id in visitor().roles]

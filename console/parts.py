@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -40,8 +40,9 @@ class Plan(Protocol):
 class Parts:
     """Everything that pages draw from; the same that the pipeline has.
 
-    ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ; they
-    are handed in because what reads Excel takes a second to load, which only the first file is to cost.
+    ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ,
+    ``write_table`` (file name, sheet, rows) other tables; they are handed in because what reads Excel takes a second to load, which only the first
+    file is to cost.
     """
 
     config: Config
@@ -51,6 +52,7 @@ class Parts:
     clock: Callable[[], datetime]
     plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
     export_file: Callable[[ContentStore, str], bytes]
+    write_table: Callable[[str, str, Sequence[Sequence[str]]], bytes]
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:

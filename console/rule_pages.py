@@ -13,10 +13,26 @@ from bot.permissions import Role
 from console.doors import needs
 from console.parts import Parts, visitor
 from handlers.contents import check, publish
-from rules.contents import BADGES, CHALLENGES, FLOWS, LEVELS, POINTS, SHOP, Kind, text_of, text_of_one
+from rules.contents import (
+    BADGES,
+    CHALLENGES,
+    CONTRIBUTIONS,
+    FLOWS,
+    INVITATIONS,
+    LEVELS,
+    POINTS,
+    QUIZZES,
+    SHOP,
+    SURVEYS,
+    Kind,
+    text_of,
+    text_of_one,
+)
 
 OPERATOR: Role = "operator"
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS)}
+KINDS: Mapping[str, Kind[Any]] = {
+    kind.name: kind for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS)
+}
 """What may be edited here, by its name in addresses."""
 HINTS: Mapping[str, str] = {
     "points": "签到得多少分、为什么给分、每天上限、几个月到期、转赠和补签。",
@@ -25,6 +41,10 @@ HINTS: Mapping[str, str] = {
     "challenges": "打卡挑战：多少天、要什么证明、得多少分。",
     "shop": "商品、价格和限制。库存和兑换码不写在这里，在商城页加。",
     "flows": "一步一步带新人。已经在里面的人走完他开始时的那一版。",
+    "quizzes": "答题竞赛的题目，一道一条，同一个 bank 是一个题库。正在进行的答题不受修改影响。",
+    "surveys": "问卷的题目，一份一条。已经发起的问卷不受修改影响。",
+    "invitations": "邀请来的人要留几天才算数，得多少分，满几位另有什么，短时间内太多要不要先看一下。",
+    "contributions": "投稿通过和精华各算几分 KOC 分，作者等级（基础到孵化）要多少篇。",
 }
 LONGEST = 200_000
 """Characters of a file."""

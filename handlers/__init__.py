@@ -10,9 +10,9 @@ import pkgutil
 
 from bot.pipeline import Gate
 from bot.router import Router
-from handlers import flows, leavers, moderation, welcome
+from handlers import flows, leavers, moderation, pauses, quizzes, welcome
 
-GATES: tuple[Gate, ...] = (leavers.gate, moderation.gate, welcome.gate, flows.gate)
+GATES: tuple[Gate, ...] = (leavers.gate, moderation.gate, pauses.gate, welcome.gate, flows.gate, quizzes.gate)
 
 
 def discover() -> Router:

@@ -51,7 +51,7 @@ def group_changed(message: Message, ctx: Context) -> None:
 def greet_customer(message: Message, ctx: Context) -> Reply | None:
     """新客户：添加员工后打个招呼（企业微信只给 20 秒）"""
     text = ctx.contents.welcome.new_customer
-    if not (message.event and message.event.code and text):
+    if ctx.pause or not (message.event and message.event.code and text):
         return None
     return Reply(fill(text, {"nickname": ctx.nickname}), note={"welcomed": True}, counts=("customers",))
 
@@ -78,6 +78,8 @@ def intercept_words(message: Message, ctx: Context) -> Reply:
 
 
 def _start_mass(message: Message, ctx: Context, user: str) -> Reply:
+    if ctx.pause:
+        raise UserError("这里暂停了，不群发。先说“恢复”，再重新说一次这条命令。")
     text = message.text.split(maxsplit=3)[3].strip()
     sender = ctx.stores.directory.find_number(user)
     chats = ctx.stores.customer_groups.owned_by(ctx.community.keys, sender) if sender else []

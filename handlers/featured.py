@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bot.context import Context
 from bot.errors import UserError
+from bot.featuring import single_out
 from bot.members import behind, called, find_meant, listed, still_here
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.praise import praise
 from bot.router import Router
-from rules.badges import Facts
+from bot.submission_desk import SubmissionDesk
 
 LONGEST_REASON = 100
+LISTS = frozenset({"列表", "作品", "作品列表"})
 USAGE = "写法是：精华 @谁 理由，例如：精华 @李雷 整理了报销流程"
 
 router = Router()
@@ -23,6 +25,9 @@ def feature(message: Message, ctx: Context) -> Reply | list[Reply]:
     words = behind(message.text)
     if not words:
         raise UserError(USAGE)
+    if words in LISTS:
+        said, about = SubmissionDesk(ctx.stores, ctx.contents, ctx.config, ctx.community, ctx.now()).gallery()
+        return Reply(said, about=about)
     meant, said = find_meant(ctx.stores, words, ctx.community.keys)
     found, reason = meant.numbers, " ".join(said.split())
     if not reason:
@@ -46,18 +51,13 @@ def choose(message: Message, ctx: Context) -> Reply | list[Reply]:
 
 
 def _feature(number: int, reason: str, message: Message, ctx: Context) -> list[Reply]:
-    if number == ctx.member:
-        raise UserError("自己的内容请别的版主来评。")
-    done = ctx.stores.badges.recognise(
-        ctx.community.keys, ctx.member, number, ctx.now(), today=ctx.today(), reason="featured", counter="featured",
-        rules=ctx.contents.points, once=message.id, note=reason,
+    featured = single_out(
+        ctx.stores, ctx.contents, ctx.community, ctx.actor, number, reason, ctx.now(), once=message.id
     )  # fmt: skip
-    subject = f"成员 {number}"
-    ctx.stores.audit.record(ctx.community.id, ctx.actor.id, "精华", subject, "", f"{reason}（+{done.n}）", ctx.now(), once=message.id)
+    done = featured.done
     gained = f"积分 +{done.n}，" if done.n else ""
     text = f"✍️ {called(ctx.stores, number)} 的内容被评为精华：{reason}。{gained}第 {done.count} 篇。"
     said = Reply(text, note={"featured": number, "points": done.n}, counts=("featured",), about=(number,))
     is_public = bool(message.chat) and not ctx.in_admin_group
-    before, after = Facts(earned=done.earned - done.n, featured=done.count - 1), Facts(earned=done.earned, featured=done.count)
     told = Reply(f"✍️ 你在“{ctx.community.name}”的内容被评为精华：{reason}。{gained}谢谢分享！", to=number, about=(number,))
-    return [said, told, *praise(ctx, before, after, member=number, private=not is_public, once=f"featured|{message.id}")]
+    return [said, told, *praise(ctx, featured.before, featured.after, member=number, private=not is_public, once=f"featured|{message.id}")]

@@ -22,6 +22,7 @@ def show_figures(message: Message, ctx: Context) -> Reply:
     mood = ctx.stores.moods.find_group(where)
     lines = [
         f"**{ctx.community.name}** · {day:%m 月 %d 日}",
+        *_paused(ctx.pause),
         f"消息 {counts.get('messages', 0)} 条，说过话的成员 {tally.active} 人（累计 {ctx.stores.roster.count(where)} 人）",
         f"签到 {counts.get('check_ins', 0)} 次，欢迎新人 {counts.get('welcomes', 0)} 位",
         *_customer_groups(counts),
@@ -57,6 +58,11 @@ def _customer_groups(counts: Mapping[str, int]) -> Iterator[str]:
     """A line about the day's coming and going in customer groups, if there was any."""
     if counts.get("joins") or counts.get("leaves"):
         yield f"客户群：新加入 {counts.get('joins', 0)} 人，退出 {counts.get('leaves', 0)} 人"
+
+
+def _paused(pause: str) -> list[str]:
+    """A line that reminds of a pause: nobody else would."""
+    return [f"⏸ 已暂停：{'推送、警告、欢迎和回答' if pause == 'all' else '推送、警告和欢迎'}都停着。恢复请说：恢复"] if pause else []
 
 
 def _rate(hits: int, misses: int) -> str:

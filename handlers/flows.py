@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 CANCELS = frozenset({"取消", "退出", "不做了", "取消流程", "退出流程", "取消任务", "不想做了"})
 RESUMES = frozenset({"继续", "接着来", "接着做", "继续流程", "继续任务"})
 GOES_ON = frozenset({"下一步", "下一步吧", "next"})
-EVENT_OF: Mapping[str, str] = {"check_ins": "check_in", "orders": "first_order", "thanks": "thanks"}
+EVENT_OF: Mapping[str, str] = {"check_ins": "check_in", "orders": "first_order", "thanks": "thanks", "activity_entries": "activity"}
 """The day's counter that says that something happened which flows can wait for."""
 TRIAL, CHOICE = "flow trial", "flow who"
 TRIAL_LIFE_S = 3_600
@@ -66,14 +66,13 @@ def gate(message: Message, ctx: Context) -> Gated | None:
 
 @router.follow
 def notice(message: Message, ctx: Context, said: Sequence[Reply]) -> list[Reply] | None:
-    """Tells a member's flows what he just did, and adds their next words to the answer. One round trip for what flows can wait for.
-
-    Whether one does is not to be seen from those in force: members are in former versions too, and in flows that are gone.
-    """
+    """Tells a member's flows what he just did, and adds their next words to the answer; one round trip where flows wait for that."""
     names = {EVENT_OF[count] for reply in said for count in reply.counts if count in EVENT_OF} if ctx.member else set()
-    told = [
-        one for event in sorted(names) for one in _desk(ctx).happened(ctx.community, ctx.member, event, chat=message.chat, once=message.id)
-    ]
+    if not names:
+        return None  # without a look at the stores: most messages then cost one act instead of two
+    desk = _desk(ctx)
+    awaited = [event for event in sorted(names) if desk.may_wait(ctx.community, event)]
+    told = [one for event in awaited for one in desk.happened(ctx.community, ctx.member, event, chat=message.chat, once=message.id)]
     return list(_replies(told)) or None
 
 

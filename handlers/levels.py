@@ -18,11 +18,12 @@ from bot.permissions import Actor, may
 from bot.praise import badge_name, facts_of, held_ids, level_name
 from bot.private import tell
 from bot.router import Router
-from rules.badges import Badge, BadgeRules, Facts, near, reached
+from rules.badges import UNITS, Badge, BadgeRules, Facts, near, reached
 from rules.challenges import challenges_of, is_open
 from rules.flows import EVENTS
 from rules.levels import Levels, level_of, new_rights, next_level, progress, rights_of
 from rules.points import PointRules, check_in_reward
+from rules.questions import asks
 from storage.badges import LEVEL, Crowned, Held, How
 from storage.moment import to_ms
 from storage.stores import Stores
@@ -38,17 +39,34 @@ EARN = {
     "featured": "写下有用的内容，版主会评精华",
 }
 """What to do for the points of a reason."""
+HOW = ("怎么", "怎样", "咋", "如何", "多少", "几分", "哪些", "是什么", "有什么", "条件", "规则", "说明")
+"""What is in words that ask how levels or badges are got."""
+LONGEST_ASKED = 12
 ACTS: dict[str, How] = {"授勋": "hand", "收回勋章": "take"}
 
 router = Router()
 
 
-@router.command("等级", "我的等级", "级别", "我的级别", "等级列表", "level", "lv", takes_words=True)
+def _asks_how(words: str) -> bool:
+    return len(words) <= LONGEST_ASKED and any(word in words for word in HOW)
+
+
+def _asks_otherwise(words: str) -> bool:
+    return asks(words) and not _asks_how(words)
+
+
+@router.command(
+    "等级", "我的等级", "级别", "我的级别", "等级列表", "level", "lv", "等级怎么升", "怎么升级", "如何升级", "怎么升等级", takes_words=True,
+    unless=_asks_otherwise,
+)  # fmt: skip
 def show_level(message: Message, ctx: Context) -> Reply:
-    """等级：你的等级、权益和升级进度；等级 全部 看每一级"""
-    levels, where = ctx.contents.levels, ctx.community.keys
+    """等级：你的等级、权益和升级进度；等级 全部 看每一级，等级 怎么升 看怎么升级"""
+    levels, where, words = ctx.contents.levels, ctx.community.keys, "".join(ctx.args)
+    if _asks_how(words or message.text):
+        earned = ctx.stores.points.earned(where, ctx.member)
+        return Reply("\n".join([*_ladder(levels), *_next_step(levels, earned), "怎么攒积分，说“任务”。"]))
     if ctx.args and ctx.args[0] not in ("全部", "列表", "所有"):
-        raise UserError("写法是：等级，或者 等级 全部")
+        raise UserError("写法是：等级，或者 等级 全部，或者 等级 怎么升")
     if ctx.args or message.text.strip().endswith("列表"):
         return Reply("\n".join(_ladder(levels)))
     earned = ctx.stores.points.earned(where, ctx.member)
@@ -65,12 +83,21 @@ def show_level(message: Message, ctx: Context) -> Reply:
     return Reply("\n".join(lines), markdown=True)
 
 
-@router.command("勋章", "我的勋章", "徽章", "我的徽章", "荣誉", "我的荣誉", "勋章列表", takes_words=True)
+@router.command(
+    "勋章", "我的勋章", "徽章", "我的徽章", "荣誉", "我的荣誉", "勋章列表", "勋章怎么得", "怎么得勋章", "勋章怎么获得", "怎么获得勋章",
+    takes_words=True, unless=_asks_otherwise,
+)  # fmt: skip
 def show_badges(message: Message, ctx: Context) -> Reply:
-    """勋章：你得到的勋章和快到手的；勋章 全部 看有哪些"""
+    """勋章：你得到的勋章和快到手的；勋章 全部 看有哪些，勋章 怎么得 看每一枚怎么得、你到哪一步了"""
     rules, where = ctx.contents.badges, ctx.community.keys
+    if meant := rules.named(ctx.args[0]) if ctx.args else None:
+        return Reply("\n".join(_ways(replace(rules, badges=(meant,)), ctx)))
+    if _asks_how("".join(ctx.args) or message.text):
+        return Reply("\n".join(["每一枚勋章怎么得：" if rules.badges else "这里还没有勋章。", *_ways(rules, ctx)]))
     if ctx.args and ctx.args[0] not in ("全部", "列表", "所有"):
-        raise UserError("写法是：勋章，或者 勋章 全部")
+        raise UserError(
+            "写法是：勋章，或者 勋章 全部，或者 勋章 怎么得" + (f"，一枚的话：勋章 {rules.badges[0].name}" if rules.badges else "")
+        )
     if ctx.args or message.text.strip().endswith("列表"):
         return Reply("\n".join(_all_badges(rules)))
     facts = facts_of(ctx.stores, ctx.community, ctx.member, ctx.now())
@@ -231,7 +258,31 @@ def _ladder(levels: Levels) -> Iterator[str]:
 def _all_badges(rules: BadgeRules) -> Iterator[str]:
     yield "这里的勋章：" if rules.badges else "这里还没有勋章。"
     for badge in rules.badges[: 2 * MOST_SHOWN]:
-        yield f"• {badge.icon} {badge.name}：{badge.text or '由管理员授予'}"
+        yield f"• {badge.icon} {badge.name}：{_how_to_get(badge)}"
+
+
+def _how_to_get(badge: Badge) -> str:
+    """How a badge is got: as operators say it, else by its rule."""
+    if badge.text:
+        return badge.text
+    if badge.counter:
+        return "做完一个流程" if badge.flow else f"满 {badge.at} {UNITS[badge.counter]}"
+    return f"月度积分前 {badge.month_top} 名" if badge.month_top else "由管理员授予"
+
+
+def _ways(rules: BadgeRules, ctx: Context) -> Iterator[str]:
+    """How each badge is got, and how far the member is."""
+    facts, held = facts_of(ctx.stores, ctx.community, ctx.member, ctx.now()), ctx.stores.badges.of(ctx.community.keys, ctx.member)
+    had = {one.id.partition("@")[0] for one in held}
+    for badge in rules.badges[: 2 * MOST_SHOWN]:
+        done = f"（你 {min(facts.towards(badge), badge.at)}/{badge.at}）" if badge.counter else ""
+        yield f"• {badge.icon} {badge.name}：{_how_to_get(badge)}{'（已得到 ✅）' if badge.id in had else done}"
+
+
+def _next_step(levels: Levels, earned: int) -> Iterator[str]:
+    following = next_level(levels, earned)
+    missing = f"，再得 {following.at - earned} 分升到 {following.name}" if following else "，已经是最高一级"
+    yield f"你累计获得 {earned} 分，是 {level_of(levels, earned).name}{missing}。"
 
 
 def _near(rules: BadgeRules, facts: Facts, held: Sequence[Held]) -> Iterator[str]:
@@ -266,7 +317,7 @@ def _of_challenges(ctx: Context) -> Iterator[str]:
 
 def _of_flows(ctx: Context) -> Iterator[str]:
     """The flows that the member is in or was, and those that he may begin by a word."""
-    states, _ = ctx.stores.flows.load(ctx.community.keys, ctx.member)
+    states = ctx.stores.flows.of_member(ctx.community.keys, ctx.member)
     for flow in ctx.contents.flows.by_id.values():
         state = states.get(flow.id)
         if state and state.status == "done":

@@ -31,6 +31,19 @@ def show(message: Message, ctx: Context) -> Reply:
     return _profile(found[0], ctx)
 
 
+@router.command("导入成员", "成员导入", "导入会员", "导出成员", role="admin", takes_words=True, private=True)
+def tell_of_import(message: Message, ctx: Context) -> Reply:
+    """导入成员：把以前的积分、等级和签到搬进来（在机器人所在的机器上做），也能全部导出"""
+    where = f" --community {ctx.community.id}" if ctx.community.is_listed else ""
+    return Reply(
+        "聊天里读不了文件，成员名单在机器人所在的机器上导入：\n"
+        "1. 准备一张 .xlsx 或 .csv，一人一行，要有“成员 ID”这一列，再加“积分”“等级”“累计签到”这样的列\n"
+        f"2. 先检查，什么都不改：python run.py members import 会员.xlsx{where} --dry-run\n"
+        f"3. 再导入，同一个文件导入两次不会重复：python run.py members import 会员.xlsx{where}\n"
+        "全部导出：python run.py members export 成员.xlsx。每一列怎么写，见 docs/operators/moving-in.md。"
+    )
+
+
 @router.prompt("profile")
 def choose(message: Message, ctx: Context) -> Reply:
     """成员：用数字选一个人"""

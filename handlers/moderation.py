@@ -1,4 +1,4 @@
-"""社群治理: what the word list finds is filed for review; only where the trial run is over is a member warned, in private."""
+"""社群治理: what the word list finds is filed for review; only where the trial run is over, and nothing paused, is a member warned, in private."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ router = Router()
 
 def gate(message: Message, ctx: Context) -> Gated | None:
     """Files a case when the word list hits; warns in private, with the rule named and the strike counted, once the trial run is over."""
-    if not message.text or not ctx.member or ctx.in_admin_group:
+    if not message.text or not ctx.member or ctx.in_admin_group or (ctx.is_confidential and message.is_private):
         return None
     verdict = _judge(message, ctx)
     if verdict.verdict == "pass":
         return None
-    warns = verdict.verdict == "warn" and not ctx.config.moderation.dry_run and ctx.community.is_listed
+    warns = verdict.verdict == "warn" and not ctx.config.moderation.dry_run and ctx.community.is_listed and not ctx.pause
     filed = ctx.stores.cases.open(
         ctx.community.keys,
         ctx.member,
@@ -118,6 +118,8 @@ def _settle(number: int, word: str, message: Message, ctx: Context, *, only_open
     case = ctx.stores.cases.find(ctx.community.keys, number)
     if case is None:
         raise UserError(f"没有编号为 {number} 的案件。")
+    if word == "警告" and ctx.pause:
+        raise UserError(f"这里暂停了，不发警告。先说“恢复”再处理，或者：处理 {number} 忽略")
     state = STATES[word]
     done = ctx.stores.cases.decide(ctx.community.keys, case, state, ctx.member, ctx.now(), once=message.id, only_open=only_open)
     if done is None:

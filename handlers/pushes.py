@@ -14,7 +14,13 @@ from storage.stores import Stores
 
 
 def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, now: datetime) -> bool:
-    """Queues a push for one planned moment; False when another process was first, or when no webhook leads into the group."""
+    """Queues a push for one planned moment; False when another process was first, or when no webhook leads into the group.
+
+    What falls due while the community is paused is not made up for.
+    """
+    if stores.pauses.of(community.id):
+        stores.firings.begin_anew(community.keys, push.id, now)
+        return False
     at = to_ms(planned)
     delivery = deliveries.to_group(
         config,

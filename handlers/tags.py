@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.communities import Community
 from bot.context import Context
 from bot.errors import UserError
 from bot.flow_desk import FlowDesk
 from bot.members import behind, find_meant, find_members, listed, name_of, still_here
 from bot.message import Message, Prompt, Reply
-from bot.permissions import Actor, may
+from bot.permissions import may
 from bot.router import Router
-from storage.tags import LONGEST, MOST_OF_COMMUNITY, MOST_OF_MEMBER, is_tag
+from bot.tagging import change_tag
+from storage.tags import LONGEST, is_tag
 
 ADD = frozenset({"加", "添加", "打", "贴", "+", "＋"})
 REMOVE = frozenset({"去", "去掉", "删", "删除", "移除", "摘", "-"})
@@ -79,24 +79,6 @@ def _settle(number: int, verb: str, names: Sequence[str], message: Message, ctx:
     has = ctx.stores.tags.of(ctx.community.keys, number)
     note = {"tags": verb, "of": number} if names else {}
     return Reply(f"{name_of(ctx.stores, number)}（成员 {number}）的标签：{'、'.join(has) or '没有'}。", note=note)
-
-
-def change_tag(desk: FlowDesk, community: Community, actor: Actor, number: int, tag: str, *, is_added: bool, once: str) -> None:
-    """Puts a tag on a member or takes it off, audited, and starts the flows that the tag starts. Raises UserError."""
-    stores, where = desk.stores, community.keys
-    change = stores.tags.add if is_added else stores.tags.remove
-    outcome = change(where, number, tag, desk.now, actor=actor.member, once=once)
-    if outcome == "full":
-        before = stores.tags.of(where, number)
-        raise UserError(f"一个人最多 {MOST_OF_MEMBER} 个标签，请先去掉一些，例如：标签 @他 去 {before[0] if before else tag}")
-    if outcome == "many":
-        raise UserError(f"一个社群最多 {MOST_OF_COMMUNITY} 种标签，请先清理不用的。")
-    if outcome != "done":
-        return
-    old, new = ("", tag) if is_added else (tag, "")
-    stores.audit.record(community.id, actor.id, f"标签：{'加' if is_added else '去'}{tag}", f"成员 {number}", old, new, desk.now, once=once)
-    if is_added:
-        desk.start_on(community, number, f"tag:{tag}", once=f"{once}:{number}:{tag}", alone=True)
 
 
 def read_tags(words: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ router = Router()
 def gate(message: Message, ctx: Context) -> Gated | None:
     """Welcomes a member at his first message in a group, in front of whatever it is answered with; not who was welcomed when he joined."""
     text = ctx.contents.welcome.first_message
-    if not (ctx.is_first and message.chat and message.event is None and ctx.member) or ctx.in_admin_group or not text:
+    if not (ctx.is_first and message.chat and message.event is None and ctx.member) or ctx.in_admin_group or ctx.pause or not text:
         return None
     if not ctx.stores.welcomes.claim(ctx.community.keys, ctx.member, once=message.id):
         return None
@@ -25,6 +25,8 @@ def gate(message: Message, ctx: Context) -> Gated | None:
 @router.event("enter_chat", "subscribe", "enter_agent")
 def greet(message: Message, ctx: Context) -> list[Reply]:
     """欢迎：打开单聊时打个招呼"""
+    if ctx.pause:
+        return []
     text = ctx.contents.welcome.enter_chat
     said = [Reply(_fill(text, ctx), note={"welcomed": True})] if text else []
     return said + _begun(message, ctx)

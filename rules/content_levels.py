@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from rules.content_file import Path
 from rules.content_kind import Kind, Phrase, Row, has_no_line_break, is_sayable, twins
-from rules.levels import BASE, Level, Levels
+from rules.levels import BASE, TOPICS, Level, Levels
 
 _PLAIN = re.compile(r"[^\s:,|@^#{}]+")
 
@@ -35,19 +35,25 @@ class LevelRow(Row):
     title: Annotated[str, Field(max_length=20), AfterValidator(has_no_line_break)] = ""
     makeup_cards: Annotated[int, Field(ge=0, le=31)] = 0
     transfer: bool = True
+    topics: bool = False
     rights: Annotated[tuple[Phrase, ...], Field(max_length=10)] = ()
 
 
 def _levels(rows: tuple[LevelRow, ...]) -> Levels:
-    steps = tuple(Level(**dict(row)) for row in rows)
-    return Levels(steps or (BASE,))
+    return Levels(tuple(map(_level, rows)) or (BASE,))
+
+
+def _level(row: LevelRow) -> Level:
+    """The level of a row. Before there was ``topics``, the right stood among the others in words: they mean it still."""
+    rights = tuple(right for right in row.rights if right != TOPICS)
+    return Level(**{**dict(row), "topics": row.topics or TOPICS in row.rights, "rights": rights})
 
 
 def _rows(levels: Levels) -> list[dict[str, Any]]:
     return [
         {
             "id": level.id, "name": level.name, "at": level.at, "title": level.title, "makeup_cards": level.makeup_cards,
-            "transfer": level.transfer, "rights": list(level.rights),
+            "transfer": level.transfer, "topics": level.topics, "rights": list(level.rights),
         }
         for level in levels.steps
     ]  # fmt: skip

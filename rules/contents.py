@@ -22,9 +22,11 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 from rules import duty
 from rules.content_badges import BADGES as BADGES
 from rules.content_challenges import CHALLENGES as CHALLENGES
+from rules.content_contributions import CONTRIBUTIONS as CONTRIBUTIONS
 from rules.content_file import ContentProblem as ContentProblem
 from rules.content_file import Path, lines_of, read
 from rules.content_flows import FLOWS as FLOWS
+from rules.content_invitations import INVITATIONS as INVITATIONS
 from rules.content_kind import VARIABLES as VARIABLES
 from rules.content_kind import (
     Address,
@@ -49,7 +51,9 @@ from rules.content_kind import fill as fill
 from rules.content_kind import variables_in as variables_in
 from rules.content_levels import LEVELS as LEVELS
 from rules.content_points import POINTS as POINTS
+from rules.content_quizzes import QUIZZES as QUIZZES
 from rules.content_shop import SHOP as SHOP
+from rules.content_surveys import SURVEYS as SURVEYS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
@@ -262,7 +266,7 @@ class FaqTestRow(Row):
 class WordGroupRow(Row):
     """Words that share category, severity and rule."""
 
-    category: Literal["insult", "threat", "advert", "scam", "other"]
+    category: Literal["insult", "threat", "advert", "scam", "despair", "other"]
     severity: Annotated[int, Field(ge=1, le=3)]
     rule: Line
     words: Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=MOST_ENTRIES)]
@@ -484,8 +488,12 @@ FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
 )
 DUTY: Kind[DutyPlans] = Kind("duty", "duty.yaml", "值班", False, TypeAdapter(DutySheet), _duty, _duty_sheet, _duty_twins)
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.name: kind for kind in (FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS)
-}
+    kind.name: kind
+    for kind in (
+        FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES,
+        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS,
+    )
+}  # fmt: skip
 """Every kind by its name."""
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from rules.entries import Entry
@@ -49,16 +50,14 @@ _EMPTY = re.compile(
 Outcome = Literal["answer", "offer", "silent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An entry that may be meant; ``score`` from 0 to 1."""
 
     entry: Entry
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """``answer``: ``entry`` is what was asked for. ``offer``: the first three ``candidates`` are to choose from. ``silent``: say nothing.
 
     ``entry`` is None unless the outcome is ``answer``; ``candidates`` are at most five, best first; ``why`` is for the log: ``empty``,
@@ -82,13 +81,12 @@ class _Remembered(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A finding and how it came about: scores by the entries' numbers, as far as keywords and similar questions were looked for."""
 
     finding: Finding
     numbers: Sequence[int] = ()
-    named: Mapping[int, float] = field(default_factory=dict)
+    named: Mapping[int, float] = MappingProxyType({})
     near: Sequence[Near] = ()
 
 
@@ -229,13 +227,17 @@ class Faq:
         covered = self._index.keywords_in(plain, may)
         if not covered:
             return {}
-        telling = {at for at, char in enumerate(_EMPTY.sub(lambda match: " " * len(match[0]), plain)) if char.isalnum()}
+        telling = {at for at, char in enumerate(_EMPTY.sub(_blank, plain)) if char.isalnum()}
         return {number: _keyword_score(_share(places, telling)) for number, places in covered.items()}
 
     def _decide(self, scores: Mapping[int, float], why: str, named: Mapping[int, float] | None = None, near: Sequence[Near] = ()) -> _Found:
         numbers = [number for _, number in sorted((-score, number) for number, score in scores.items())[:MOST_CANDIDATES]]
         candidates = tuple([Candidate(self._index.entry(number), scores[number]) for number in numbers])
         return _Found(_decision(candidates, why), numbers, named or {}, near)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def _by_score(scored: tuple[float, Near]) -> tuple[float, int]:

@@ -1,8 +1,9 @@
 """The FAQ's engine room: an inverted index over every wording of every entry, in flat arrays that processes can share.
 
 What a text's features are and what they weigh is the engine's business (``rules/faq.py``), handed in as a :class:`Scheme`. Here features are
-64-bit keys; each leads to the wordings that have it. A question opens the lists of its heavy features first and leaves out what could not lift
-a wording over the bar, so its cost grows with the hits and not with the entries. The best are then compared over all their features.
+64-bit keys; each leads to the wordings that have it. In a large layer a question opens the lists of its heavy features first, but none of a feature that
+another brings along, and leaves out what could not lift a wording over the bar, so its cost grows with the hits and not with the entries. The
+best are then compared over all their features. In a small one all are compared.
 
 All is kept in a few arrays without one Python object an entry: built in memory (:meth:`Layer.of`), written as bytes (:func:`pack`) and read
 from a mapped file (:func:`unpack`). An entry's own texts are decoded when they are asked for. What operators changed since lies in a second,
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
@@ -33,10 +34,10 @@ from numpy.typing import NDArray
 from rules.entries import Entry
 from rules.text import core, normalise, stands_alone
 
-MOST_OPENED = 30_000
+MOST_OPENED = 20_000
 """Places that one question looks at in the lists of its features. A list that is longer than what is left of it is passed over: so common a
 feature says little, and who has it is seen when the best are compared."""
-ENOUGH_OPENED = 4_000
+ENOUGH_OPENED = 12_000
 """Places after which no further list is opened once half of the question's weight is: only a large FAQ gets there."""
 MOST_COMPARED = 64
 """Wordings that are compared over all features, the best by what the lists told."""
@@ -58,8 +59,9 @@ REMEMBERED = 8_192
 """Wordings and entries a process keeps decoded, those asked for last: about 20 MB at the most."""
 REMEMBERED_FEATURES = 50_000
 
+_NONE = frozenset[int]()
 _MAGIC = b"FAQINDEX"
-_FORMAT = 2
+_FORMAT = 3
 _BETWEEN = "\x1f"
 """Between the words of a wording. No normalised text has it."""
 
@@ -72,7 +74,7 @@ _TYPES = {
     "word_entry": "<u4", "word_weight": "<f4", "feature_at": "<i8", "features": "<u4", "text_at": "<u4", "texts": "<u1",
     "entry_word_at": "<u4", "entry_class": "<u4", "entry_length": "<f4", "class_entry": "<u4", "row_at": "<u8", "rows": "<u1",
     "exact_keys": "<u8", "exact_entry": "<u4", "id_keys": "<u8", "id_entry": "<u4",
-    "parts": "<u1", "lead_at": "<u4", "lead_keyword": "<u4", "keyword_entry": "<u4", "keyword_part_at": "<i8", "keyword_part": "<u4",
+    "parts": "<u1", "lead_at": "<u4", "lead_second": "<u4", "lead_keyword": "<u4", "keyword_entry": "<u4", "keyword_part_at": "<i8", "keyword_part": "<u4",
 }  # fmt: skip
 """Every array of a layer with its type. ``x_at`` says where in the array ``x`` the part of each number begins, and has one more at the end."""
 
@@ -88,6 +90,9 @@ class Scheme(Protocol):
 
     def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
         """What stands for a word of :meth:`cut`, and what it weighs when ``owners`` of so many entries have it."""
+
+    def within(self, feature: str) -> Sequence[str]:
+        """Other features that every text has which has this one."""
 
     def is_indexed(self, feature: str) -> bool:
         """Whether a feature leads to the wordings that have it; the others are only compared."""
@@ -281,20 +286,26 @@ def _sorted(name: str, pairs: Sequence[tuple[int, int]]) -> Arrays:
 
 
 def _keywords(keywords: Sequence[tuple[int, tuple[str, ...]]]) -> Arrays:
-    """One part of each keyword leads to it, the one that leads to the fewest; whether the others are there is looked up then."""
+    """One part of each keyword leads to it, the one that leads to the fewest, together with the next of these if it has more than one.
+
+    Whether the others are there is looked up then.
+    """
     names = sorted({part for _, parts in keywords for part in parts})
     numbers = {part: number for number, part in enumerate(names)}
     named = [0] * len(names)
     for _, parts in keywords:
         for part in parts:
             named[numbers[part]] += 1
-    leading: list[list[int]] = [[] for _ in names]
+    leading: list[list[tuple[int, int]]] = [[] for _ in names]
     for keyword, (_, parts) in enumerate(keywords):
-        leading[min((numbers[part] for part in parts), key=named.__getitem__)].append(keyword)
+        first, *others = sorted((numbers[part] for part in parts), key=lambda part: (named[part], part))
+        leading[first].append((others[0] if others else first, keyword))
+    led = [one for held in leading for one in sorted(held)]
     return {
         "parts": np.frombuffer("\n".join(names).encode(errors="replace"), "<u1"),
         "lead_at": np.array([0, *accumulate(map(len, leading))], "<u4"),
-        "lead_keyword": np.array([keyword for held in leading for keyword in held], "<u4"),
+        "lead_second": np.array([second for second, _ in led], "<u4"),
+        "lead_keyword": np.array([keyword for _, keyword in led], "<u4"),
         "keyword_entry": np.array([entry for entry, _ in keywords], "<u4"),
         "keyword_part_at": np.array([0, *accumulate(len(parts) for _, parts in keywords)], "<i8"),
         "keyword_part": np.array([numbers[part] for _, parts in keywords for part in parts], "<u4"),
@@ -367,7 +378,6 @@ class Layer:
         self._automaton: AhoCorasick | None = None
         self.entry = lru_cache(REMEMBERED)(self._read_entry)
         self.wording = lru_cache(REMEMBERED)(self._read_wording)
-        self._leads = lru_cache(REMEMBERED)(self._read_leads)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], scheme: Scheme, beside: Layer | None = None) -> Layer:
@@ -376,9 +386,16 @@ class Layer:
 
     def number(self, wanted: int) -> int:
         """The number of a feature by its key, or -1."""
+        if self.is_small:
+            return self._numbers.get(wanted, -1)
         keys = self._view["keys"]
         at = bisect_left(keys, wanted)
         return at if at < len(keys) and keys[at] == wanted else -1
+
+    @cached_property
+    def _numbers(self) -> dict[int, int]:
+        """The numbers of all features by their keys: a third of what a search among them costs, and about 100 bytes a feature."""
+        return {wanted: number for number, wanted in enumerate(self._arrays["keys"].tolist())}
 
     def weight(self, number: int) -> float:
         """What a feature weighs."""
@@ -394,7 +411,9 @@ class Layer:
 
     def exact(self, asked: int) -> list[int]:
         """The entries one of whose questions has this core, by its key."""
-        return list(dict.fromkeys(self._equal("exact", asked)))
+        keys = self._view["exact_keys"]
+        at = bisect_left(keys, asked)
+        return list(dict.fromkeys(self._equal("exact", asked))) if at < len(keys) and keys[at] == asked else []
 
     def entry_of(self, wording: int) -> int:
         """The entry that a wording asks for."""
@@ -486,44 +505,59 @@ class Layer:
 
         The latter only if there are entries with several wordings.
         """
-        at = self._view["post_at"]
-        posts = self._arrays["posts"][at[number] : at[number + 1]].astype("<i8")
+        begins, places, values = self._tallies
+        start, end = begins[number], begins[number + 1]
+        return places[start:end], values[start:end]
+
+    @cached_property
+    def _tallies(self) -> tuple[memoryview, Array, Array]:
+        """Where the tally of each feature begins, and all of them, in the types that sums have: made at the first question, for all at once."""
+        arrays = self._arrays
+        counts = np.diff(arrays["post_at"].astype("<i8"))
+        places = [arrays["posts"].astype("<i8")]
+        values = [np.repeat(arrays["weights"].astype("<f8"), counts)]
         if self._is_of_single_wordings:
-            return posts, np.full(len(posts), self.weight(number))
-        entries, counts = np.unique(self._arrays["word_entry"][posts].astype("<i8"), return_counts=True)
-        begin = self._arrays["entry_word_at"]
-        lengths = self._arrays["entry_length"][entries].astype("<f8") * (begin[entries + 1] - begin[entries])
-        weight = self.weight(number)
-        parts = counts * weight**2 / np.where(lengths > 0.0, lengths, 1.0)
-        return np.concatenate((posts, entries + self.wordings)), np.concatenate((np.full(len(posts), weight), parts))
+            return self._view["post_at"], places[0], values[0]
+        features = np.repeat(np.arange(self.features), counts)
+        pairs, times = np.unique(features * self.entries + arrays["word_entry"][places[0]], return_counts=True)
+        owned, entries = pairs // self.entries, pairs % self.entries
+        lengths = arrays["entry_length"].astype("<f8") * np.diff(arrays["entry_word_at"])
+        places.append(entries + self.wordings)
+        values.append(times * arrays["weights"].astype("<f8")[owned] ** 2 / np.where(lengths > 0.0, lengths, 1.0)[entries])
+        order = np.argsort(np.concatenate((features, owned)), kind="stable")
+        begins = np.concatenate(([0], np.cumsum(counts + np.bincount(owned, minlength=self.features))))
+        return begins.data, np.concatenate(places)[order], np.concatenate(values)[order]
 
     def nearest(self, asked: Asked, length: float, doors: Doors) -> list[Near]:
         """The entries most like the question, of those that the lists of the heavier features lead to. ``length`` is that of its own vector."""
         entries, weighed = self._view["word_entry"], self._view["word_weight"]
         best: dict[int, float] = {}
-        for place, shared in self.search(replace(asked, most=asked.most * 2), doors):
+        for place, shared in self.search(asked, doors):
             likeness = 2.0 * shared / (asked.base + weighed[place])
             if likeness > best.get(entries[place], 0.0):
                 best[entries[place]] = likeness
-        found = sorted(best, key=lambda entry: -best[entry])[: asked.most]
-        alike = self._resembles(found, asked.known, length) if found else []
+        found = sorted(best, key=lambda entry: -best[entry])[: asked.most // 2]
+        alike = self._resembles(found, asked, length) if found else []
         return [Near(entry, len(self.wordings_of(entry)), best[entry], each) for entry, each in zip(found, alike, strict=True)]
 
-    def _resembles(self, entries: Sequence[int], known: Sequence[tuple[int, float]], length: float) -> list[float]:
+    def _resembles(self, entries: Sequence[int], asked: Asked, length: float) -> list[float]:
         at = self._view["entry_word_at"]
         spans = [(at[entry], at[entry + 1]) for entry in entries]
         counts = np.array([end - start for start, end in spans])
         places = np.concatenate([np.arange(start, end) for start, end in spans])
         scratch = self._take_scratch()
-        shared = self._compare(places, [(number, weight * weight) for number, weight in known], scratch)
+        shared = self._compare(places, asked.numbers, asked.weights * asked.weights, scratch)
         self._scratch.append(scratch)
         sums = np.add.reduceat(shared, np.cumsum(counts) - counts) / counts
         return list((sums / (self._arrays["entry_length"][list(entries)] * length)).tolist())
 
     def keywords_in(self, plain: str, doors: Doors) -> dict[int, set[int]]:
         """The entries one of whose keywords is in the normalised text, with the places in it that these cover."""
+        matches = (self._automaton or self.read_keywords()).find_matches_as_indexes(plain, overlapping=True)
+        if not matches:
+            return {}
         spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for which, start, end in (self._automaton or self.read_keywords()).find_matches_as_indexes(plain, overlapping=True):
+        for which, start, end in matches:
             if stands_alone(plain, start, end):
                 spans[which].append((start, end))
         covered: defaultdict[int, set[int]] = defaultdict(set)
@@ -552,7 +586,7 @@ class Layer:
     def _opened(self, asked: Asked) -> list[tuple[float, int, int]]:
         """The lists to be opened, as beginning and end, each with its feature's weight: the heaviest first, until the rest lifts nothing."""
         at = self._view["post_at"]
-        lists = [(weight, at[number], at[number + 1]) for number, weight in asked.known if at[number] != at[number + 1]]
+        lists = [(weight, at[number], at[number + 1]) for number, weight in asked.leading if at[number] != at[number + 1]]
         lists.sort(key=lambda each: (-each[0], each[2] - each[1]))
         unopened = sum(weight for weight, _, _ in lists)
         half = unopened / 2.0
@@ -592,7 +626,7 @@ class Layer:
             places = places[np.argpartition(-sums / (asked.base + weighed[places]), compared)[:compared]]
         found: list[tuple[int, float]] = []
         if len(places):
-            sums = self._compare(places, asked.known, scratch)
+            sums = self._compare(places, asked.numbers, asked.weights, scratch)
             best = np.lexsort((places, -sums / (asked.base + weighed[places])))[: asked.most]
             found = list(zip(places[best].tolist(), sums[best].tolist(), strict=True))
         self._scratch.append(scratch)
@@ -625,7 +659,7 @@ class Layer:
         sums[places] = 0.0
         return found[once], gathered[once]
 
-    def _compare(self, places: Array, known: Sequence[tuple[int, float]], scratch: _Scratch) -> Array:
+    def _compare(self, places: Array, numbers: Array, weights: Array, scratch: _Scratch) -> Array:
         """What each wording shares with the question over all features."""
         at = self._arrays["feature_at"]
         starts = at[places]
@@ -633,49 +667,26 @@ class Layer:
         ends = np.cumsum(counts)
         begins = ends - counts
         features = self._arrays["features"][np.arange(ends[-1]) + np.repeat(starts - begins, counts)]
-        numbers = [number for number, _ in known]
-        scratch.by_feature[numbers] = [weight for _, weight in known]
+        scratch.by_feature[numbers] = weights
         sums = np.add.reduceat(scratch.by_feature[features], begins)
         scratch.by_feature[numbers] = 0.0
         return sums
 
-    def _led_by(self, lead: int, spans: Mapping[int, object], doors: Doors) -> list[tuple[int, Sequence[int]]]:
+    def _led_by(self, lead: int, spans: Mapping[int, object], doors: Doors) -> Iterator[tuple[int, Sequence[int]]]:
         """The entries of the keywords that a part leads to and whose other parts are there too, with all these parts."""
-        leads = self._leads(lead)
-        if leads is None:
-            return self._led_by_many(lead, spans, doors)
-        is_there = spans.__contains__
-        found = [one for part in spans.keys() & leads.keys() for one in leads[part] if all(map(is_there, one[1])) and doors.is_open(one[0])]
-        return found if len(found) < 2 else sorted(found)
-
-    def _read_leads(self, lead: int) -> dict[int, list[tuple[int, Sequence[int]]]] | None:
-        """The entry and the parts of each keyword that a part leads to, by the first part besides it if it has any; None when there are many."""
-        start, end = self._view["lead_at"][lead], self._view["lead_at"][lead + 1]
-        if end - start > FEW:
-            return None
-        leads: defaultdict[int, list[tuple[int, Sequence[int]]]] = defaultdict(list)
-        for entry, parts in map(self._keyword, self._view["lead_keyword"][start:end]):
-            leads[next((part for part in parts if part != lead), lead)].append((entry, parts))
-        return leads
-
-    def _keyword(self, number: int) -> tuple[int, Sequence[int]]:
-        at = self._view["keyword_part_at"]
-        return self._view["keyword_entry"][number], self._view["keyword_part"][at[number] : at[number + 1]].tolist()
-
-    def _led_by_many(self, lead: int, spans: Mapping[int, object], doors: Doors) -> list[tuple[int, Sequence[int]]]:
-        start, end = self._view["lead_at"][lead], self._view["lead_at"][lead + 1]
-        keywords = self._arrays["lead_keyword"][start:end]
-        at = self._arrays["keyword_part_at"]
-        counts = at[keywords + 1] - at[keywords]
-        if counts.max() > 1:
-            begins = np.cumsum(counts) - counts
-            parts = self._arrays["keyword_part"][np.arange(counts.sum()) + np.repeat(at[keywords] - begins, counts)]
-            is_there = np.zeros(len(self._view["lead_at"]), bool)
-            is_there[list(spans)] = True
-            keywords = keywords[np.logical_and.reduceat(is_there[parts], begins)]
-        if not doors.are_all_open:
-            keywords = keywords[doors.are_open(self._arrays["keyword_entry"][keywords])]
-        return list(map(self._keyword, keywords[:MOST_NAMED].tolist()))
+        view = self._view
+        seconds, keywords, entries = view["lead_second"], view["lead_keyword"], view["keyword_entry"]
+        places, parts = view["keyword_part_at"], view["keyword_part"]
+        start, end = view["lead_at"][lead], view["lead_at"][lead + 1]
+        for second in spans if start < end else ():
+            at = bisect_left(seconds, second, start, end)
+            last = min(end, at + MOST_NAMED)
+            while at < last and seconds[at] == second:
+                number = keywords[at]
+                needed = parts[places[number] : places[number + 1]].tolist()
+                if (len(needed) < 3 or all(map(spans.__contains__, needed))) and doors.is_open(entries[number]):
+                    yield entries[number], needed
+                at += 1
 
     def _read_entry(self, number: int) -> Entry:
         at = self._view["row_at"]
@@ -698,16 +709,28 @@ class _Scratch:
     by_feature: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
-    """A question as one layer sees it: ``known`` are the numbers of the features it has, with their weights; ``base`` is added to a wording's
-    own weight when likeness is reckoned, ``bar`` the least weight worth finding, ``most`` how many are wanted."""
+    """A question as one layer sees it: ``known`` are the numbers of the features it has, with their weights, ``leading`` those whose lists may be
+    opened, with what they count then; ``base`` is added to a wording's own weight when likeness is reckoned, ``bar`` the least weight worth
+    finding, ``most`` how many wordings are wanted."""
 
     known: Sequence[tuple[int, float]]
+    leading: Sequence[tuple[int, float]]
     by_key: Mapping[int, float]
     base: float
     bar: float
     most: int
+
+    @cached_property
+    def numbers(self) -> Array:
+        """The numbers of the features that the layer has."""
+        return np.array([number for number, _ in self.known], "<i8")
+
+    @cached_property
+    def weights(self) -> Array:
+        """Their weights, in the same order."""
+        return np.array([weight for _, weight in self.known], "<f4")
 
     def shares(self, features: frozenset[int]) -> float:
         """The weight of what a wording has in common with the question."""
@@ -767,7 +790,7 @@ class Index:
         """How many numbers entries have, those gone included."""
         self.wordings = sum(layer.wordings for layer in self._layers)
         self._feature = lru_cache(REMEMBERED_FEATURES)(self._find_feature)
-        self._knows = lru_cache(REMEMBERED_FEATURES)(lambda name: any(layer.number(key(name)) >= 0 for layer in self._layers))
+        self._knows = lru_cache(REMEMBERED_FEATURES)(self._find_known)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], scheme: Scheme) -> Index:
@@ -808,11 +831,11 @@ class Index:
 
         ``without`` names an entry that is passed over.
         """
-        gone = [self._gone, frozenset[int]()]
+        gone: tuple[frozenset[int], ...] = (self._gone, _NONE)
         if without:
             found = [layer.find_id(without) for layer in self._layers]
-            gone = [before | {number} if number is not None else before for before, number in zip(gone, found, strict=False)]
-        return Opened([Doors(layer, is_open, gone[at]) for at, layer in enumerate(self._layers)], self.base.entries)
+            gone = tuple([before if number is None else before | {number} for before, number in zip(gone, found, strict=False)])
+        return Opened(list(map(Doors, self._layers, repeat(is_open), gone)), self.base.entries)
 
     def entry(self, number: int) -> Entry:
         """An entry by its number."""
@@ -868,16 +891,21 @@ class Index:
         """The entries one of whose questions has this very core."""
         found = []
         wanted = key.__wrapped__(asked)
-        for begin, layer, doors in self._parts(opened):
-            found += [entry + begin for entry in layer.exact(wanted) if doors.is_open(entry)]
+        begin = 0
+        for layer, doors in zip(self._layers, opened.doors, strict=True):
+            if same := layer.exact(wanted):
+                found += [entry + begin for entry in same if doors.is_open(entry)]
+            begin += layer.entries
         return found
 
     def keywords_in(self, plain: str, opened: Opened) -> dict[int, set[int]]:
         """The entries one of whose keywords is in the normalised text, with the places in it that these cover."""
         found: dict[int, set[int]] = {}
-        for begin, layer, doors in self._parts(opened):
-            covered = layer.keywords_in(plain, doors)
-            found |= {entry + begin: places for entry, places in covered.items()} if begin else covered
+        begin = 0
+        for layer, doors in zip(self._layers, opened.doors, strict=True):
+            if covered := layer.keywords_in(plain, doors):
+                found |= {entry + begin: places for entry, places in covered.items()} if begin else covered
+            begin += layer.entries
         return found
 
     def search(
@@ -895,7 +923,7 @@ class Index:
         begin = 0
         for at, layer in enumerate(self._layers):
             known = [(feature.numbers[at], weight) for feature, weight in features if feature.numbers[at] >= 0]
-            hits = layer.search(Asked(known, by_key, base, bar, most), opened.doors[at])
+            hits = layer.search(Asked(known, known, by_key, base, bar, most), opened.doors[at])
             found += [(place + begin, shared) for place, shared in hits] if begin else hits
             begin += layer.wordings
         return found
@@ -918,26 +946,46 @@ class Index:
                 near = layer.nearest_of_all(tallies, total + doubt, length, most, opened.doors[at]) if tallies else []
             elif known := [(feature.numbers[at], feature.weight) for feature in features if feature.numbers[at] >= 0]:
                 by_key = {feature.key: feature.weight for feature in features}
-                near = layer.nearest(Asked(known, by_key, total + doubt, bar * total, most), length, opened.doors[at])
+                leading = self._leading(features, at)
+                near = layer.nearest(Asked(known, leading, by_key, total + doubt, bar * total, 2 * most), length, opened.doors[at])
             found += [each._replace(entry=each.entry + begin) for each in near] if begin else near
             begin += layer.entries
         return found
 
-    def _parts(self, opened: Opened) -> Iterator[tuple[int, Layer, Doors]]:
-        return zip((0, self.base.entries), self._layers, opened.doors, strict=False)
+    def _find_known(self, name: str) -> bool:
+        wanted = key.__wrapped__(name)
+        return any(layer.number(wanted) >= 0 for layer in self._layers)
+
+    def _leading(self, features: Sequence[Feature], at: int) -> list[tuple[int, float]]:
+        """The features of a large layer by which a question's wordings are found: none that another one brings along, which counts for it.
+
+        So a pair of characters stands for them both, in a list that is much shorter than theirs.
+        """
+        weights = {feature.name: feature.weight for feature in features}
+        led = set(chain.from_iterable([feature.within for feature in features if feature.within and feature.numbers[at] >= 0]))
+        return [
+            (feature.numbers[at], feature.weight + sum([weights[other] for other in feature.within]) / 2.0)
+            for feature in features
+            if feature.numbers[at] >= 0 and feature.name not in led
+        ]
 
     def _find_feature(self, name: str) -> Feature:
-        wanted = key(name)
-        numbers = tuple(layer.number(wanted) for layer in self._layers)
-        owners = sum(layer.owners(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0)
-        weight = next((layer.weight(number) for layer, number in zip(self._layers, numbers, strict=True) if number >= 0), None)
-        tallies = tuple(layer.tally(at) if layer.is_small and at >= 0 else None for layer, at in zip(self._layers, numbers, strict=True))
-        return Feature(name, wanted, numbers, tallies, owners, self.scheme.weigh(name, 0, self.entries) if weight is None else weight)
+        wanted = key.__wrapped__(name)
+        numbers, tallies, owners, weight = [], [], 0, None
+        for layer in self._layers:
+            number = layer.number(wanted)
+            numbers.append(number)
+            tallies.append(layer.tally(number) if number >= 0 and layer.is_small else None)
+            if number >= 0:
+                owners += layer.owners(number)
+                weight = layer.weight(number) if weight is None else weight
+        if weight is None:
+            weight = self.scheme.weigh(name, 0, self.entries)
+        return Feature(name, wanted, tuple(numbers), tuple(tallies), owners, weight, tuple(self.scheme.within(name)))
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A feature, its number in each layer (-1: not there) and its tally in the small ones, its owners in all, and its weight."""
+class Feature(NamedTuple):
+    """A feature, its number in each layer (-1: not there) and its tally in the small ones, its owners in all, its weight, and what it brings along."""
 
     name: str
     key: int
@@ -945,6 +993,7 @@ class Feature:
     tallies: tuple[Tally | None, ...]
     owners: int
     weight: float
+    within: tuple[str, ...]
 
 
 class Opened(NamedTuple):

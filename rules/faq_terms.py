@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Synonyms:
             word: self._fields[meant] for word, meant in self._same.items() if word not in self._fields and meant in self._fields
         }
         self._beginnings = {phrase[:end] for phrase in (*self._same, *self._alike) for end in range(1, len(phrase) + 1)}
+        self._telling = self._beginnings | self._fields_of.keys()
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """The words, each in the spelling that stands for it."""
@@ -67,16 +68,17 @@ class Synonyms:
     def features(self, words: Sequence[str]) -> set[str]:
         """What the words mean. Of phrases within phrases the longest counts."""
         found: set[str] = set()
+        telling, fields, beginnings = self._telling, self._fields_of, self._beginnings
         same_from = alike_from = 0
-        for at, word in enumerate(words):
-            if word in self._fields_of:
-                found.update(self._fields_of[word])
-            if word not in self._beginnings:
+        for at, word in [one for one in enumerate(words) if one[1] in telling]:
+            if word in fields:
+                found.update(fields[word])
+            if word not in beginnings:
                 continue
             phrases = [word]
             for after in words[at + 1 : at + MOST_JOINED]:
                 joined = phrases[-1] + after
-                if joined not in self._beginnings:
+                if joined not in beginnings:
                     break
                 phrases.append(joined)
             for length in range(len(phrases), 0, -1):
@@ -121,13 +123,16 @@ class Terms:
     def features(self, words: Sequence[str]) -> set[str]:
         flat = "".join(words)[:MOST_FEATURES]
         found = self._synonyms.features(words)
-        found.update(["." + char for char in flat])
-        found.update(["~" + one + other for one, other in pairwise(flat)])
+        found.update(map(".".__add__, flat))
+        found.update(map("~".__add__, map(add, flat, flat[1:])))
         return found
 
     def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
         """What stands for a word, and its rarity in ordinary Chinese and among the entries, as :meth:`weigh` counts them."""
         return self._synonyms.stand_in(word), math.sqrt(max(_COMMONEST, self._words.rarity(word))) * _seldom(owners, entries)
+
+    def within(self, feature: str) -> Sequence[str]:
+        return [f".{char}" for char in feature[1:]] if feature[0] == "~" else ()
 
     def is_indexed(self, feature: str) -> bool:
         return True

@@ -32,6 +32,7 @@ EVENTS: Mapping[str, str] = {
     "check_in": "签到",
     "first_order": "兑换一次",
     "thanks": "感谢一个人",
+    "activity": "参加一次活动",
 }
 """What a flow can wait for, and what a member does to make it happen."""
 STARTS = ("joined", "first_message", "enter_chat")
@@ -199,6 +200,11 @@ class Flow:
         branches = (step.act for step in self.steps if isinstance(step.act, Branch))
         named |= {condition.name for branch in branches for arm in branch.arms for condition in arm.conditions}
         return frozenset(named & {*FACTS, "tag"})
+
+    @property
+    def awaits(self) -> frozenset[str]:
+        """The events (EVENTS) that it waits for."""
+        return frozenset(step.act.event for step in self.steps if isinstance(step.act, Wait) and step.act.event)
 
 
 @dataclass(frozen=True, slots=True)

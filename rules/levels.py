@@ -10,7 +10,8 @@ class Level:
     """A level from ``at`` earned points on.
 
     ``title`` stands beside the name in honours and pictures; ``makeup_cards`` come with every month; ``transfer`` allows giving points away;
-    ``rights`` are further ones in the operators' own words, kept by people and not by the bot.
+    ``topics`` allows proposing a topic, which an operator then begins; ``rights`` are further ones in the operators' own words, kept by people and
+    not by the bot.
     """
 
     id: str
@@ -19,9 +20,12 @@ class Level:
     title: str = ""
     makeup_cards: int = 0
     transfer: bool = True
+    topics: bool = False
     rights: tuple[str, ...] = ()
 
 
+TOPICS = "可以发起话题"
+"""What the right to propose topics is called."""
 BASE = Level("0", "成员")
 """What everybody is where operators wrote no levels."""
 
@@ -71,7 +75,7 @@ def rights_of(level: Level) -> tuple[str, ...]:
     """What a level allows, in words."""
     cards = (f"每月 {level.makeup_cards} 张补签卡",) if level.makeup_cards else ()
     title = (f"称号“{level.title}”",) if level.title else ()
-    return (*title, *cards, *(("可以转赠积分",) if level.transfer else ()), *level.rights)
+    return (*title, *cards, *(("可以转赠积分",) if level.transfer else ()), *((TOPICS,) if level.topics else ()), *level.rights)
 
 
 def new_rights(levels: Levels, level: Level) -> tuple[str, ...]:

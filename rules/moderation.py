@@ -38,13 +38,17 @@ class WordList:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found: the worst word decides ``verdict``, ``severity``, ``rule`` and ``category``; ``hits`` are all words, worst first."""
+    """What was found: the worst word decides ``verdict``, ``severity``, ``rule`` and ``category``; ``hits`` are all words, worst first.
+
+    ``categories`` are those of all words.
+    """
 
     verdict: Literal["pass", "review", "warn"] = "pass"
     severity: int = 0
     rule: str = ""
     category: str = ""
     hits: tuple[str, ...] = ()
+    categories: frozenset[str] = frozenset()
 
 
 class Judge:
@@ -88,7 +92,8 @@ def _verdict(hits: Sequence[Word]) -> Verdict:
     ranked = sorted(hits, key=lambda word: (-_weight(word), -word.severity))
     worst = ranked[0]
     verdicts: tuple[Literal["pass", "review", "warn"], ...] = ("pass", "review", "warn")
-    return Verdict(verdicts[_weight(worst)], worst.severity, worst.rule, worst.category, tuple(word.text for word in ranked))
+    texts, categories = tuple(word.text for word in ranked), frozenset(word.category for word in ranked)
+    return Verdict(verdicts[_weight(worst)], worst.severity, worst.rule, worst.category, texts, categories)
 
 
 def _weight(word: Word) -> int:

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from rules.badges import BadgeRules
 from rules.challenges import Challenge
+from rules.invitations import InvitationRules
 from rules.levels import Levels
 from rules.shop import Shop
 
 
-def dangling(shop: Shop, challenges: Iterable[Challenge], levels: Levels, badges: BadgeRules) -> Iterator[str]:
-    """Each item and challenge that names a level or a badge which nobody wrote: in Chinese, with what comes of it and the remedy."""
+def dangling(
+    shop: Shop, challenges: Iterable[Challenge], levels: Levels, badges: BadgeRules, invitations: InvitationRules
+) -> Iterator[str]:  # fmt: skip
+    """Each item, challenge and tier that names a level or a badge which nobody wrote: in Chinese, with what comes of it and the remedy."""
     level_ids, badge_ids = [level.id for level in levels.steps], [badge.id for badge in badges.badges]
     for item in shop.items:
         if item.min_level and levels.find(item.min_level) is None:
@@ -21,6 +24,9 @@ def dangling(shop: Shop, challenges: Iterable[Challenge], levels: Levels, badges
             yield _said("challenges", f"挑战“{one.id}”", "min_level", one.min_level, "levels", level_ids, "谁都能参加")
         if one.badge and badges.find(one.badge) is None:
             yield _said("challenges", f"挑战“{one.id}”", "badge", one.badge, "badges", badge_ids, "做完了也得不到勋章")
+    for tier in invitations.tiers:
+        if tier.badge and badges.find(tier.badge) is None:
+            yield _said("invitations", f"邀请满 {tier.at} 位", "badge", tier.badge, "badges", badge_ids, "到了也得不到勋章")
 
 
 def _said(kind: str, what: str, field: str, id: str, of: str, ids: list[str], outcome: str) -> str:

@@ -117,6 +117,13 @@ def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int])
     return out.getvalue()
 
 
+def write_table(name: str, title: str, rows: Sequence[Sequence[str]]) -> bytes:
+    """Rows as the file that the ending of ``name`` asks for, .csv or .xlsx; the first row is the head."""
+    if name.endswith(".csv"):
+        return write_csv(rows)
+    return write_excel(title, rows, [max(12, min(60, 2 * max(map(len, column)))) for column in zip(*rows, strict=True)])
+
+
 def _defused(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 

@@ -65,7 +65,7 @@ def core(text: str) -> str:
     plain = normalise(text)
     while (shorter := _shorten(plain)) != plain:
         plain = shorter
-    return plain if any(map(str.isalnum, plain)) else ""
+    return plain if plain[:1].isalnum() or any(map(str.isalnum, plain)) else ""
 
 
 def stands_alone(text: str, start: int, end: int) -> bool:

@@ -19,10 +19,13 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.activities.desk import ring_due as ring_activities
 from bot.communities import Communities, Community
 from bot.config import DEFAULT_TIMEZONE, Config
+from bot.invitation_desk import ring_invitations
 from bot.live import Contents, LiveContents
 from bot.shop_desk import ring_due as ring_orders
+from bot.submission_desk import remind_reviewers
 from bot.welcomes import ring_welcomes
 from handlers.customers import sweep_groups
 from handlers.first_messages import award_firsts
@@ -52,7 +55,9 @@ LAPSE_S = 600
 LAPSE_LEASE_MS = 590_000
 """One process of all looks for them; another does when that one is gone."""
 ORDERS_S = 60
-"""How often it is looked which orders have waited too long."""
+"""How often it is looked which orders have waited too long, which newcomers have stayed, and whether texts wait to be reviewed."""
+ACTIVITIES_S = 1
+"""How often the clocks of activities are looked at: a quiz's questions are timed by the second."""
 UPKEEP_LEASE_MS = 3_500_000
 SWEEP_LEASE_MS = 3_000_000
 """A process that starts has the customer groups looked at, but not when one did so less than fifty minutes ago."""
@@ -182,7 +187,8 @@ class Clock:
         yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes)
         yield "tickets", TICKETS_S, 0, self._ring_tickets
         yield "points", LAPSE_S, 30, self._lapse
-        yield "orders", ORDERS_S, 0, partial(self._do, ring_orders)
+        yield "activities", ACTIVITIES_S, 0, partial(self._do, ring_activities)
+        yield "orders", ORDERS_S, 0, partial(self._do, ring_orders, ring_invitations, remind_reviewers)
 
     def _go_round(self, name: str, act: Callable[[], None], planned: datetime = NEVER) -> None:
         del planned  # what counts is what has come by now

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -83,12 +84,16 @@ def _run(first: date, last: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that somebody says: in a group, or alone with the bot (``chat`` empty). ``once``: only when the demo begins for the first time."""
+    """One thing that somebody says: in a group, or alone with the bot (``chat`` empty). ``once``: only when the demo begins for the first time.
+
+    ``reads`` finds what stands for ``{}`` in the text in what the bot said last.
+    """
 
     user: str
     text: str
     chat: str = MAIN
     once: bool = False
+    reads: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,18 @@ CODES = ("KFQ7-M2XD-81", "KFT3-9ZLP-26", "KFB5-W4RN-73", "KFH8-C6VJ-59", "KFY2-N
 
 def opening() -> tuple[Line | Entry, ...]:
     """Everything that happens at the start, in order; the last line is of the thirtieth member."""
-    return (*_arrivals(), *_shelves(), *_morning(), *_challenge(), *_shopping(), *_office(), *_evening())
+    return (
+        *_arrivals(),
+        *_shelves(),
+        *_morning(),
+        *_challenge(),
+        *_shopping(),
+        *_together(),
+        *_words(),
+        *_friends(),
+        *_office(),
+        *_evening(),
+    )
 
 
 def _arrivals() -> Iterator[Entry]:
@@ -145,6 +161,104 @@ def _shopping() -> Iterator[Line]:
         yield Line(user_of(n), f"兑换 {item}", once=True)
         yield Line(user_of(n), "1", once=True)
     yield Line(user_of(27), "转赠 @李雷 20", once=True)
+
+
+def _begin(words: str) -> Iterator[Line]:
+    """An activity, begun at once."""
+    for text in (words, "1"):
+        yield Line(BOSS, text, ADMINS, once=True)
+
+
+def _all_say(said: Mapping[int, str], chat: str = MAIN) -> Iterator[Line]:
+    for n, text in said.items():
+        yield Line(user_of(n), text, chat, once=True)
+
+
+def _end(number: int) -> Line:
+    return Line(BOSS, f"活动 截止 {number}", ADMINS, once=True)
+
+
+_RIGHT = ("欢迎他", "几条短句", "先私下", "说清楚", "自己或别人的身份证", "不给", "查一查")
+"""How the right answers of the quiz begin, in whatever order they are offered."""
+
+
+_LONELY = "换了城市以后，周末总不知道找谁吃饭"
+
+
+def right_letter(question: str) -> str:
+    """The letter of the right answer to a question whose choices stand a line each (``A. …``)."""
+    return next((letter for letter, text in _choices(question) if text.startswith(_RIGHT)), "A")
+
+
+def wrong_letter(question: str) -> str:
+    """The letter of an answer that is wrong."""
+    return next((letter for letter, text in _choices(question) if not text.startswith(_RIGHT)), "A")
+
+
+def number_in_box(waiting: str) -> str:
+    """The number of the words from the tree hole that are to be shown, out of the list of what waits: it is drawn anew each time."""
+    return "".join(re.findall(rf"^(\d+)\S? ?树洞.*{_LONELY}", waiting, re.MULTILINE))
+
+
+def _choices(question: str) -> list[tuple[str, str]]:
+    return re.findall(r"^([A-H])\. (.+)$", question, re.MULTILINE)
+
+
+def _together() -> Iterator[Line]:
+    """Things to do together: each kind once, numbered as they begin."""
+    yield from _begin("发起投票 下个月一起读哪本书 | 小王子 | 活着 | 城南旧事 | 截止 3天后")  # 1
+    yield from _all_say({n: f"投票 {1 + (n * n) % 3}" for n in range(1, 16)})
+    yield _end(1)
+    yield from _begin("发起投票 周末线下聚会去哪儿 | 湖边徒步 | 桌游咖啡馆 | 城市骑行 | 美术馆 | 多选 2 | 截止 2天后")  # 2
+    yield from _all_say({n: f"投票 {1 + n % 2} {3 + n % 2}" for n in range(2, 11)})
+    yield from _begin("发起接龙 周六湖边徒步报名 | 早上 8 点地铁口集合，自带水 | 上限 20 | 截止 2天后")  # 3
+    yield from _all_say({4: "接龙 我和孩子两人", 9: "接龙 +1", 14: "接龙 郑州过来，直接到集合点", 20: "接龙 带一把吉他", 23: "接龙 +1"})
+    yield from _begin("发起抽奖 新朋友见面礼 | 奖品 群贴纸 2 | 奖品 积分20 3 | 截止 2天后")  # 4
+    yield from _all_say(dict.fromkeys((3, 6, 8, 11, 13, 17, 21, 24, 27, 29), "抽奖"))
+    yield _end(4)
+    yield from _begin("发起抽奖 周末咖啡抽奖 | 奖品 咖啡券 3 | 奖品 积分50 5 | 花费 5 | 截止 2天后")  # 5
+    yield from _all_say(dict.fromkeys((1, 5, 7, 12, 16, 19, 26), "抽奖"))
+    yield from _begin("发起答题 社群常识 | 题数 3 | 个人 | 队伍 红队 蓝队 | 奖励 30 20 10 | 截止 2天后")  # 6
+    for n, right in {2: 2, 5: 3, 10: 1, 14: 3, 15: 2, 22: 0, 25: 1, 28: 2}.items():
+        yield from _all_say({n: f"答题 {'红队' if n % 2 else '蓝队'}"})
+        for at in range(3):
+            yield Line(user_of(n), "答题 {}", once=True, reads=right_letter if at < right else wrong_letter)
+    yield _end(6)
+
+
+def _words() -> Iterator[Line]:
+    """What members write: a topic, the tree hole, a survey, a call for works."""
+    yield from _begin("发起话题 最近让你眼前一亮的一句话 | 书里、路上、朋友说的都行 | 奖励 30 | 截止 2天后")  # 7
+    yield from _all_say({
+        1: "话题 慢慢来，比较快。贴在显示器上一年了", 8: "话题 外婆说：饭要热着吃，话要凉着说", 18: "话题 不是路到了尽头，是该转弯了",
+        26: "话题 地铁上看到的：先完成，再完美",
+    })  # fmt: skip
+    yield from _all_say({3: "赞 2", 5: "赞 2", 9: "赞 2", 11: "赞 1", 14: "赞 4", 28: "赞 4"})
+    yield from _begin("发起树洞 深夜树洞 | 说说心里话，审核后匿名发出")  # 8
+    yield from _all_say({12: f"树洞 {_LONELY}", 19: "树洞 今天终于把拖了三个月的方案交了，想有人夸夸我"}, "")
+    yield Line(BOSS, "审稿", ADMINS, once=True)
+    yield Line(BOSS, "审稿 {} 通过", ADMINS, once=True, reads=number_in_box)
+    yield from _begin("发起问卷 nps | 截止 2天后")  # 9
+    for n, (score, why) in {
+        1: (10, "有人认真回答问题"), 4: (9, "活动很多"), 6: (8, "跳过"), 8: (10, "在这里认识了跑友"), 11: (9, "资料整理得好"), 13: (7, "消息有点多"),
+        16: (10, "跳过"), 20: (6, "晚上太热闹了"), 21: (9, "跳过"), 24: (10, "管家回得快"), 29: (9, "氛围好"),
+    }.items():  # fmt: skip
+        yield from (Line(user_of(n), text, "", once=True) for text in ("问卷", str(score), why))
+    yield from _begin("发起征稿 我和一本书 | 200 字以内，说说它怎么帮到你 | 奖励 20 | 截止 2天后")  # 10
+    yield from _all_say({
+        15: "投稿 《城南旧事》我读了三遍。第一遍看热闹，第二遍看离别，第三遍看见了自己的童年。",
+        22: "投稿 一本讲复利的小书让我开始记账，一年下来存住了第一笔钱。",
+    })  # fmt: skip
+    yield Line(BOSS, "审稿 5 精华 写得真诚", ADMINS, once=True)
+
+
+def _friends() -> Iterator[Line]:
+    """A member asks for his code, and two of those who just came say who brought them."""
+    yield Line(user_of(1), "邀请")
+    for user in ("fresh02", "fresh03"):
+        yield Line(user, "我是李雷邀请的", "", once=True)
+    yield Line(user_of(1), "我的邀请", "")
+    yield Line(user_of(5), "活动")
 
 
 def _office() -> Iterator[Line]:

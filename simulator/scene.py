@@ -61,7 +61,7 @@ def wait_until_ready(port: int) -> bool:
     """Waits until the bot answers on ``port``; False when it does not in two minutes."""
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
-        if _ask(port, "GET", "/readyz") == 200:
+        if _ask(port, "GET", "/readyz")[0] == 200:
             return True
         time.sleep(0.1)
     return False
@@ -69,22 +69,26 @@ def wait_until_ready(port: int) -> bool:
 
 def speak(port: int, lines: Sequence[Line | Entry]) -> None:
     """Lets people come in and speak, in groups each mentioning the bot, through the pretend WeCom on ``port``."""
+    heard = ""
     for line in lines:
         if isinstance(line, Entry):
             _ask(port, "POST", "/_/act", json.dumps({"act": "join", "user": line.user, "name": line.name, "group": MAIN}))
             continue
-        said = {"user": line.user, "text": line.text, "chat": line.chat or None, "channel": "assistant", "mention": True}
-        _ask(port, "POST", "/_/say", json.dumps(said))
+        text = line.text.format(line.reads(heard)) if line.reads else line.text
+        said = {"user": line.user, "text": text, "chat": line.chat or None, "channel": "assistant", "mention": True}
+        _, answer = _ask(port, "POST", "/_/say", json.dumps(said))
+        heard = str(json.loads(answer)["text"]) if answer else ""
 
 
-def _ask(port: int, method: str, path: str, body: str = "") -> int:
-    """The status of one request to this machine; 0 when nobody answers."""
+def _ask(port: int, method: str, path: str, body: str = "") -> tuple[int, bytes]:
+    """The status and the body of one request to this machine; 0 when nobody answers."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         line.request(method, path, body.encode(), {"Content-Type": "application/json"})
-        return line.getresponse().status
+        answer = line.getresponse()
+        return answer.status, answer.read()
     except OSError:
-        return 0
+        return 0, b""
     finally:
         line.close()
 

@@ -98,13 +98,8 @@ class Database:
     def pipeline(self, commands: Iterable[Sequence[Any]]) -> list[Any]:
         """Runs plain commands, answers in order; one round trip."""
 
-        def send() -> list[Any]:
-            batch = self.client.pipeline(transaction=False)
-            for words in commands:
-                batch.execute_command(*words)
-            return list(batch.execute())
-
-        answers: list[Any] = self._ask(send)
+        batch = [tuple(words) for words in commands]
+        answers: list[Any] = self._ask(lambda: self._links.ask_all(batch))
         return answers
 
     def read_bytes(self, names: Sequence[str]) -> list[bytes]:
@@ -193,6 +188,22 @@ class _Links:
             raise
         self._idle.append((link, time.monotonic()))
         return answer
+
+    def ask_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Sends commands together and gives their answers in order. All are read also where one is refused, which is raised then."""
+        if not commands:
+            return []
+        link, answers, refused = self._borrow(), list[Any](), None
+        link.send_packed_command([pack_command(words) for words in commands], check_health=False)
+        for _ in commands:
+            try:
+                answers.append(link.read_response())
+            except ResponseError as error:
+                refused = refused or error
+        self._idle.append((link, time.monotonic()))
+        if refused:
+            raise refused
+        return answers
 
     def close(self) -> None:
         """Closes what is idle now."""

@@ -105,6 +105,22 @@ class CustomerGroups:
         owners = self._database.pipeline(heads) if chats else []
         return [chat for chat, found in zip(chats, owners, strict=True) if found == str(owner)]
 
+    def seats_of(self, where: CommunityKeys, member: int) -> list[Seat]:
+        """Where a member sits in the open groups of a community, as of their last looks; two round trips."""
+        asked = [("HGET", key, member) for key in self._seats_in(where, "")]
+        return [_seat(kept) for kept in (self._database.pipeline(asked) if asked else []) if kept]
+
+    def seated(self, where: CommunityKeys, members: Sequence[int], *, without: str) -> set[int]:
+        """Those of the members who sit in another open group of the community than ``without``; two round trips."""
+        asked = [("HMGET", key, *members) for key in self._seats_in(where, without)] if members else []
+        rows = self._database.pipeline(asked) if asked else []
+        return {member for row in rows for member, kept in zip(members, row, strict=True) if kept}
+
+    def _seats_in(self, where: CommunityKeys, without: str) -> list[str]:
+        flat = self._database.command("HGETALL", keys.CUSTOMER_GROUPS(shard=where.shard))
+        chats = (chat for chat, entry in zip(flat[::2], flat[1::2], strict=True) if msgspec.json.decode(entry)[0] == where.id)
+        return [keys.CUSTOMER_SEATS(shard=where.shard, community=where.id, chat=chat) for chat in chats if chat != without]
+
     def export_user(self, number: int) -> dict[str, Any]:
         """The customer groups that the member is in, by chat id, with since when."""
         found = {}

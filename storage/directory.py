@@ -19,11 +19,15 @@ CACHED = 50_000
 MOST_ALIKE = 1_000
 """Members of one name who are told apart; where there are more, a name says nothing."""
 LEARNED_AT_ONCE = 5_000
+ONCE_LIFE_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member: number, the community where last seen in a group ('' never) and the learned name ('' unknown)."""
+    """A member: number, home and the learned name ('' unknown).
+
+    His home is the community where he was last seen in a group ('' never); in a single chat it is the one that he chose for it, if he did.
+    """
 
     number: int
     home: str
@@ -39,6 +43,7 @@ class Directory:
         self._erase = Script("erase_person")
         self._rename = Script("rename_person")
         self._convert = Script("convert_names")
+        self._choose = Script("choose_home")
         self._cache: OrderedDict[str, Person] = OrderedDict()
         self._lock = Lock()
         self._epoch: str | None = None
@@ -55,10 +60,19 @@ class Directory:
             return known
         where = [
             keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.MEMBER_NEXT(), keys.MEMBER_NAMED(),
+            keys.MEMBER_CHOSEN(),
         ]  # fmt: skip
         person = Person(*self._database.act(self._enrol, where, [user, name, community, _mark_of(name)]))
         self._remember(user, person)
         return person
+
+    def choose_home(self, number: int, community: str, *, once: str) -> None:
+        """Notes which community a member's single chat belongs to from now on; '' is again where he was last seen in a group."""
+        self._database.act(self._choose, [keys.MEMBER_CHOSEN(), keys.PEOPLE_ONCE(id=once)], [number, community, ONCE_LIFE_MS])
+
+    def chosen_home(self, number: int) -> str:
+        """The community that a member chose for his single chat, '' none."""
+        return self._database.command("HGET", keys.MEMBER_CHOSEN(), number) or ""
 
     def find_number(self, user: str) -> int | None:
         """The member number of a WeCom user id that is known."""
@@ -175,20 +189,22 @@ class Directory:
         self._learned = last
 
     def export_user(self, number: int) -> dict[str, Any]:
-        """The person's row: WeCom id, name, home."""
-        user, name, home = self._database.pipeline(
+        """The person's row: WeCom id, name, home, and the one he chose."""
+        user, name, home, chosen = self._database.pipeline(
             [
                 ("HGET", keys.MEMBER_USERS(), number),
                 ("HGET", keys.MEMBER_NAMES(), number),
                 ("HGET", keys.MEMBER_HOMES(), number),
+                ("HGET", keys.MEMBER_CHOSEN(), number),
             ]
         )
-        return {"编号": number, "企业微信 ID": user, "名字": name, "所在社群": home}
+        return {"编号": number, "企业微信 ID": user, "名字": name, "所在社群": home} | ({"单聊选的社群": chosen} if chosen else {})
 
     def erase_user(self, number: int) -> str:
         """Removes the row; from then on nothing leads from the number to the person."""
         where = [
             keys.MEMBER_IDS(), keys.MEMBER_USERS(), keys.MEMBER_NAMES(), keys.MEMBER_HOMES(), keys.DIRECTORY_EPOCH(), keys.MEMBER_NAMED(),
+            keys.MEMBER_CHOSEN(),
         ]  # fmt: skip
         done = self._database.act(self._erase, where, [number])
         self._forget()

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from rules.content_flows import flow_from_source
 from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
+from storage.ledger import digest_of, week_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
 
-ONCE_LIFE_MS = 7 * 86_400_000
+DONE_LIFE_MS = 8 * 86_400_000
+"""How long a week's memory of repeats is kept after its last act: each for seven days at least."""
 FUNNEL_LIFE_MS = 400 * 86_400_000
+AWAITED_FOR = timedelta(minutes=1)
+"""How long it is remembered what members in former versions wait for."""
 _AT_ONCE = 100
 
 
@@ -90,6 +95,15 @@ class _Asked:
     life_s: int = 600
 
 
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """What members of a community were found to wait for, as long as these flows are in force and until then."""
+
+    events: frozenset[str]
+    flows: object
+    until: datetime
+
+
 _encode = msgspec.json.Encoder().encode
 _decode_asked = msgspec.json.Decoder(_Asked).decode
 _decode = msgspec.json.Decoder(FlowState).decode
@@ -98,9 +112,11 @@ _decode = msgspec.json.Decoder(FlowState).decode
 class FlowStates:
     """The flows of every community's members."""
 
-    def __init__(self, database: Database, shards: int) -> None:
+    def __init__(self, database: Database, shards: int, *, answers_hours: int) -> None:
         self._database = database
         self._shards = shards
+        self._told_life_ms = answers_hours * 3_600_000
+        self._awaited: dict[str, _Awaited] = {}
         self._step = Script("flow_step")
         self._erase = Script("flow_erase")
         self._ask = Script("flow_ask")
@@ -122,12 +138,14 @@ class FlowStates:
         reached: Iterable[str] = (),
         told: dict[str, Any] | None = None,
         result: str = "",
+        brief: str = "",
         deliveries: Sequence[Delivery] = (),
         once: str,
     ) -> Stepped:
         """Puts a member's new state in force if he still stands at revision ``expect`` (0: nowhere), and all that goes with it.
 
-        ``hold`` is the definition of ``after.digest``, given when he takes hold of it; ``release`` the digest of one he lets go of.
+        ``hold`` is the definition of ``after.digest``, given when he takes hold of it; ``release`` the digest of one he lets go of. A repeat of ``once``
+        gets ``result`` while the first answers to messages are kept, then ``brief``, for a week at least.
         """
         part = {"shard": where.shard, "community": where.id, "member": member, "flow": after.flow, "day": after.day}
         rows = [encode_delivery(where.shard, delivery) for delivery in deliveries]
@@ -135,12 +153,14 @@ class FlowStates:
         got = self._database.act(
             self._step,
             [
-                keys.ONCE(**part, id=f"flow:{member}:{once}"), keys.FLOWS_OF(**part), keys.FLOW_DEFINITIONS(**part), keys.FLOW_STEPS(**part),
-                keys.FLOW_FUNNEL(**part), keys.EVENTS(**part), keys.OUTBOX_DUE(**part), *(queue for queue, _, _ in rows),
+                keys.FLOWS_TOLD(**part, id=once), keys.FLOWS_OF(**part), keys.FLOW_DEFINITIONS(**part), keys.FLOW_STEPS(**part),
+                keys.FLOW_FUNNEL(**part), keys.EVENTS(**part), keys.OUTBOX_DUE(**part), *_done_keys(where, now),
+                *(queue for queue, _, _ in rows),
             ],
             [
-                to_ms(now), where.id, member, once, after.flow, expect, f"{after.revision}|{_encode(after).decode()}",
-                to_ms(due) if due else "", after.digest if hold else "", hold, release, result, ONCE_LIFE_MS, FUNNEL_LIFE_MS,
+                to_ms(now), where.id, member, once, after.flow, expect, f"{after.revision}|{_text(after)}",
+                to_ms(due) if due else "", after.digest if hold else "", hold, release, result, self._told_life_ms, brief,
+                digest_of(f"{member}:{once}"), DONE_LIFE_MS, FUNNEL_LIFE_MS,
                 json.dumps(told, ensure_ascii=False, separators=(",", ":")) if told else "", where.shard,
                 len(labels), *labels, *(piece for _, name, item in rows for piece in (name, item)),
             ],
@@ -168,19 +188,31 @@ class FlowStates:
 
     # Looking ------------------------------------------------------------------------------------------------------------
 
-    def load(self, where: CommunityKeys, member: int, *, once: str = "") -> tuple[dict[str, FlowState], str | None]:
-        """Where a member stands, by flow, and what the act of this ``once`` gave before; one round trip."""
-        part = {"shard": where.shard, "community": where.id}
-        asked: list[tuple[Any, ...]] = [("HGETALL", keys.FLOWS_OF(**part, member=member))]
-        if once:
-            asked.append(("GET", keys.ONCE(**part, id=f"flow:{member}:{once}")))
+    def of_member(self, where: CommunityKeys, member: int) -> dict[str, FlowState]:
+        """Where a member stands, by flow; one round trip."""
+        return _states(self._database.command("HGETALL", keys.FLOWS_OF(shard=where.shard, community=where.id, member=member)))
+
+    def load(self, where: CommunityKeys, member: int, now: datetime, *, once: str) -> tuple[dict[str, FlowState], str]:
+        """Where a member stands, by flow, and what the act of this ``once`` gave before ('' nothing); one round trip."""
+        part = {"shard": where.shard, "community": where.id, "member": member}
+        asked: list[tuple[Any, ...]] = [("HGETALL", keys.FLOWS_OF(**part)), ("GET", keys.FLOWS_TOLD(**part, id=once))]
+        asked += [("HGET", key, digest_of(f"{member}:{once}")) for key in _done_keys(where, now)]
         flat, *first = self._database.pipeline(asked)
-        return {flow: _state(kept) for flow, kept in zip(flat[::2], flat[1::2], strict=True)}, first[0] if first else None
+        return _states(flat), next(filter(None, first), "")
 
     def definition(self, where: CommunityKeys, digest: str) -> str | None:
         """A definition that somebody holds on to."""
         found = self._database.command("HGET", keys.FLOW_DEFINITIONS(shard=where.shard, community=where.id), digest)
         return str(found) if found else None
+
+    def awaited(self, where: CommunityKeys, flows: object, now: datetime) -> frozenset[str]:
+        """The events that members in former versions may wait for, known for a minute and until other ``flows`` are in force; then one round trip."""
+        known = self._awaited.get(where.id)
+        if known is None or known.flows is not flows or known.until < now:
+            kept = self._database.command("HVALS", keys.FLOW_DEFINITIONS(shard=where.shard, community=where.id))
+            events = (event for text in kept if not text.isdecimal() for event in _awaits(text))
+            known = self._awaited[where.id] = _Awaited(frozenset(events), flows, now + AWAITED_FOR)
+        return known.events
 
     def due(self, now: datetime) -> list[tuple[CommunityKeys, int, str]]:
         """Community, member and flow of those whose clock has come, the longest due first; one round trip."""
@@ -227,8 +259,7 @@ class FlowStates:
         """The flows that the member is or was in, with what he answered."""
         found: dict[str, Any] = {}
         for where in communities_with(self._database, keys.FLOWS_OF):
-            states, _ = self.load(where, number)
-            if states:
+            if states := self.of_member(where, number):
                 found[where.id] = {
                     flow: {"状态": state.status, "开始": from_ms(state.began).isoformat(), "回答": state.answers}
                     for flow, state in states.items()
@@ -242,13 +273,39 @@ class FlowStates:
             part = {"shard": where.shard, "community": where.id, "member": number}
             names = [keys.FLOWS_OF(**part), keys.FLOW_DEFINITIONS(**part), keys.FLOW_STEPS(**part)]
             gone += int(self._database.act(self._erase, names, [where.id, number]))
-        for key in self._database.scan(f"qb:{{*}}:*:once:flow:{number}:*"):  # what he was told quotes what he answered
+        for key in self._database.scan(keys.FLOWS_TOLD(shard="*", community="*", member=number, id="*")):  # it quotes what he answered
             self._database.command("DEL", key)
         return f"已删除他在 {gone} 个流程里的进度和回答；漏斗只留人数"
 
 
+def _done_keys(where: CommunityKeys, now: datetime) -> list[str]:
+    """The memories of repeats of this week and of those around it: a clock may be behind, and a repeat come late."""
+    weeks = (now.astimezone(UTC).date() + timedelta(days=days) for days in (0, -7, 7))
+    return [keys.FLOWS_DONE(shard=where.shard, community=where.id, week=week_of(day)) for day in weeks]
+
+
+def _awaits(definition: str) -> frozenset[str]:
+    try:
+        return flow_from_source(definition).awaits
+    except ValueError:  # of another version of the program: nothing of it goes on here
+        return frozenset()
+
+
 def _bell(where: CommunityKeys, member: int, flow: str) -> str:
     return f"{where.id}|{member}|{flow}"
+
+
+def _text(state: FlowState) -> str:
+    """A state as it is kept: what is as it mostly is takes no room."""
+    kept = {one.name: getattr(state, one.name) for one in fields(state)}
+    return _encode({name: value for name, value in kept.items() if value != _MOSTLY.get(name)}).decode()
+
+
+_MOSTLY = {one.name: one.default for one in fields(FlowState)} | {"answers": {}}
+
+
+def _states(flat: Sequence[str]) -> dict[str, FlowState]:
+    return {flow: _state(kept) for flow, kept in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _state(kept: str) -> FlowState:

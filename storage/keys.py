@@ -91,6 +91,12 @@ MEMBER_NAMED = _family(
     "qb:{{people}}:named", "zset", "until erased", "member number, its score 52 bits of a digest of his name: who has a name"
 )
 MEMBER_HOMES = _family("qb:{{people}}:homes", "hash", "until erased", "member number → community where last seen in a group")
+MEMBER_CHOSEN = _family(
+    "qb:{{people}}:chosen", "hash", "until taken back or erased", "member number → community that he chose for his single chat (切换社群)"
+)
+PEOPLE_ONCE = _family(
+    "qb:{{people}}:once:{id}", "string", "7 days", "a choice of community that was noted, so that its repeat does nothing"
+)
 MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
 
@@ -99,6 +105,10 @@ ROLES = _family(
     "qb:{{roles}}:granted", "hash", "until taken or erased", "member number|community (* all) → viewer, moderator, operator, admin"
 )
 ROLES_ONCE = _family("qb:{{roles}}:once:{id}", "string", "7 days", "a granting that was done, so that its repeat does nothing")
+PAUSES = _family("qb:{{pauses}}:places", "hash", "until taken back", "community → what is stopped there: posts, or all (answers too)")
+PAUSES_ONCE = _family(
+    "qb:{{pauses}}:once:{id}", "string", "7 days", "what was stopped before a 暂停 or 恢复 that was done, for its repeats"
+)
 CONSOLE_LOGIN = _family("qb:{{console}}:login:{digest}", "string", "5 min", "digest of a login code → member number|until when (ms)")
 CONSOLE_SESSIONS = _family(
     "qb:{{console}}:of:{member}", "hash", "12 h", "digest of a member's console session → began|last seen (ms); 30 minutes asleep end it"
@@ -332,6 +342,136 @@ CHALLENGE_PROOFS = _family(
     "challenge|member number → when (ms)|the text that he showed last, or [图片]",
 )
 
+# Submissions: replies to topics, the tree hole, works ---
+SUBMISSIONS = _family(
+    "qb:{{{shard}}}:{community}:submissions",
+    "hash",
+    "retention.activities_days; featured ones until erased",
+    "number → JSON: activity, kind, author (0: nobody is named), text, pictures, t, doubt, parent, mark and salt of one without a name",
+)
+SUBMISSION_STATES = _family(
+    "qb:{{{shard}}}:{community}:submissions:states",
+    "hash",
+    "as the submission",
+    "number → state|likes|reviewer (member number)|when (ms)|what was counted: a, af|why",
+)
+SUBMISSION_NEXT = _family("qb:{{{shard}}}:{community}:submissions:next", "string", "for ever", "the last submission number given out")
+SUBMISSIONS_WAITING = _family(
+    "qb:{{{shard}}}:{community}:submissions:waiting", "zset", "until reviewed", "numbers that wait to be reviewed, in their order"
+)
+SUBMISSIONS_IN = _family(
+    "qb:{{{shard}}}:{community}:submissions:in:{activity}", "list", "as the submissions", "all numbers of an activity, oldest first"
+)
+SUBMISSIONS_SHOWN = _family(
+    "qb:{{{shard}}}:{community}:submissions:shown:{activity}",
+    "zset",
+    "as the submissions",
+    "numbers of an activity that others see, by likes and age: likes · 10⁹ − number",
+)
+SUBMISSIONS_OF = _family(
+    "qb:{{{shard}}}:{community}:submissions:of:{member}", "list", "until erased", "a member's numbers, oldest first; never of the tree hole"
+)
+SUBMISSIONS_FEATURED = _family(
+    "qb:{{{shard}}}:{community}:submissions:featured", "zset", "until erased", "numbers of featured works by when (ms)"
+)
+SUBMISSION_COUNTS = _family(
+    "qb:{{{shard}}}:{community}:submissions:counts",
+    "hash",
+    "until erased",
+    "activity|member → how many he handed in; member:approved, member:featured → works; activity:member → works approved in it",
+)
+SUBMISSION_DAY = _family(
+    "qb:{{{shard}}}:{community}:submissions:day:{day}",
+    "hash",
+    "2 days",
+    "member number, or of the tree hole a keyed digest of member and day → how many he handed in",
+)
+SUBMISSION_LIKES = _family(
+    "qb:{{{shard}}}:{community}:submissions:likes:{number}", "hash", "as the submission", "member number who likes it → digest of the act"
+)
+
+# Activities ---
+ACTIVITIES = _family("qb:{{{shard}}}:{community}:activities", "zset", "for ever", "number of an activity → when it was made (ms)")
+ACTIVITIES_RUNNING = _family(
+    "qb:{{{shard}}}:{community}:activities:running", "zset", "until it ends", "numbers of the activities that are scheduled or open"
+)
+ACTIVITIES_ENDED = _family(
+    "qb:{{{shard}}}:{community}:activities:ended",
+    "zset",
+    "retention.activities_days",
+    "number of an ended activity whose entries are still kept → when it ended (ms)",
+)
+ACTIVITY = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}",
+    "hash",
+    "for ever",
+    "fields of an activity: kind, title, state, revision, times (ms), cost, award, most, entries, seq; JSON of conditions, spec, live, result",
+)
+ACTIVITY_ENTRIES = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}:entries",
+    "hash",
+    "retention.activities_days",
+    "member number → JSON of what he put in: p his pieces by part (s number, t when, v value, n score, o place, c counters, g team, d paid, l lots), "
+    "a his award",
+)
+ACTIVITY_ORDER = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}:order", "zset", "retention.activities_days", "member number → his number by arrival"
+)
+ACTIVITY_COUNTS = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}:counts",
+    "hash",
+    "retention.activities_days",
+    "tally|name → entries that count for it; team|name → its score; race|name → how many have arrived",
+)
+ACTIVITY_SCORES = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}:scores",
+    "zset",
+    "retention.activities_days",
+    "member number → score × 2^24, and below it the smaller the later he reached it",
+)
+ACTIVITY_AWARDS = _family(
+    "qb:{{{shard}}}:{community}:activity:{number}:awards", "list", "until paid", "member|points|note of what is not paid yet"
+)
+ACTIVITY_BELLS = _family(
+    "qb:{{{shard}}}:activity_bells", "zset", "until it ends", "community|number of an activity → when its clock rings next (ms)"
+)
+
+# Invitations ---
+INVITE_CODES = _family("qb:{{invites}}:codes", "hash", "until erased", "invitation code → community|member number")
+INVITE_CODE_OF = _family("qb:{{invites}}:of", "hash", "until erased", "community|member number → his invitation code")
+INVITE_ERASED = _family(
+    "qb:{{invites}}:erased:{mark}", "string", "400 days", "the mark (a keyed digest) of an erased person who had been in a community"
+)
+INVITATIONS = _family(
+    "qb:{{{shard}}}:{community}:invites",
+    "hash",
+    "until erased",
+    "member number of a newcomer (below 0: one who was erased) → JSON: by, how, at, due, state, why, ended, n(umber of points), what is still to be told",
+)
+INVITED_BY = _family(
+    "qb:{{{shard}}}:{community}:invites:by:{member}", "zset", "until erased", "newcomers that a member invited, by when that was noted (ms)"
+)
+INVITES_HELD = _family(
+    "qb:{{{shard}}}:{community}:invites:held", "zset", "until decided", "newcomers whose invitation somebody is to look at, by its number"
+)
+INVITERS = _family(
+    "qb:{{{shard}}}:{community}:invites:inviters",
+    "hash",
+    "until erased",
+    "member number → JSON: credited, reversed, owed (below 0: a debt), tiers; # → the last number given for review, #number → its newcomer, "
+    "#erased → the last number below 0",
+)
+INVITE_BOARD = _family("qb:{{{shard}}}:{community}:invites:board", "zset", "until erased", "member number → newcomers of his who stayed")
+INVITE_ARRIVED = _family(
+    "qb:{{{shard}}}:{community}:invites:arrived",
+    "hash",
+    "until erased",
+    "member number → first joined by a roster (s)|when he was first seen to be gone for long (s, 0 never)",
+)
+INVITE_STEPS = _family(
+    "qb:{{{shard}}}:invite_steps", "zset", "until it ends", "community|newcomer, or community|pay:inviter → when it is looked at (ms)"
+)
+
 # Arriving with a history ---
 OPENINGS = _family(
     "qb:{{{shard}}}:{community}:openings",
@@ -347,6 +487,15 @@ FLOWS_OF = _family(
     "hash",
     "until erased",
     "flow → revision|JSON of where a member stands in it: status, step, answers, what is still to be done",
+)
+FLOWS_TOLD = _family(
+    "qb:{{{shard}}}:{community}:flows:told:{member}:{id}",
+    "string",
+    "retention.answers_hours",
+    "what an act of a member's flows said, for its repeats",
+)
+FLOWS_DONE = _family(
+    "qb:{{{shard}}}:{community}:flows:done:{week}", "hash", "8 days", "digest of an act's name → which step it made, for later repeats"
 )
 FLOW_DEFINITIONS = _family(
     "qb:{{{shard}}}:{community}:flows:definitions",

@@ -35,6 +35,11 @@ class Leavers:
             return left
         return self._remember(user, bool(self._database.command("HEXISTS", keys.LEAVERS(), self.mark(user))))
 
+    def left_since(self, user: str) -> datetime | None:
+        """Since when somebody is known to have left; None where he is no leaver. One round trip."""
+        kept = self._database.command("HGET", keys.LEAVERS(), self.mark(user))
+        return _since(kept) if kept else None
+
     def leave(self, user: str, now: datetime, *, is_admin: bool) -> datetime:
         """Notes a leaver; gives since when he is known to have left, which a repeat does not change."""
         field = self.mark(user)
@@ -56,8 +61,8 @@ class Leavers:
     def export_user(self, number: int) -> dict[str, Any]:
         """Since when the member is known to have left."""
         user = self._database.command("HGET", keys.MEMBER_USERS(), number)
-        kept = self._database.command("HGET", keys.LEAVERS(), self.mark(user)) if user else None
-        return {"离职": _since(kept).isoformat()} if kept else {}
+        since = self.left_since(user) if user else None
+        return {"离职": since.isoformat()} if since else {}
 
     def erase_user(self, number: int) -> str:
         """Drops the mark, but not an administrator's: with it his rights would come back to whoever gets his id."""

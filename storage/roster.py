@@ -32,6 +32,12 @@ class Roster:
         known = self._database.command("HMGET", keys.MEMBERS(shard=where.shard, community=where.id), *numbers)
         return [number for number, since in zip(numbers, known, strict=True) if since]
 
+    def places(self, places: Sequence[CommunityKeys], number: int) -> list[CommunityKeys]:
+        """Those of the communities in which a member was seen, in their order; one round trip."""
+        asked = [("HEXISTS", keys.MEMBERS(shard=where.shard, community=where.id), number) for where in places]
+        found = self._database.pipeline(asked) if asked else []
+        return [where for where, is_seen in zip(places, found, strict=True) if is_seen]
+
     def since(self, where: CommunityKeys, number: int) -> datetime | None:
         """When a member was first seen in a community; None when he was not, or is being welcomed."""
         seen = self._database.command("HGET", keys.MEMBERS(shard=where.shard, community=where.id), number)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from storage.activities import Activities
 from storage.archive import ArchiveMarks
 from storage.arrivals import Arrivals
 from storage.audit import Audit
@@ -27,6 +28,7 @@ from storage.firsts import Firsts
 from storage.flows import FlowStates
 from storage.groups import Groups
 from storage.inbox import Inbox
+from storage.invitations import Invitations
 from storage.jobs import Jobs
 from storage.leases import Leases
 from storage.leavers import Leavers
@@ -37,6 +39,7 @@ from storage.notices import Notices
 from storage.openings import Openings
 from storage.orders import Orders
 from storage.outbox import Outbox
+from storage.pauses import Pauses
 from storage.points import Points
 from storage.proposals import Proposals
 from storage.roles import Roles
@@ -44,6 +47,7 @@ from storage.roster import Roster
 from storage.sessions import Sessions
 from storage.shop import ShopStore
 from storage.streams import Streams
+from storage.submissions import Submissions
 from storage.tags import Tags
 from storage.tallies import Tallies
 from storage.tickets import Tickets
@@ -101,6 +105,7 @@ class Stores:
     listings: Listings
     audit: Audit
     roles: Roles
+    pauses: Pauses
     sessions: Sessions
     tickets: Tickets
     badges: Badges
@@ -111,11 +116,16 @@ class Stores:
     shop: ShopStore
     openings: Openings
     orders: Orders
+    invitations: Invitations
+    activities: Activities
+    submissions: Submissions
 
     def of_persons(self) -> Mapping[str, KeepsPersons]:
         """Every store by what it holds, in the order in which a person is erased: his row in the directory goes last."""
         return {
             "订单": self.orders,
+            "活动": self.activities,
+            "投稿": self.submissions,
             "积分": self.points,
             "签到": self.check_ins,
             "挑战": self.challenges,
@@ -131,6 +141,7 @@ class Stores:
             "群发": self.mass_messages,
             "分段回答": self.streams,
             "事件记录": self.events,
+            "邀请": self.invitations,
             "成员名册": self.roster,
             "统计": self.tallies,
             "推送": self.firings,
@@ -143,6 +154,7 @@ class Stores:
             "列表": self.listings,
             "审计": self.audit,
             "角色": self.roles,
+            "暂停": self.pauses,
             "控制台": self.sessions,
             "人工工单": self.tickets,
             "勋章": self.badges,
@@ -193,14 +205,18 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         listings=Listings(database),
         audit=Audit(database, shards),
         roles=Roles(database),
+        pauses=Pauses(database),
         sessions=Sessions(database),
         tickets=Tickets(database, shards),
         badges=Badges(database),
         firsts=Firsts(database, shards),
         tags=Tags(database),
-        flows=FlowStates(database, shards),
+        flows=FlowStates(database, shards, answers_hours=answers_hours),
         welcomes=Welcomes(database, shards),
         shop=ShopStore(database, evidence_key),
         openings=Openings(database),
         orders=Orders(database, shards, evidence_key),
+        invitations=Invitations(database, shards, evidence_key),
+        activities=Activities(database, shards),
+        submissions=Submissions(database, evidence_key),
     )

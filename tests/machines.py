@@ -7,11 +7,14 @@ A machine's test module has ``run_machine(url, steps, seed=0) -> int``, which le
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from storage.connection import Database
 
 STEPS = int(os.environ.get("BOT_STEPS", "10000"))
 """Steps that a machine makes in the suite."""
@@ -19,6 +22,42 @@ EACH = 50
 """Steps of one life."""
 MOST_AT_ONCE = 50_000
 """Steps of one run: Hypothesis remembers all lives of it."""
+
+
+class Crash(BaseException):
+    """The process died."""
+
+
+class Shaky(Database):
+    """A connection whose process is interrupted at one of its calls: ``fuse`` calls from now, before or after the call is made."""
+
+    fuse: int | None = None
+    is_after: bool = False
+    blow: Callable[[], None] = lambda: None
+
+    def act(self, script: Any, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
+        return self._guarded(lambda: super(Shaky, self).act(script, keys, args))
+
+    def command(self, *words: Any) -> Any:
+        return self._guarded(lambda: super(Shaky, self).command(*words))
+
+    def pipeline(self, commands: Any) -> list[Any]:
+        found: list[Any] = self._guarded(lambda: super(Shaky, self).pipeline(commands))
+        return found
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        if self.fuse is None:
+            return call()
+        self.fuse -= 1
+        if self.fuse >= 0:
+            return call()
+        self.fuse = None
+        if not self.is_after:
+            self.blow()
+            return call()
+        found = call()
+        self.blow()
+        return found
 
 
 def live(machine: Callable[[], RuleBasedStateMachine], steps: int, seed: int = 0) -> None:

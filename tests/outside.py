@@ -281,9 +281,15 @@ class WeCom:
                     self.refused += 1
                     return {"errcode": 60140, "errmsg": "response_code used"}
                 self.answers[code].append(body)
-            if path == "/cgi-bin/message/send":
+            if path == "/cgi-bin/message/send" and not self._is_dropped(body):
                 self.sent[body["touser"]].append(body)
             return {"errcode": 0, "errmsg": "ok"}
+
+    def _is_dropped(self, body: Any) -> bool:
+        """Whether an app message is the repeat of one that arrived, and says that it may be: WeCom drops it then (path 90236)."""
+        return bool(body.get("enable_duplicate_check")) and any(
+            one[one["msgtype"]] == body[body["msgtype"]] for one in self.sent[body["touser"]]
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent))  # tests name each other as pytest finds them
 
 from storage.embedded import EmbeddedServer
+from tests.test_activity_machine import run_machine as live_as_activities
 from tests.test_crash import kill_in_storms
 from tests.test_flow_machine import run_machine as live_as_flows
 from tests.test_hostile import withstand
@@ -39,6 +41,7 @@ MACHINES: Mapping[str, Callable[[str, int, int], int]] = {
     "ledger": live_as_ledger,
     "shop": live_as_shop,
     "flows": live_as_flows,
+    "activities": live_as_activities,
 }
 """State machines by name: each takes a Redis, a number of steps and a seed, and gives how many steps it made."""
 
@@ -88,7 +91,8 @@ def _try(part: Part, seed: int) -> bool:
     folder, started = Path(tempfile.mkdtemp(prefix=f"soak-{part.name}-")), time.monotonic()
     try:
         said, held = part.run(folder, seed), True
-    except AssertionError as broken:
+    except (AssertionError, ExceptionGroup) as broken:
+        traceback.print_exception(broken)  # with the shortest life that shows it, where a machine found one
         said, held = f"BROKEN: {' '.join(str(broken).split())[:400]} (data in {folder})", False
     else:
         shutil.rmtree(folder)

@@ -204,6 +204,31 @@ def test_whoever_has_none_sees_what_is_near(chat: Chat) -> None:
     assert "社群之光：由管理员授予" in chat.says("勋章 全部")
 
 
+@pytest.mark.parametrize("typed", ["勋章 怎么得", "勋章怎么得", "怎么获得勋章", "勋章 有哪些"])
+def test_who_asks_how_badges_are_got_sees_each_way_and_how_far_he_is(chat: Chat, typed: str) -> None:
+    chat.says("签到")
+    lines = chat.says(typed).splitlines()
+    assert "• 🌱 初次见面：第一次签到（已得到 ✅）" in lines
+    assert "• 🔥 一周不断：连续签到 7 天（你 1/7）" in lines
+    assert "• ⭐ 活跃之星：月度积分前三名" in lines
+    assert "• 🏆 社群之光：由管理员授予" in lines
+
+
+def test_one_badge_is_explained_by_its_name(chat: Chat) -> None:
+    assert chat.says("勋章 一周不断") == "• 🔥 一周不断：连续签到 7 天（你 0/7）"
+    assert chat.says("勋章 一周不断 怎么得") == "• 🔥 一周不断：连续签到 7 天（你 0/7）"
+
+
+def test_a_badge_without_words_is_explained_by_its_rule(chat: Chat) -> None:
+    rules = "- {id: a, name: 甲, counter: thanks, at: 3}\n- {id: b, name: 乙, month_top: 5}\n- {id: c, name: 丙}\n"
+    publish(chat.stores, contents.BADGES, rules, "boss", chat.clock())
+    chat.live.refresh()
+    said = chat.says("勋章 怎么得")
+    assert "甲：满 3 次被感谢（你 0/3）" in said
+    assert "乙：月度积分前 5 名" in said
+    assert "丙：由管理员授予" in said
+
+
 def test_an_operator_gives_a_badge_by_hand_and_takes_it_again(chat: Chat) -> None:
     assert "只有管理员可以用" in chat.says("授勋 @李雷 社群之光", user="hanmei")
     assert "恭喜李雷获得勋章「社群之光」" in chat.as_admin("授勋 @李雷 社群之光")

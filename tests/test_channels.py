@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.channels import KINDS
-from bot.channels.text import MAX_TEXT_CHARS, clean, cut, spoken, without_mention
+from bot.channels.text import MAX_TEXT_CHARS, clean, cut, keep_numbers, spoken, without_mention
 from bot.errors import Refused
 from bot.message import Attachment, Event, Message, Quote, Reply
 
@@ -219,6 +219,23 @@ def test_a_reply_to_an_aibots_message_is_one_finished_stream() -> None:
 def test_several_replies_are_joined_by_a_blank_line() -> None:
     body = json.loads(rendered(parsed("aibot/text_single.json"), Reply("一"), Reply(""), Reply("二")))
     assert body["stream"]["content"] == "一\n\n二"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("现在：\n2. 投票\n3. 接龙\n5. 抽奖\n说编号", "现在：\n2．投票\n3．接龙\n5．抽奖\n说编号"),
+        ("5. 先\n3. 后", "5．先\n3．后"),
+        ("一共 3 项：\n1. 签到\n2. 打卡\n\n5. 别的", "一共 3 项：\n1. 签到\n2. 打卡\n\n5. 别的"),
+        ("5451. 说过的话", "5451．说过的话"),
+        ("1. 数一数\n1. 再数", "1. 数一数\n1. 再数"),
+        ("版本 1.2\n3.5 折", "版本 1.2\n3.5 折"),
+    ],
+)
+def test_numbers_that_jump_are_not_counted_anew_where_markdown_is_shown(said: str, shown: str) -> None:
+    assert keep_numbers(said) == shown
+    body = json.loads(rendered(parsed("aibot/text_single.json"), Reply(said)))
+    assert body["stream"]["content"] == shown
 
 
 def test_what_is_meant_for_others_or_for_the_webhook_is_not_said_here() -> None:

@@ -25,6 +25,7 @@ from chat import Chat, a_config, build, settings
 from redis.exceptions import ResponseError
 
 from bot.breaker import TARGET
+from bot.invitation_desk import ring_invitations
 from bot.metrics import Metrics
 from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
@@ -160,6 +161,9 @@ def use_everything(chat: Chat) -> None:
     chat.clicks(chat.as_admin("案件"), "忽略")
     chat.as_admin("处理 1 警告")
     chat.as_admin("角色 lilei 运营")
+    chat.as_admin("暂停")
+    chat.as_admin("恢复")
+    chat.privately("切换社群 1")
     chat.stores.sessions.touch(chat.stores.sessions.begin(1, chat.clock()), chat.clock())
     chat.as_admin("数据")
     chat.as_admin("数据 本周")
@@ -198,9 +202,30 @@ def use_everything(chat: Chat) -> None:
     move_points(chat)
     lead_somebody(chat)
     bring_somebody(chat)
+    invite_somebody(chat)
+    hold_an_activity(chat)
+    hand_something_in(chat)
     chat.stores.points.discrepancies(chat.community.keys)
     export_person(chat.stores, chat.member("lilei"))
     chat.erase("lilei")
+
+
+def hand_something_in(chat: Chat) -> None:
+    """Replies, likes, a work and words without a name, reviewed."""
+    begun = [chat.as_admin(words) for request in ("发起话题 书", "发起征稿 书 | 奖励 5", "发起树洞 夜") for words in (request, "1")]
+    assert all("开始了" in said for said in begun[1::2]), begun
+    first = chat.stores.submissions.count_waiting(chat.community.keys)
+    said = chat.says("话题 二十页")
+    assert "记下了" in said, said
+    number = int(said.split(" ")[1])
+    assert "👍" in chat.says(f"赞 {number}", user="hanmei")
+    assert "收到" in chat.says("投稿 书签")
+    assert "收下了" in chat.privately("树洞 累了")
+    assert chat.stores.submissions.count_waiting(chat.community.keys) == first + 2
+    assert "精华" in chat.as_admin(f"审稿 {number + 1} 精华")
+    in_box = next(one.number for one in chat.stores.submissions.waiting(chat.community.keys, 50) if one.text == "累了")
+    assert "已通过" in chat.as_admin(f"审稿 {in_box} 通过")
+    assert chat.stores.submissions.drop_before(chat.clock()) >= 0
 
 
 def move_points(chat: Chat) -> None:
@@ -224,6 +249,33 @@ def bring_somebody(chat: Chat) -> None:
     book = chat.stores.openings.book(where, number, opening, chat.clock(), today=today, lapses=None, once="brought")
     assert (book.outcome, book.balance) == ("new", 9)
     assert number in {known.number for known in chat.stores.openings.everybody(where)}
+
+
+def hold_an_activity(chat: Chat) -> None:
+    """A lottery is made, entered, closed, drawn and paid."""
+    chat.as_admin("发起抽奖 周五抽 | 奖品 积分5 1 | 截止 明天20:00")
+    chat.as_admin("1")
+    assert "号码" in chat.says("抽奖", user="hanmeimei")
+    assert "开奖" in chat.as_admin("活动 截止 1")
+    found = chat.stores.activities.find(chat.community.keys, 1)
+    assert found is not None
+    assert found.is_paid
+    chat.as_admin("发起接龙 周六爬山 | 花费 1")
+    chat.as_admin("1")
+    chat.says("接龙 我", user="hanmeimei")
+    chat.as_admin("活动 取消 2")
+    assert "取消了" in chat.as_admin("1")
+
+
+def invite_somebody(chat: Chat) -> None:
+    """A newcomer comes by somebody's code, stays, and leaves; an inviter is forgotten."""
+    stores, where = chat.stores, chat.community.keys
+    code = stores.invitations.code_of(where, chat.member("hanmeimei"))
+    assert "记下了" in chat.says(f"邀请码 {code}", user="guest")
+    stores.invitations.note_seen(where, {chat.member("guest"): to_ms(chat.clock()) // 1000}, {}, chat.clock())
+    later = chat.clock() + timedelta(days=7)
+    assert ring_invitations(stores, chat.config, chat.live.current, chat.communities, later) == 1
+    assert stores.invitations.erase_user(chat.member("guest"))
 
 
 def lead_somebody(chat: Chat) -> None:

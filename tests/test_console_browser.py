@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chat import Chat, OpenChat
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from visits import code_of, lively, web
+from visits import code_of, eventful, lively, web
 from werkzeug.serving import make_server
 
 pytest_plugins = ("chat",)
@@ -231,3 +231,46 @@ def test_members_points_shop_and_flows_fit_too(look: Look, address: str, chat: C
             assert page.locator("h1").first.is_visible()
             assert fits(page), f"{name} sticks out at {size['width']} pixels"
             keep(page, f"{name}-{look_of}")
+
+
+def test_activities_works_invitations_and_tickets_fit_too(look: Look, address: str, chat: Chat) -> None:
+    eventful(chat)
+    paths = {
+        "busy": "", "activities": "activities", "kinds": "activities/new", "new-poll": "activities/new/poll", "new-quiz": "activities/new/quiz",
+        "poll": "activities/1", "lottery": "activities/2", "witness": "activities/3", "survey": "activities/4", "quiz": "activities/5",
+        "draft": "activities/8", "submissions": "submissions", "submission": "submissions/1", "invitations": "invitations",
+        "tickets": "tickets", "ticket": "tickets/1", "quizzes": "rules/quizzes",
+    }  # fmt: skip
+    for size, dark in ((DESK, False), (PHONE, True)):
+        page, look_of = look(size=size, dark=dark), f"{'phone' if size is PHONE else 'desk'}-{'night' if dark else 'day'}"
+        for name, path in paths.items():
+            page.goto(f"{address}/console/in/main/{path}")
+            assert page.locator("h1").first.is_visible()
+            assert fits(page), f"{name} sticks out at {size['width']} pixels"
+            assert page.locator("input:not([type=hidden]), select, textarea").evaluate_all("all => all.every(one => one.labels.length)"), (
+                name
+            )
+            keep(page, f"{name}-{look_of}")
+
+
+def test_an_activity_is_made_and_begun_without_scripts(chromium: Browser, address: str, chat: Chat) -> None:
+    context = chromium.new_context(viewport=PHONE, locale="zh-CN", java_script_enabled=False)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(PAGE_MS)
+    page.goto(f"{address}/console/login")
+    page.get_by_test_id("code").fill(code_of(chat))
+    page.get_by_test_id("enter").click()
+    page.goto(f"{address}/console/in/main/activities/new/poll")
+    page.get_by_label("标题").fill("团建去哪儿")
+    page.get_by_label("选项").fill("爬山")
+    page.get_by_test_id("make").click()
+    expect(page.get_by_test_id("problem")).to_contain_text("2–20 个选项")
+    page.get_by_label("选项").fill("爬山\n看电影")
+    page.get_by_test_id("make").click()
+    expect(page.get_by_test_id("preview")).to_contain_text("2. 看电影")
+    page.get_by_test_id("open").click()
+    expect(page.get_by_test_id("said")).to_contain_text("已开始")
+    found = chat.stores.activities.find(chat.community.keys, 1)
+    assert found is not None
+    assert found.is_open
+    context.close()

@@ -199,7 +199,7 @@ def test_what_is_wrong_with_points_is_said(chat: Chat, browser: Visit, n: str, n
 
 def test_a_form_without_its_mark_or_its_proof_does_nothing(chat: Chat, browser: Visit) -> None:
     browser.opens(page_of(chat))
-    browser.posts(f"{page_of(chat)}/points", n="5", note="x", act="give")
+    browser.posts(f"{page_of(chat)}/points", once="", n="5", note="x", act="give")
     assert browser.status == 400
     browser.opens(page_of(chat))
     browser.posts(f"{page_of(chat)}/points", csrf="0" * 64, once="a", n="5", note="x", act="give")
@@ -356,7 +356,7 @@ def test_a_flow_is_started_and_stopped_for_somebody(chat: Chat, browser: Visit) 
 def test_nobody_from_elsewhere_is_led_into_a_flow(chat: Chat, guest: Visit) -> None:
     guest.opens("/console/in/far/flows/newcomer")
     assert "没有来过" in guest.posts("/console/in/far/flows/newcomer/member", once="a", who="lilei", act="start")
-    assert not chat.stores.flows.load(chat.communities.named("far").keys, chat.member())[0]
+    assert not chat.stores.flows.of_member(chat.communities.named("far").keys, chat.member())
 
 
 def test_every_problem_of_a_flow_is_named_with_its_line_and_nothing_is_published(chat: Chat, browser: Visit) -> None:

@@ -317,6 +317,39 @@ def test_the_page_fits_a_phone(demo: Demo, browser: Browser) -> None:
     context.close()
 
 
+@needs_browser
+def test_a_member_takes_part_in_everything_and_an_operator_closes_the_poll(visitor: Visitor) -> None:
+    visitor.becomes("boss")
+    visitor.opens(ADMINS)
+    visitor.says("发起答题 社群常识 | 题数 1 | 个人 | 截止 1天后")
+    visitor.hears("的预览")
+    visitor.says("1")
+    visitor.hears("开始了")
+
+    visitor.becomes("user30")
+    visitor.opens(MAIN)
+    visitor.says("投票 1 4")
+    visitor.hears("你投了：1. 湖边徒步、4. 美术馆")
+    visitor.says("接龙 带两个水壶")
+    visitor.hears("邓小雨 带两个水壶")
+    visitor.says("抽奖")
+    visitor.hears("你的号码是 8")
+    visitor.says("答题")
+    visitor.hears("第 1/1 题")
+    visitor.says("答题 A")
+    visitor.hears("你的题都答完了")
+    visitor.says("话题 今天也要好好吃饭")
+    visitor.hears("记下了")
+    visitor.keeps("takes-part")
+
+    visitor.becomes("boss")
+    visitor.opens(ADMINS)
+    visitor.says("活动 截止 2")
+    visitor.hears("“周末线下聚会去哪儿”结果")
+    expect(visitor.page.get_by_test_id("picture").last).to_have_js_property("naturalWidth", 1080)
+    visitor.keeps("poll-closed")
+
+
 # The end ------------------------------------------------------------------------------------------------------------------
 
 

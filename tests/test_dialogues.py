@@ -112,6 +112,20 @@ def test_help_lists_every_command_of_members_and_none_of_administrators(chat: Ch
     assert [name for name in others if f"**{name}**" in said] == []
 
 
+def test_help_is_short_enough_for_one_answer_in_every_channel(chat: Chat) -> None:
+    chat.says("签到")
+    assert len(chat.says("帮助").encode()) <= 2_048, "an app's passive answer takes no more"
+
+
+def test_help_with_the_name_of_a_command_tells_all_of_its_feature(chat: Chat) -> None:
+    said = chat.says("帮助 补签")
+    assert "签到：" in said
+    assert "补签 3月8日" in said
+    assert "说“帮助”看有哪些" in chat.says("帮助 飞天")
+    assert "发积分 @李雷 20" in chat.as_admin("管理帮助 发积分")
+    assert "发积分" not in chat.says("帮助 发积分").partition("。")[2], "what he may not use is not explained to a member"
+
+
 def test_administrators_help_lists_their_commands(chat: Chat) -> None:
     said = chat.as_admin("管理帮助")
     assert [route.name for route in chat.router.listed(lambda role: role != "member") if f"**{route.name}**" not in said] == []

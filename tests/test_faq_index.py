@@ -33,6 +33,9 @@ class Pairs:
     def sense(self, word: str, owners: int, entries: int) -> tuple[str, float]:
         return word, 1.0
 
+    def within(self, feature: str) -> Sequence[str]:
+        return feature if len(feature) == 2 else ()
+
     def is_indexed(self, feature: str) -> bool:
         return len(feature) == 2
 
@@ -110,11 +113,44 @@ def test_an_exact_question_is_found_whatever_stands_around_it() -> None:
 @pytest.mark.parametrize(
     ("said", "ids"), [("订单能退款吗", {"refund"}), ("能退款吗", set()), ("退钱", {"refund"}), ("usb", set()), ("sb 是谁", {"latin"})]
 )
-@pytest.mark.parametrize("few", [0, 10_000])
-def test_a_keyword_needs_all_its_parts(said: str, ids: set[str], few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faq_index, "FEW", few)
+def test_a_keyword_needs_all_its_parts(said: str, ids: set[str]) -> None:
     index = Index.of([REFUND, INVOICE, Entry("latin", "问", "答", keywords=("sb",))], Pairs())
     assert {index.entry(number).id for number in index.keywords_in(normalise(said), index.opened(anyone))} == ids
+
+
+keyword_lists = st.lists(st.lists(st.sampled_from(["退款", "发票", "积分", "退", "分"]), min_size=1, max_size=4), max_size=12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(keywords=keyword_lists, said=st.text(st.sampled_from("退款发票积分"), max_size=10))
+def test_a_keyword_is_found_just_when_each_of_its_parts_is_said(keywords: list[list[str]], said: str) -> None:
+    index = Index.of([Entry(str(n), "问", "答", keywords=("+".join(parts),)) for n, parts in enumerate(keywords)], Pairs())
+    found = index.keywords_in(said, index.opened(anyone))
+    assert set(found) == {number for number, parts in enumerate(keywords) if all(part in said for part in parts)}
+    for number, places in found.items():
+        assert {said[at] for at in places} == set("".join(keywords[number]))
+
+
+class Everything(Pairs):
+    def is_indexed(self, feature: str) -> bool:
+        return True
+
+
+@settings(max_examples=50, deadline=None)
+@given(entries=entry_lists, asked=questions)
+def test_a_large_layer_says_no_more_of_an_entry_than_a_small_one(entries: list[Entry], asked: str) -> None:
+    seen = []
+    for small in (10_000, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(faq_index, "SMALL", small)
+            index = Index.of(entries, Everything())
+            features = index.features(Everything().cut(asked))
+            seen.append({one.entry: one for one in index.nearest(features, index.opened(anyone), bar=0.0, most=8, doubt=1.0)})
+    for entry in seen[0].keys() & seen[1].keys():
+        assert seen[1][entry].likeness <= seen[0][entry].likeness * (1.0 + 1e-4)  # there, not all of its wordings may be seen
+        if seen[0][entry].wordings > 1:
+            assert seen[0][entry].resemblance == pytest.approx(seen[1][entry].resemblance, rel=1e-4)
+    assert bool(seen[0]) == bool(seen[1])
 
 
 @pytest.mark.parametrize("few", [0, 10_000])

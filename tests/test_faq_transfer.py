@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -14,7 +15,7 @@ from timing import await_until
 from bot.faq_desk import Desk
 from bot.faq_transfer import export_file, plan_import
 from bot.permissions import COMMAND_LINE
-from rules.contents import FAQ, from_items
+from rules.contents import FAQ, dump, from_items
 from rules.entries import id_of
 from storage.content import Outdated
 
@@ -169,3 +170,35 @@ def _file(folder: Path, text: str) -> Path:
     file = folder / "faq.yaml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_the_general_import_tries_the_stored_questions_first(chat: Chat, cli: Cli, tmp_path: Path) -> None:
+    for asked in ("我的钱怎么退", "退钱找谁"):
+        chat.as_admin(f"问答 用例 添加 {asked} => refund")
+    file = tmp_path / "faq.yaml"
+    kept = tuple(entry for entry in from_items(FAQ, chat.stores.content.items("faq")) if entry.id != "refund")
+    file.write_text(dump(FAQ, kept), encoding="utf-8")
+    ran = cli("content", "import", "faq", str(file))
+    assert ran.code == 1
+    found = re.search(r"没有发布：这次修改会让 (\d+) 条用例中的 (\d+) 条答错", ran.err)
+    assert found
+    assert 2 <= int(found[2]) <= int(found[1])
+    assert "“我的钱怎么退”应该到 refund" in ran.err
+    assert "--force" in ran.err
+    assert "refund" in chat.stores.content.items("faq")
+    ran = cli("content", "import", "--force", "faq", str(file))
+    assert ran.code == 0
+    assert "删除 1" in ran.out
+    assert "faq undo 2" in ran.out
+    assert "refund" not in chat.stores.content.items("faq")
+
+
+def test_the_general_import_takes_yaml_under_any_name_and_tables(chat: Chat, cli: Cli, tmp_path: Path, sheet: str) -> None:
+    file = tmp_path / "faq.txt"
+    file.write_text(cli("content", "export", "faq").out, encoding="utf-8")
+    ran = cli("content", "import", "faq", str(file))
+    assert (ran.code, "没有新版本" in ran.out) == (0, True)
+    assert "新增 2" in cli("content", "import", "--force", "faq", sheet).out
+    file.write_text("- {id: a}\n", encoding="utf-8")
+    ran = cli("content", "import", "faq", str(file))
+    assert (ran.code, "第 1 行" in ran.err) == (1, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,10 +21,13 @@ from rules.contents import FLOWS, ContentProblem, parse
 from rules.contents import SHOP as SHOP_KIND
 from rules.flows import Ask, Wait, after_quiet, ends_at, read_answer
 from storage import keys
+from storage.flows import Todo
 from storage.keys import shard_of
 from storage.moment import to_ms
+from storage.stores import open_stores
 from storage.tags import MOST_OF_MEMBER
 from storage.tickets import MOST_A_DAY
+from tests.machines import Shaky
 
 pytest_plugins = ("chat",)
 
@@ -228,6 +232,46 @@ def test_the_same_message_twice_gets_the_same_answer_and_one_award(small: Chat) 
     }
 
 
+def test_what_a_crash_left_undone_is_done_before_he_begins_anew(chat: Chat) -> None:
+    chat.at("2026-03-10 10:00")
+    put(chat, "id: a\ntitle: 题\nstart: {words: 开始}\nrepeat: true\nsteps: [{award: {reason: flow, points: 2}}]")
+    chat.privately("开始")
+    done = chat.stores.flows.of_member(chat.community.keys, chat.member())["a"]
+    owes = replace(done, revision=done.revision + 1, todo=(Todo("award", "flow", 5),))
+    chat.stores.flows.step(chat.community.keys, chat.member(), owes, chat.clock(), expect=done.revision, due=None, once="")
+    chat.privately("开始")
+    assert chat.points() == 2 + 5 + 2
+
+
+def test_a_twin_that_ended_a_former_version_first_gives_its_answer(chat: Chat) -> None:
+    flow = "id: a\ntitle: 题\nstart: {words: 开始}\nsteps: [{ask: {name: 问, text: 问？}}, {say: 谢谢}]"
+    put(chat, flow)
+    chat.privately("开始")
+    put(chat, flow.replace("谢谢", "多谢"))
+    shaky = Shaky(chat.config.redis.url.get_secret_value())
+    stores = open_stores(shaky, 16, consumer=lambda: "twin", evidence_key=b"A" * 43 + b"=", answers_hours=1)
+    mine, theirs = (FlowDesk(one, chat.live.current, chat.config, chat.clock()) for one in (stores, chat.stores))
+    shaky.blow = lambda: theirs.answer(chat.community, chat.member(), "main|a|1|1", "好", once="same")
+    shaky.fuse = 1  # he was read, his version was not
+    told = mine.answer(chat.community, chat.member(), "main|a|1|1", "好", once="same")
+    shaky.close()
+    assert [reply.text for reply in told.replies] == ["谢谢"]
+
+
+def test_an_event_that_comes_again_does_not_end_a_wait_that_began_since(chat: Chat) -> None:
+    one = "id: {0}\ntitle: {0}\nstart: {{words: 开始{0}}}\nsteps: [{{wait: {{until: check_in}}}}, {{say: 看到了{0}}}]"
+    put(chat, one.format("a"), one.format("b"), one.format("c"))
+    chat.privately("开始a")
+    chat.privately("开始b")
+    desk = FlowDesk(chat.stores, chat.live.current, chat.config, chat.clock())
+    first = desk.happened(chat.community, chat.member(), "check_in", once="X")
+    assert [told.outcome for told in first] == ["moved", "moved"]
+    chat.privately("开始c")
+    again = desk.happened(chat.community, chat.member(), "check_in", once="X")
+    assert again[0] == first[0]
+    assert chat.stores.flows.of_member(chat.community.keys, chat.member())["c"].status == "waiting"
+
+
 def test_an_old_question_is_not_answered_any_more(small: Chat) -> None:
     small.privately("小流程")
     small.says("签到")
@@ -388,6 +432,40 @@ def test_a_question_that_is_sent_late_does_not_push_a_newer_one_aside(chat: Chat
     assert not chat.stores.flows.open_question(shard, "", member, "{}", 1_000, before)
     chat.privately("1")
     assert chat.points() == 350
+
+
+# Activities -----------------------------------------------------------------------------------------------------------
+VOTES = "id: votes\ntitle: 投一票\nstart: {words: 投一票}\nsteps: [{wait: {until: activity, timeout: 3d}}, {say: 谢谢你来投票}]"
+
+
+def opens_a_poll(chat: Chat) -> None:
+    chat.as_admin("发起投票 周末去哪 | 爬山 | 看电影")
+    chat.as_admin("1")
+
+
+@pytest.mark.parametrize("after", [VOTES, SMALL])
+def test_a_flow_hears_of_taking_part_in_an_activity_even_a_former_version(chat: Chat, after: str) -> None:
+    put(chat, VOTES)
+    opens_a_poll(chat)
+    chat.says("投票 2", user="hanmei")
+    chat.privately("投一票")
+    put(chat, after)
+    said = chat.privately("投票 1")
+    assert "爬山" in said
+    assert "谢谢你来投票" in said
+    assert "谢谢你来投票" not in chat.privately("投票 2"), "voting otherwise is no second activity"
+
+
+def test_where_no_flow_waits_for_it_taking_part_costs_no_round_trip(chat: Chat) -> None:
+    put(chat, SMALL)
+    opens_a_poll(chat)
+    desk = FlowDesk(chat.stores, chat.live.current, chat.config, chat.clock())
+    assert not desk.may_wait(chat.community, "activity")
+    before = chat.stores.database.command("INFO", "commandstats")
+    assert not desk.may_wait(chat.community, "activity")
+    assert desk.may_wait(chat.community, "check_in")
+    after = chat.stores.database.command("INFO", "commandstats")
+    assert re.findall(r"cmdstat_hvals:calls=\d+", before) == re.findall(r"cmdstat_hvals:calls=\d+", after) != []
 
 
 # Versions -------------------------------------------------------------------------------------------------------------

@@ -111,7 +111,23 @@ def test_a_member_sees_his_level_and_the_way_to_the_next(chat: Chat) -> None:
 
 
 def test_another_way_of_typing_it_gets_an_example(chat: Chat) -> None:
-    assert "写法是：等级，或者 等级 全部" in chat.says("等级 怎么升")
+    assert "写法是：等级，或者 等级 全部" in chat.says("等级 啊")
+
+
+@pytest.mark.parametrize("typed", ["等级 怎么升", "等级怎么升", "怎么升级", "等级 要多少分？", "等级 有什么用"])
+def test_who_asks_how_levels_are_climbed_sees_the_ladder_and_his_place_on_it(chat: Chat, typed: str) -> None:
+    chat.says("签到")
+    said = chat.says(typed)
+    assert "等级按累计获得的积分升，花掉不降级" in said
+    assert "2. 常客：50 分，每月 1 张补签卡" in said
+    assert "你累计获得 5 分，是 新芽，再得 45 分升到 常客" in said
+    assert "说“任务”" in said
+
+
+def test_another_question_about_levels_goes_to_the_faq(chat: Chat) -> None:
+    asked = chat.says("等级 为什么还没有更新")
+    assert "花掉不降级" not in asked
+    assert "写法是" not in asked
 
 
 def test_a_promotion_is_said_in_the_answer_of_what_caused_it_and_never_again(chat: Chat) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -569,3 +570,13 @@ def test_what_was_brought_is_exported_and_erased_with_the_person(chat: Chat) -> 
 
 def test_a_bad_row_says_where_and_what() -> None:
     assert str(BadRow(3, "第 3 行", ("少了 ID", "积分不对"))) == "第 3 行：少了 ID；积分不对"
+
+
+def test_who_asks_for_the_import_in_chat_is_told_the_way_that_works(chat: Chat, cli: Cli, tmp_path: Path) -> None:
+    said = chat.as_admin("导入成员 会员.xlsx")
+    told = re.search(r"python run\.py (members import) 会员\.xlsx --community main --dry-run", said)
+    assert told
+    file = tmp_path / "会员.csv"
+    file.write_text("成员 ID,积分\nlilei,120\n", encoding="utf-8")
+    assert cli(*told[1].split(), str(file), "--community", "main", "--dry-run").code == 0
+    assert "只有管理员可以用" in chat.privately("导入成员", user="hanmei")

@@ -51,7 +51,7 @@ def test_the_worst_word_decides(said: str, verdict: str, hits: tuple[str, ...]) 
 
 
 def test_a_verdict_names_severity_category_and_rule() -> None:
-    assert JUDGE.judge("傻逼") == Verdict("warn", 3, "友善", "insult", ("傻逼",))
+    assert JUDGE.judge("傻逼") == Verdict("warn", 3, "友善", "insult", ("傻逼",), frozenset({"insult"}))
 
 
 @pytest.mark.parametrize("said", ["傻 逼", "傻.逼", "傻…逼", "傻\u200b逼", "傻**逼", "傻·逼", "傻★逼", "傻_-_逼", "ｓｂ", "SB", "你sb啊"])

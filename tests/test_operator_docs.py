@@ -76,5 +76,5 @@ def test_the_pictures_of_a_page_are_there_whole_and_small(page: Path) -> None:
 
 def test_every_picture_that_is_taken_is_shown_and_no_other_is_kept() -> None:
     shown = {name for page in PAGES for name in pictures(page)}
-    assert shown == {f"{shot.name}.png" for shot in operator_pictures.SHOTS}
+    assert shown == {f"{taken.name}.png" for taken in (*operator_pictures.SHOTS, *operator_pictures.LOOKS)}
     assert shown == {file.name for file in (FOLDER / "images").iterdir()}

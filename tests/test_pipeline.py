@@ -361,6 +361,17 @@ def test_a_question_of_another_version_is_not_waited_for(chat: Chat) -> None:
     assert not chat.log("error")
 
 
+def test_a_question_that_was_kept_without_its_community_is_answered_anywhere(chat: Chat) -> None:
+    chat.as_admin("发起投票 去哪儿 | 爬山 | 看电影")
+    chat.as_admin("1")
+    chat.says("投票")
+    waiting = keys.WAITING(shard=chat.community.shard, chat=MAIN, member=chat.member())
+    kept = msgspec.json.decode(chat.stores.database.command("GET", waiting))
+    assert kept.pop("community") == "main"
+    chat.stores.database.command("SET", waiting, msgspec.json.encode(kept))
+    assert "你投了：2. 看电影" in chat.says("2")
+
+
 # Gates --------------------------------------------------------------------------------------------------------------------
 
 

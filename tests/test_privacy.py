@@ -140,6 +140,9 @@ def lead_a_rich_life(chat: Chat) -> int:
         chat.says("参加挑战 2", user=user)
         chat.says(f"打卡 {MARK if user == USER else '书'} 第一天", user=user)
     chat.as_admin("挑战 名单 2")
+    invite_each_other(chat)
+    take_part(chat)
+    write_something(chat)
     chat.as_admin("案件")  # the answer, kept for repeats, shows his words to somebody else
     for shard, lane, target in chat.stores.outbox.due(range(chat.stores.shards), to_ms(chat.clock())):
         lease = chat.stores.outbox.lease(shard, lane, target, "me", to_ms(chat.clock()), 1000)
@@ -147,6 +150,47 @@ def lead_a_rich_life(chat: Chat) -> int:
             chat.stores.outbox.dead(lease, "test", to_ms(chat.clock()))
             break
     return number
+
+
+def invite_each_other(chat: Chat) -> None:
+    """He shows his code, brings somebody, and is brought by somebody."""
+    code = chat.stores.invitations.code_of(chat.community.keys, chat.member(USER))
+    chat.says("邀请", user=USER)
+    assert "记下了" in chat.says(f"邀请码 {code}", user="guest", name="客人")
+    chat.says("帮助", user="host", name="主人")
+    assert "记下了" in chat.says("我是主人邀请的", user=USER)
+    for asked in ("我的邀请", "邀请榜"):
+        chat.privately(asked, user=USER)
+    chat.privately("我的邀请", user="guest")
+
+
+def take_part(chat: Chat) -> None:
+    """He signs up for something that goes on, and for something that is over; what a guest was told of it goes with him."""
+    for number, title in enumerate(("周六爬山", "周日骑车"), 1):
+        chat.as_admin(f"发起接龙 {title}")
+        chat.as_admin("1")
+        for user in (USER, "guest"):
+            chat.says(f"接龙 {number}号 {MARK if user == USER else ''}我和孩子两人", user=user)
+        chat.says(f"活动 {number}", user="guest")
+    chat.as_admin("活动 截止 2")
+    chat.says("活动 结果 2", user="guest")
+
+
+def write_something(chat: Chat) -> None:
+    """He replies to a topic, hands a work in that is taken, and says something without his name; others see it and like it."""
+    for request in ("发起话题 读书", "发起征稿 书", "发起树洞 夜"):
+        chat.as_admin(request)
+        chat.as_admin("1")
+    for said in (f"话题 {MARK}的书", f"投稿 {MARK}的故事"):
+        chat.says(said, user=USER)
+    chat.privately(f"树洞 {MARK}也会累", user=USER)
+    chat.privately("我的树洞", user=USER)
+    for said in ("审稿", "审稿 2", "审稿 2 通过"):
+        chat.as_admin(said)
+    for said in ("话题", "话题 我也是", "活动"):
+        chat.says(said, user="hanmei")
+    for said in ("赞 3", "话题"):
+        chat.says(said, user=USER)
 
 
 def with_accident(chat: Chat, word: str) -> None:
@@ -172,8 +216,10 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
 
 def test_what_others_said_stays(open_chat: OpenChat) -> None:
     chat = open_chat(router=with_accidents(), dry_run=False, keep_text=True)
-    lead_a_rich_life(chat)
+    number = lead_a_rich_life(chat)
     before = export_person(chat.stores, chat.member("hanmei"))
+    # an answer that quoted him goes with him, whoever asked
+    before["事件记录"] = [row for row in before["事件记录"] if f"成员 {number}" not in row["内容"].get("about", "").split("、")]
     chat.erase(USER)
     assert export_person(chat.stores, chat.member("hanmei")) == before
     assert "王八蛋" in chat.as_admin("案件")

@@ -130,8 +130,8 @@ def test_who_left_before_the_welcome_is_neither_welcomed_nor_led_into_a_flow(cha
     chat.at("2026-03-11 08:01")
     assert ring(chat) == 1
     assert "广告哥" not in posts(chat)[0]
-    assert chat.stores.flows.load(chat.community.keys, gone)[0] == {}
-    assert chat.stores.flows.load(chat.community.keys, here)[0]
+    assert chat.stores.flows.of_member(chat.community.keys, gone) == {}
+    assert chat.stores.flows.of_member(chat.community.keys, here)
 
 
 def test_in_a_group_that_is_closed_nobody_is_welcomed_any_more(chat: Chat) -> None:

@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: test modules import names from here before pytest sees it a
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -20,6 +21,7 @@ from bot.faq_transfer import Plan, export_file, plan_import
 from bot.http import create_app
 from console.pages import console
 from console.parts import Parts
+from rules.sheets import write_table
 from storage.content import ContentStore
 
 
@@ -80,6 +82,30 @@ def lively(chat: Chat) -> Chat:
     return chat
 
 
+def eventful(chat: Chat) -> Chat:
+    """The same with activities in every state: a poll, two lotteries (drawn, and waiting for its public number), a survey, a quiz, a list, works."""
+    lively(chat)
+    for asked in (
+        "发起投票 团建去哪儿 | 爬山 | 看电影 | 密室逃脱 | 截止 明天20:00", "发起抽奖 周年抽奖 | 咖啡券 1 | 积分50 1",
+        "发起抽奖 新年大奖 | 按摩椅 1 | 公证数 上证指数 3 月 20 日收盘", "发起问卷 nps", "发起答题 社群常识 | 题数 3 | 个人 | 队伍 红队 蓝队",
+        "发起接龙 周六爬山 | 早上 8 点南门集合 | 上限 20", "发起征稿 我和一本书 | 200 字以内 | 奖励 20",
+    ):  # fmt: skip
+        chat.as_admin(asked)
+        chat.as_admin("1")
+    for user, option, score in (("lilei", 1, 9), ("hanmei", 2, 10), ("john", 1, 3)):
+        for words in (f"投票 {option}", "抽奖 2", "抽奖 3", "答题", "答题 A", "答题 A", "答题 B"):
+            chat.says(words, user=user)
+        for words in ("问卷", str(score), "活动再多一些就好了"):
+            chat.privately(words, user=user)
+    chat.as_admin("活动 截止 2")
+    chat.as_admin("活动 截止 3")
+    chat.says("接龙 我和孩子两人", user="lilei")
+    chat.says("投稿 这本书教我把问题先写下来", user="hanmei")
+    chat.says("人工 发票怎么一直没有收到", user="lilei")
+    chat.as_admin("发起话题 你最近怎么读书？ | 说说你的办法")
+    return chat
+
+
 def plan(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:
     return plan_import(store, name, data, replace=replace)
 
@@ -88,7 +114,9 @@ def web(chat: Chat) -> Flask:
     """The web application of a chat's bot."""
     app = create_app(chat.config, chat.pipeline, chat.metrics, lambda: True, chat.clock)
     app.jinja_env.bytecode_cache = COMPILED
-    app.register_blueprint(console(Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file)))
+    app.register_blueprint(
+        console(Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file, write_table))
+    )
     return app
 
 
@@ -142,9 +170,9 @@ class Visit:
         return self.page.get_data(as_text=True)
 
     def posts(self, path: str, *, csrf: str | None = None, follow: bool = True, **fields: Any) -> str:
-        """Posts a form with the page's own proof, or another one; gives the page that follows."""
+        """Posts a form with the page's own proof, or another one, and a mark of its own if ``once`` names none; gives the page that follows."""
         proof = self.csrf if csrf is None else csrf
-        self.page = self.client.post(path, data={"csrf": proof, **fields}, follow_redirects=follow)
+        self.page = self.client.post(path, data={"csrf": proof, "once": secrets.token_hex(8), **fields}, follow_redirects=follow)
         return self.page.get_data(as_text=True)
 
     def logs_in(self, code: str) -> str:

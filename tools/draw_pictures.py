@@ -27,12 +27,73 @@ _RICH = [
     {"rank": 3, "name": "L", "points": 0},
 ]
 _PROGRESS = {"nickname": "李雷", "community": "早起读书群", "title": "21 天早起挑战", "done": 9, "of": 21, "day": 11}
+_WINNERS = {
+    "title": "十周年抽奖", "community": "早起读书群", "entries": 128, "commitment": "b0f7f159…b3497a1c", "listed": "19939d91…f4125821",
+    "check": "说“抽奖 凭证 3”核对",
+}  # fmt: skip
+_BARS = {"title": "周末活动去哪儿", "subtitle": "投票结果 · 42 人投票", "community": "早起读书群", "voters": 42}
+_OPTION = "四十个字的选项要换成两行来写才放得下所以这里写"
+_SCORES = {"title": "社群推荐度", "question": "你有多愿意把本社群推荐给朋友？", "community": "早起读书群"}
+_ROLL = {"title": "周六爬山", "community": "早起读书群"}
+_PODIUM = {"title": "社群常识答题", "community": "早起读书群", "said": "128 人参加 · 10 题 · 个人答题", "of": 10}
+_SCORED = [{"rank": at + 1, "name": name, "score": 9_720 - at * 811, "right": 10 - at} for at, name in enumerate(_NAMES)]
+_STORY = (
+    "今天把家里的旧书整理了一遍，发现十年前买的那本《瓦尔登湖》还夹着当时的书签。\n读书大概就是在不同的年纪 meet the same book again 吧。"
+)
+_REPLIES = [
+    {
+        "place": 1,
+        "author": "韩梅梅",
+        "text": "每天读 20 页，读完写三句话：讲了什么、哪里不同意、明天能用上什么。坚持了两个月。",
+        "likes": 26,
+    },
+    {"place": 2, "author": "李雷", "text": "和孩子一起读，读完互相出题", "likes": 18},
+    {"place": 2, "author": "Jim Green", "text": "Audio books on the way to work, then a walk to think about it.", "likes": 18},
+    {"place": 4, "author": _LONG, "text": "通勤路上听书" * 20, "likes": 3},
+    {"place": 5, "author": "😀😀", "text": "😀", "likes": 0},
+]
 
 SHOWN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "calendar": ("calendar", {**_CALENDAR, "days": _DAYS, "made_up": [12], "today": 22}),
     "poster": ("poster", {**_POSTER, "streak": 10, "total": 128, "points": 1560, "rank": 3, "level": "达人"}),
     "board": ("board", {**_BOARD, "top": _TEN}),
     "progress": ("progress", {**_PROGRESS, "days": [1, 2, 3, 4, 6, 7, 8, 9, 10], "sentence": "坚持就是胜利，明天见！"}),
+    "winners": (
+        "winners",
+        {**_WINNERS, "winners": 6}
+        | {
+            "prizes": [
+                {"name": "咖啡券", "won": 3, "of": 3, "rows": [[17, "李雷"], [99, "韩梅梅"], [4, "Jim Green"]]},
+                {"name": "马克杯", "won": 1, "of": 1, "rows": [[128, "露西"]]},
+                {"name": "50 积分", "won": 2, "of": 2, "rows": [[56, "吴迪"], [71, "一位群友"]]},
+            ]
+        },
+    ),
+    "bars": (
+        "bars",
+        {**_BARS, "note": "最多：爬山"}
+        | {"bars": [[1, "爬山", 18, True], [2, "看电影", 14, False], [3, "剧本杀 🎭", 10, False], [4, "在家躺平", 0, False]]},
+    ),
+    "scores": (
+        "scores",
+        {**_SCORES, "times": [1, 0, 0, 0, 0, 2, 1, 5, 9, 14, 12], "is_nps": True, "sentence": "n = 44，95% 误差 ±20"}
+        | {"nps": {"score": 50, "margin": 19.5, "said": "+50"}},
+    ),
+    "roll": (
+        "roll",
+        {**_ROLL, "size": 4, "most": 20}
+        | {"rows": [[1, "李雷", "我和孩子两人"], [2, "韩梅梅", "+1"], [3, "Jim Green", "带一箱水"], [4, "露西", "开车，可带 2 人"]]},
+    ),
+    "podium": (
+        "podium",
+        {**_PODIUM, "top": _SCORED}
+        | {
+            "teams": [
+                {"rank": 1, "name": "红队", "mean": "6120.5", "members": 64},
+                {"rank": 2, "name": "蓝队", "mean": "5980.0", "members": 64},
+            ]
+        },
+    ),
 }
 """The pictures of the documentation by their names: painter and facts."""
 EDGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -63,6 +124,85 @@ EDGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "progress-hundred": ("progress", {**_PROGRESS, "title": "100 天写作挑战", "done": 100, "of": 100, "day": 100}),
     "progress-year": ("progress", {**_PROGRESS, "title": _LONG, "done": 120, "of": 365}),
     "progress-first": ("progress", {**_PROGRESS, "title": "7 天", "done": 0, "of": 7, "day": 1}),
+    "winners-far": (
+        "winners",
+        {**_WINNERS, "title": _LONG * 2, "community": _FAR[:24], "entries": 200_000, "winners": 1_000, "check": "说“抽奖 凭证 12345”核对"}
+        | {
+            "prizes": [
+                {"name": _FAR[:20], "won": 993, "of": 993, "rows": [[199_999, _LONG[:16]], [7, "😀😀"], [123_456, "김철수"], [1, "L"]]},
+                *({"name": f"第 {n} 种奖品", "won": 1, "of": 300, "rows": [[n, _LONG[:16]]]} for n in range(2, 9)),
+            ]
+        },
+    ),
+    "winners-one": (
+        "winners",
+        {**_WINNERS, "entries": 1, "winners": 1, "prizes": [{"name": "书", "won": 1, "of": 1, "rows": [[1, "王"]]}]},
+    ),
+    "bars-twenty": (
+        "bars",
+        {**_BARS, "title": f"{_FAR}：{_FAR}", "community": _FAR, "voters": 300, "note": "2 项并列最多"}
+        | {"bars": [[n, _OPTION[: 24 if n % 2 else 8], 300 - max(n, 2) * 14, n < 3] for n in range(1, 21)]},
+    ),
+    "bars-one": (
+        "bars",
+        {**_BARS, "title": "😀😀", "subtitle": "1 人投票", "voters": 1, "bars": [[1, "😀😀", 1, True], [2, "김철수", 0, False]]},
+    ),
+    "scores-worst": (
+        "scores",
+        {**_SCORES, "title": _LONG * 2, "question": _FAR * 2, "community": _FAR, "times": [40_000, *[0] * 9, 345], "is_nps": True}
+        | {"sentence": "n = 40345，95% 误差 ±1", "nps": {"score": -98.3, "margin": 0.9, "said": "−98"}},
+    ),
+    "scores-few": ("scores", {**_SCORES, "times": [*[0] * 10, 3], "is_nps": True, "sentence": "3 人打分"}),
+    "scores-mean": (
+        "scores",
+        {**_SCORES, "title": "内容偏好", "times": [0, 0, 1, 0, 2, 3, 4, 5, 9, 14, 12], "mean": "8.1", "sentence": "50 人答完"},
+    ),
+    "roll-long": (
+        "roll",
+        {
+            **_ROLL,
+            "title": f"{_FAR}：{_FAR}",
+            "community": _FAR,
+            "rows": [[n, _LONG[:12], f"{_LONG[:15]}…"] for n in range(281, 301)],
+            "size": 300,
+        },
+    ),
+    "roll-empty": ("roll", {**_ROLL, "rows": [], "size": 0}),
+    "podium-one": (
+        "podium",
+        {**_PODIUM, "said": "1 人参加 · 1 题 · 抢答", "of": 1, "top": [{"rank": 1, "name": "王", "score": 15, "right": 1}]},
+    ),
+    "podium-ties": (
+        "podium",
+        {**_PODIUM, "title": _LONG * 2, "community": _FAR, "said": "200,000 人参加 · 50 题 · 个人答题", "of": 50}
+        | {
+            "top": [
+                {"rank": 1, "name": _LONG, "score": 1_000_000, "right": 50},
+                {"rank": 1, "name": "😀😀", "score": 1_000_000, "right": 50},
+                {"rank": 3, "name": "L", "score": 1, "right": 1},
+                {"rank": 4, "name": _LONG, "score": 1, "right": 1},
+            ],
+            "teams": [
+                {"rank": 1, "name": "特别特别长的队伍名字", "mean": "123456.123", "members": 200_000},
+                {"rank": 1, "name": "b", "mean": "123456.123", "members": 1},
+                *({"rank": 3, "name": name, "mean": "0.0", "members": 0} for name in "丙丁戊己"),
+            ],
+        },
+    ),
+    "replies": ("replies", {"title": "你最近怎么读书？", "community": "早起读书群", "best": _REPLIES[:3], "people": 18, "total": 23}),
+    "replies-far": (
+        "replies",
+        {"title": _FAR[:24] * 2, "community": _FAR[:24], "best": _REPLIES, "people": 300, "total": 888, "is_over": False},
+    ),
+    "replies-none": ("replies", {"title": "安静的题目", "community": "", "best": []}),
+    "voice": ("voice", {"number": 12, "text": "最近换了新工作，什么都要重新学，有点怕自己跟不上。", "community": "早起读书群"}),
+    "voice-long": ("voice", {"number": 10**6, "text": (_STORY * 6)[:300], "parent": 12, "community": _FAR[:24]}),
+    "voice-none": ("voice", {"number": 1, "text": "😀"}),
+    "gem": (
+        "gem",
+        {"author": "韩梅梅", "text": _STORY, "title": "我和一本书", "community": "早起读书群", "date": "2026 年 11 月 22 日", "likes": 26},
+    ),
+    "gem-long": ("gem", {"author": _LONG, "text": (_STORY * 6)[:300], "title": _FAR, "community": _FAR[:24], "date": "2028 年 2 月 29 日"}),
 }
 """What is hardest to draw: long names, none, great numbers, odd months."""
 

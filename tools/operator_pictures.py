@@ -1,7 +1,8 @@
 """Takes the pictures of docs/operators from a demo that runs: ``python -m tools.operator_pictures PORT``.
 
 Best from one that began a minute ago (``run.py demo --data`` some fresh folder): then everybody's figures are those of its history. The page is as
-narrow as a phone, and of a chat only what the picture is about is shown. The machine needs a font with emoji (Debian: fonts-noto-color-emoji).
+narrow as a phone, and only what the picture is about is shown: some messages of a chat, or the upper part of a page of the console. The machine needs
+a font with emoji (Debian: fonts-noto-color-emoji).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from simulator.opening import ADMINS, BOSS, MAIN
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "operators" / "images"
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT, SCALE = 430, 1_000, 1.5
+WIDTH, HEIGHT, SCALE = 430, 1_400, 1.5
 COLOURS = 128
 MOST_BYTES = 150_000
 """Of a picture in the documentation."""
@@ -32,17 +33,22 @@ LATER_MS = 90_000
 
 _ENTRY = "[...document.querySelectorAll('.entry')]"
 _MESSAGE = "entry.querySelector('[data-testid=message]')"
-_KEEP = f"""({{after, finds}}) => {{
+_KEEP = f"""({{after, finds, more}}) => {{
   window.fetch = () => new Promise(() => {{}});
   const all = {_ENTRY};
   const at = finds ? all.findLastIndex((entry) => entry.textContent.includes(finds)) : -1;
-  const before = at > 0 && {_MESSAGE.replace("entry", "all[at - 1]")}?.dataset.from !== 'bot' && !finds.startsWith('欢迎 ') ? at - 1 : at;
-  const kept = all.filter((entry, n) => finds ? n >= before && n <= at : Number(entry.dataset.id) > after && {_MESSAGE}?.dataset.via !== 'webhook');
+  const isAnswer = at > 0 && {_MESSAGE.replace("entry", "all[at]")}.dataset.via !== 'webhook';
+  const before = isAnswer && {_MESSAGE.replace("entry", "all[at - 1]")}?.dataset.from !== 'bot' ? at - 1 : at;
+  const kept = all.filter((entry, n) => finds ? n >= before && n <= at + more : Number(entry.dataset.id) > after && {_MESSAGE}?.dataset.via !== 'webhook');
   for (const entry of all) if (!kept.includes(entry)) entry.remove();
   document.querySelectorAll('.divider').forEach((line) => line.remove());
   return kept.length;
 }}"""
 
+_LINK = f"""(after) => {_ENTRY}.filter((entry) => Number(entry.dataset.id) > after)
+  .map((entry) => entry.textContent.match(/http\\S+login#[\\w-]+/)?.[0]).find(Boolean)"""
+_SHOWN = """({text, bottom}) => [...document.querySelectorAll('main *')].some((one) => one.textContent.includes(text)
+  && one.getBoundingClientRect().height > 0 && one.children.length === 0 && one.getBoundingClientRect().top < bottom)"""
 _BOXES = f"{_ENTRY}.map((entry) => entry.getBoundingClientRect().toJSON())"
 
 
@@ -50,7 +56,7 @@ _BOXES = f"{_ENTRY}.map((entry) => entry.getBoundingClientRect().toJSON())"
 class Shot:
     """A picture: what somebody says in a chat ('' is the single chat) and is answered; or, if nothing, the message that ``finds`` is in.
 
-    ``shows`` has to stand in it. ``later``: it comes by itself some time after the start, by day only.
+    ``shows`` has to stand in it. ``more``: so many messages after it belong to it. ``later``: it comes by itself some time after the start, by day only.
     """
 
     name: str
@@ -59,7 +65,18 @@ class Shot:
     says: tuple[str, ...] = ()
     shows: str = ""
     finds: str = ""
+    more: int = 0
     later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A picture of a page of the console, below ``/console/in/main/``: its first ``height`` px. ``shows`` has to stand in it."""
+
+    name: str
+    path: str
+    shows: str
+    height: int
 
 
 SHOTS = (
@@ -90,16 +107,56 @@ SHOTS = (
     Shot("order", BOSS, "", ("订单 3",), "纪念 T 恤"),
     Shot("member", BOSS, ADMINS, ("成员 @李雷",), "累计获得"),
     Shot("tags", BOSS, ADMINS, ("标签 列表", "标签 读书会"), "有标签"),
+    Shot("activity-new", BOSS, ADMINS, finds="投票（活动 2）的预览", shows="现在开始"),
+    Shot("activities", "user10", MAIN, ("活动",), "现在的活动"),
+    Shot("activity", "user23", MAIN, ("活动 3",), "徒步"),
+    Shot("poll", "user18", "", ("投票",), "湖边徒步"),
+    Shot("poll-result", "user02", MAIN, ("投票 结果 1",), "67%"),
+    Shot("chain", "user23", MAIN, finds="周六湖边徒步报名（5/20 人）", shows="排上了"),
+    Shot("chain-list", "user09", MAIN, ("接龙 名单",), "我和孩子两人"),
+    Shot("survey", "user05", "", ("问卷",), "推荐给朋友"),
+    Shot("survey-result", BOSS, ADMINS, ("问卷 结果 9",), "NPS"),
+    Shot("lottery", "user03", MAIN, finds="抽奖 5「周末咖啡抽奖」开始了", shows="公平承诺"),
+    Shot("lottery-join", "user07", MAIN, ("抽奖 号码 5",), "校验码"),
+    Shot("lottery-result", "user29", MAIN, ("抽奖 结果 4",), "种子"),
+    Shot("quiz", "user02", MAIN, finds="你加入了蓝队", shows="第 1/3 题"),
+    Shot("quiz-result", "user28", MAIN, ("答题 排名",), "🥇"),
+    Shot("quiz-review", "user28", "", ("答题 解析",), "解析"),
+    Shot("topic", "user05", MAIN, ("话题",), "饭要热着吃"),
+    Shot("topic-like", "user09", MAIN, finds="2 号现在有 3 个赞", shows="赞 2"),
+    Shot("box", "user12", "", ("我的树洞",), "周末总不知道找谁吃饭"),
+    Shot("box-review", BOSS, ADMINS, finds="已通过。作者没有留名", more=1, shows=" 通过"),
+    Shot("submissions", BOSS, ADMINS, ("审稿", "审稿 6"), "复利"),
+    Shot("submission-featured", BOSS, ADMINS, finds="5 号：等待审核 → 精华", more=1, shows="写得真诚"),
+    Shot("works", "user15", "", ("我的投稿",), "城南旧事"),
+    Shot("invite", "user01", MAIN, ("邀请",), "你的邀请码"),
+    Shot("invited", "user01", "", ("我的邀请",), "你邀请了"),
+    Shot("claim", "fresh02", "", finds="我是李雷邀请的", more=1, shows="李雷"),
+)
+LOOKS = (
+    Look("console-members", "members", "李雷", 640),
+    Look("console-points", "points", "杨帆", 760),
+    Look("console-shop", "shop", "纪念 T 恤", 930),
+    Look("console-activities", "activities", "周末咖啡抽奖", 1_040),
+    Look("console-activity-new", "activities/new/poll", "谁能参加", 1_210),
+    Look("console-poll", "activities/1", "谁选了什么", 1_195),
+    Look("console-lottery", "activities/4", "要发的奖品", 1_260),
+    Look("console-survey", "activities/9", "到现在为止", 1_100),
+    Look("console-submission", "submissions/6", "复利", 640),
+    Look("console-invitations", "invitations", "要过邀请码", 740),
 )
 
 
-def take(browser: Browser, port: int, folder: Path = FOLDER, shots: Sequence[Shot] = SHOTS) -> list[Path]:
+def take(browser: Browser, port: int, folder: Path = FOLDER, shots: Sequence[Shot] = SHOTS, looks: Sequence[Look] = LOOKS) -> list[Path]:
     """Takes pictures from the demo on ``port``; gives the files. Raises AssertionError where one would not show what it is for."""
     folder.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, locale="zh-CN")
     page = context.new_page()
     page.set_default_timeout(SHOWN_MS)
     taken = [_take(page, port, folder, shot) for shot in shots]
+    if looks:
+        _log_in(page, port)
+        taken += [_look(page, port, folder, look) for look in looks]
     context.close()
     return taken
 
@@ -112,7 +169,7 @@ def _take(page: Page, port: int, folder: Path, shot: Shot) -> Path:
     page.goto(f"http://127.0.0.1:{port}/demo/?who={shot.user}&chat={quote(chat)}")
     wanted, patience_ms = shot.finds or shot.shows, LATER_MS if shot.later else SHOWN_MS
     page.wait_for_function("(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms)
-    kept = page.evaluate(_KEEP, {"after": after, "finds": shot.finds})
+    kept = page.evaluate(_KEEP, {"after": after, "finds": shot.finds, "more": shot.more})
     page.wait_for_function("[...document.querySelectorAll('.entry img')].every((img) => img.complete && img.naturalWidth > 0)")
     boxes = page.evaluate(_BOXES)
     said = page.locator("#talk").inner_text()
@@ -121,6 +178,29 @@ def _take(page: Page, port: int, folder: Path, shot: Shot) -> Path:
     assert len(boxes) == kept, f"{shot.name}: the page drew anew"
     assert 0 < top < bottom <= HEIGHT, f"{shot.name} is cut"
     return _keep(folder / f"{shot.name}.png", page.screenshot(clip={"x": 0, "y": top, "width": WIDTH, "height": bottom - top}))
+
+
+def _log_in(page: Page, port: int) -> None:
+    """By the link that the owner asks for."""
+    chat = f"single|assistant|{BOSS}"
+    after = _last_id(port, chat)
+    _ask(port, "POST", "/_/say", {"user": BOSS, "text": "控制台", "chat": None, "channel": "assistant"})
+    page.goto(f"http://127.0.0.1:{port}/demo/?who={BOSS}&chat={quote(chat)}")
+    link = page.wait_for_function(_LINK, arg=after).json_value()
+    page.goto(str(link))
+    page.get_by_test_id("enter").click()
+    page.get_by_test_id("me").wait_for(state="attached")
+
+
+def _look(page: Page, port: int, folder: Path, look: Look) -> Path:
+    page.goto(f"http://127.0.0.1:{port}/console/in/main/{look.path}")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete)")
+    box = page.locator("main").bounding_box()
+    assert box, f"{look.name}: no page"
+    top, bottom = box["y"], min(look.height, box["y"] + box["height"])
+    shown = page.evaluate(_SHOWN, {"text": look.shows, "bottom": bottom})
+    assert shown, f"{look.name}: “{look.shows}” is not in what is shown"
+    return _keep(folder / f"{look.name}.png", page.screenshot(clip={"x": 0, "y": top, "width": WIDTH, "height": bottom - top}))
 
 
 def _keep(file: Path, shown: bytes) -> Path:
@@ -153,9 +233,10 @@ def main(words: Sequence[str]) -> int:
         print("usage: python -m tools.operator_pictures PORT [NAME…], with a fresh `run.py demo --port PORT` running", file=sys.stderr)
         return 2
     shots = [shot for shot in SHOTS if shot.name in words[1:] or not words[1:]]
+    looks = [look for look in LOOKS if look.name in words[1:] or not words[1:]]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for file in take(browser, int(words[0]), shots=shots):
+        for file in take(browser, int(words[0]), shots=shots, looks=looks):
             print(f"{file}: {file.stat().st_size // 1024} KB")
         browser.close()
     return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.channels.plain import without_marks
-from bot.channels.text import clean
+from bot.channels.text import clean, keep_numbers
 from bot.message import Face, Prompt, Reply
 
 BETWEEN = "\n\n"
@@ -99,7 +99,9 @@ def _here(replies: Sequence[Reply]) -> list[Reply]:
 def spoken(reply: Reply, *, shows_markdown: bool) -> str:
     """What a reply says in words, its pictures and files on the web as links."""
     said = clean(reply.said).strip()
-    if reply.markdown and not shows_markdown:
+    if shows_markdown:
+        said = keep_numbers(said)
+    elif reply.markdown:
         said = without_marks(said)
     links = [
         _link(name, kind, shows_markdown=shows_markdown) for name, kind in ((reply.image, "图片"), (reply.file, "文件")) if is_address(name)

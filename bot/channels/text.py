@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 MAX_TEXT_CHARS = 20_000
 """Longer texts are cut at the door; WeCom's own limits are lower."""
@@ -16,6 +17,9 @@ MAX_ID_CHARS = 128
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BLANK = r"(?:[^\S\n]|[\u200b\u2060\ufeff])"
 _AROUND = " \t\n\r\u00a0\u2005\u3000\u200b\u2060\ufeff"
+_NUMBERED = re.compile(r"(?:^[0-9]{1,9}[.][ ].*\n?)+", re.MULTILINE)
+_MARK = re.compile(r"^([0-9]{1,9})[.][ ]+", re.MULTILINE)
+_WIDE = 1_000
 _ID = re.compile(r"[0-9A-Za-z_+/=.:@|-]{1,128}")
 
 
@@ -53,6 +57,14 @@ def cut(text: str, limit_bytes: int) -> str:
     return (raw[: limit_bytes - len(ending)] + ending).decode("utf-8", "ignore")
 
 
+def keep_numbers(markdown: str) -> str:
+    """``markdown`` whose numbered lines are shown with their own numbers.
+
+    A list counts on from its first, so where they jump (2, 3, 5) they make none; nor where there is no room for them before the words.
+    """
+    return _NUMBERED.sub(_unlisted, markdown)
+
+
 def sound(text: str) -> str:
     """``text`` with a question mark for every half of a surrogate pair: what can be sent at all."""
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -67,6 +79,14 @@ def digest(prefix: str, *parts: str | Sequence[str]) -> str:
     """``prefix`` and 31 hex digits that stand for ``parts``: the same parts, the same id."""
     flat = "\x00".join(part if isinstance(part, str) else "\x01".join(part) for part in parts)
     return prefix + hashlib.sha256(flat.encode("utf-8", "replace")).hexdigest()[:31]
+
+
+def _unlisted(lines: re.Match[str]) -> str:
+    numbers = [int(mark[1]) for mark in _MARK.finditer(lines[0])]
+    steps = {after - before for before, after in pairwise(numbers)}
+    # all the same is how some write a list that is to be counted
+    is_list = (steps <= {1} or steps == {0}) and max(numbers) < _WIDE
+    return lines[0] if is_list else _MARK.sub(r"\1．", lines[0])
 
 
 def _gap(found: re.Match[str]) -> str:

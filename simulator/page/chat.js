@@ -4,7 +4,7 @@
   const { make } = Card;
   const $ = (id) => document.getElementById(id);
   const POLL_MS = 600, DIVIDE_MS = 5 * 60 * 1000, ZONE = { timeZone: "Asia/Shanghai" };
-  const CHIPS = ["帮助", "签到", "我的积分", "排行榜", "签到日历", "海报", "商城", "挑战", "等级", "任务", "怎么退款"];
+  const CHIPS = ["帮助", "签到", "活动", "我的积分", "排行榜", "签到日历", "海报", "商城", "挑战", "等级", "任务", "怎么退款"];
   const OFFICE_CHIPS = ["管理帮助", "数据", "订单", "商城 盘点", "挑战名单 1", "标签 列表", "流程 列表", "未答", "案件", "签到"];
   const COLOURS = ["#4c8bf5", "#f2994a", "#27ae8f", "#9b6dd7", "#eb6f77", "#2d9cdb", "#c98a2b", "#6c7ae0", "#3aa655", "#d66aa5"];
   const state = { epoch: "", rev: 0, bot: "小助手", who: "", chat: "", people: new Map(), chats: [], posts: new Map(), read: {}, quote: null, drafts: {}, away: false };

@@ -1,7 +1,7 @@
 -- Gives the member number of a WeCom user, a new one at first sight, and notes name and home where they are new.
--- KEYS 1 ids  2 users  3 names  4 homes  5 next  6 who has a name
+-- KEYS 1 ids  2 users  3 names  4 homes  5 next  6 who has a name  7 chosen
 -- ARGV 1 user id  2 name ('' unknown)  3 community ('' not in a group)  4 the name's mark
--- Gives {number, home community or '', learned name or ''}
+-- Gives {number, home community or '', learned name or ''}: in a single chat the community that he chose is his home.
 local number = redis.call('HGET', KEYS[1], ARGV[1])
 if not number then
   number = redis.call('INCR', KEYS[5])
@@ -17,4 +17,4 @@ if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[4], number, ARGV[3])
   return {tonumber(number), ARGV[3], name}
 end
-return {tonumber(number), redis.call('HGET', KEYS[4], number) or '', name}
+return {tonumber(number), redis.call('HGET', KEYS[7], number) or redis.call('HGET', KEYS[4], number) or '', name}

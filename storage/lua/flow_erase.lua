@@ -6,7 +6,7 @@ local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do
   local state = cjson.decode(string.match(flat[at + 1], '|(.*)$'))
   redis.call('ZREM', KEYS[3], ARGV[1] .. '|' .. ARGV[2] .. '|' .. flat[at])
-  if state.held and redis.call('HINCRBY', KEYS[2], state.digest .. '#', -1) <= 0 then
+  if state.held ~= false and redis.call('HINCRBY', KEYS[2], state.digest .. '#', -1) <= 0 then
     redis.call('HDEL', KEYS[2], state.digest, state.digest .. '#')
   end
 end

@@ -1,0 +1,1 @@
+"""Activities, as the bot runs them: one desk for their common life, and a file for each kind."""
