@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from simulator.opening import ADMINS, BOSS, MAIN
 
@@ -168,7 +169,10 @@ def _take(page: Page, port: int, folder: Path, shot: Shot) -> Path:
         _ask(port, "POST", "/_/say", {"user": shot.user, "text": text, "chat": shot.chat or None, "channel": "assistant", "mention": True})
     page.goto(f"http://127.0.0.1:{port}/demo/?who={shot.user}&chat={quote(chat)}")
     wanted, patience_ms = shot.finds or shot.shows, LATER_MS if shot.later else SHOWN_MS
-    page.wait_for_function("(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms)
+    try:
+        page.wait_for_function("(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms)
+    except PlaywrightTimeout:
+        raise AssertionError(f"{shot.name}: “{wanted}” did not come; there is: {page.locator('#talk').inner_text()[-600:]}") from None
     kept = page.evaluate(_KEEP, {"after": after, "finds": shot.finds, "more": shot.more})
     page.wait_for_function("[...document.querySelectorAll('.entry img')].every((img) => img.complete && img.naturalWidth > 0)")
     boxes = page.evaluate(_BOXES)
