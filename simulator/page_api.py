@@ -24,7 +24,7 @@ SHANGHAI_OFFSET = timedelta(hours=8)
 TEXT_CHARACTERS = 4_000
 IMAGE_BYTES = 1_000_000
 WIRE_CHARACTERS = 6_000
-WIRE_ROWS = 200
+WIRE_ROWS = 100
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 )

@@ -257,7 +257,7 @@ def test_the_drawer_shows_what_went_over_the_wire(visitor: Visitor) -> None:
     visitor.hears("我可以")
     visitor.page.get_by_test_id("wire-toggle").click()
     row = visitor.page.get_by_test_id("wire-row").filter(has_text="回调 assistant").first
-    expect(row).to_contain_text("200")
+    expect(row).to_contain_text("200", timeout=PAGE_MS)
     row.click()
     expect(row).to_contain_text("msgtype")
     visitor.keeps("wire")
