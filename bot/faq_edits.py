@@ -14,6 +14,7 @@ from bot.faq_office import Office, office_for
 from bot.message import Message, Prompt, Reply
 from rules.contents import entry_from_json, entry_to_json
 from rules.entries import Entry
+from rules.lines import one_line
 from rules.regression import Broken
 from storage.content import Outdated
 
@@ -137,5 +138,4 @@ def pick_entry(which: str, office: Office, ctx: Context) -> Entry:
 
 def shortened(text: str) -> str:
     """A text as one line of a list."""
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
+    return one_line(text, SHOWN)

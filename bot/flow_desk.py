@@ -22,7 +22,7 @@ from bot.config import Config
 from bot.endings import waiting_for
 from bot.human_desk import HumanDesk
 from bot.live import Contents
-from bot.members import name_of
+from bot.members import name_of, unmentioned
 from bot.message import Prompt, Reply
 from bot.praise import news_of, praise_alone, words_of
 from bot.private import keep, tell
@@ -579,7 +579,7 @@ class FlowDesk:
         community, now_ms = turn.community, to_ms(self.now)
         flow, id = self.contents.flows.by_id.get(flow_id), f"{once}:admins"
         whom = name_of(self.stores, turn.member) if community.is_listed else f"群 {community.name} 的一位成员"
-        text = f"⚠️ 流程“{flow.title if flow else flow_id}”要为{whom}{what}".replace("<@", "＜@")
+        text = unmentioned(f"⚠️ 流程“{flow.title if flow else flow_id}”要为{whom}{what}")
         if community.is_listed:
             post = deliveries.to_admins(self.config, community.id, text, id=id, now_ms=now_ms)
         else:
@@ -652,7 +652,7 @@ class FlowDesk:
         id, now_ms = f"flow:{turn.community.id}:{turn.member}:{flow.id}:{state.n}:{state.revision}", to_ms(self.now)
         lane = self.stores.pauses.lane(turn.community.id)
         if flow.where == "group" and (chat := state.chat or turn.community.main_group):
-            called = f"@{name_of(self.stores, turn.member)} {text}".replace("<@", "＜@")
+            called = unmentioned(f"@{name_of(self.stores, turn.member)} {text}")
             post = deliveries.to_group(self.config, turn.community.id, chat, called, id=id, lane=lane, now_ms=now_ms)
             if post:
                 return [replace(post, about=(turn.member,))], _open_later(chat, asks, now_ms)

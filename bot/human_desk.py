@@ -18,11 +18,12 @@ from bot.cards import Button, ButtonInteraction, Fact, task_of
 from bot.communities import Community
 from bot.config import Config
 from bot.errors import UserError
-from bot.members import name_of
+from bot.members import name_of, unmentioned
 from bot.permissions import Actor, may, role_in
 from bot.private import keep
 from rules import duty
 from rules.duty import ADMINS, DUTY, DutyPlan, DutyPlans
+from rules.lines import one_line
 from storage.community import CommunityKeys
 from storage.moment import to_ms
 from storage.outbox import Delivery
@@ -161,7 +162,7 @@ class HumanDesk:
         thread = self.get(number)
         asked = _last_question(thread.words)
         body = (
-            f"你问的“{_line(asked, 60)}”（工单 {number}），值班同事答复：\n{text}\n\n"
+            f"你问的“{one_line(asked, 60)}”（工单 {number}），值班同事答复：\n{text}\n\n"
             f"解决了请说“解决了”；没解决请说“再问 还想问的”。"
         )  # fmt: skip
         done = self._by_staff(
@@ -183,7 +184,7 @@ class HumanDesk:
     def close(self, number: int, actor: Actor, reason: str, *, once: str) -> Changed:
         """Closes a ticket without an answer; the member is told why."""
         thread = self.get(number)
-        body = f"你问的“{_line(_last_question(thread.words), 60)}”（工单 {number}）已关闭：{reason}\n还要问请再说“人工 问题”。"
+        body = f"你问的“{one_line(_last_question(thread.words), 60)}”（工单 {number}）已关闭：{reason}\n还要问请再说“人工 问题”。"
         return self._by_staff(
             thread.ticket, "close", self._to_asker(thread.ticket, body, f"{number}:close:{once}"), actor, text=reason, once=once
         )
@@ -300,7 +301,7 @@ class HumanDesk:
     def _to_asker(self, ticket: Ticket, text: str, tag: str) -> Mail:
         """Words for who asked: in the group where he did, else in private."""
         if ticket.chat:
-            called = f"@{_plain(name_of(self.stores, ticket.member))} {_plain(text)}"
+            called = f"@{unmentioned(name_of(self.stores, ticket.member))} {unmentioned(text)}"
             post = deliveries.to_group(
                 self.config, self.community.id, ticket.chat, called, id=f"ticket:{tag}", lane="now", now_ms=to_ms(self.now)
             )
@@ -418,16 +419,6 @@ def _last_question(words: Sequence[Words]) -> str:
     for row in words[:-1] if words and words[-1].who == "staff" else words:
         asked = "" if row.who == "staff" else asked or row.text
     return asked
-
-
-def _line(text: str, most: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
-
-
-def _plain(text: str) -> str:
-    """Words that mention nobody in a group's Markdown: <@all> is not for members to say through the bot."""
-    return text.replace("<@", "＜@")
 
 
 def _span(minutes: int) -> str:

@@ -124,6 +124,11 @@ def name_of(stores: Stores, number: int) -> str:
     return stores.directory.find_name(number) or f"成员 {number}"
 
 
+def unmentioned(text: str) -> str:
+    """A text of ours, links and all, in whose members' words nobody is mentioned: <@all> is not for members to say through the bot."""
+    return text.replace("<@", "＜@")
+
+
 def plain(words: str) -> str:
     """Members' words and names where Markdown may show them: what looks like a mention mentions nobody, what looks like a link leads nowhere."""
     return words.replace("<", "＜").replace("](", "］（")

@@ -8,6 +8,7 @@ from bot import deliveries
 from bot.cards import ButtonInteraction
 from bot.communities import Community
 from bot.config import Config
+from bot.members import unmentioned
 from storage.outbox import Delivery
 from storage.stores import Stores
 
@@ -17,7 +18,7 @@ def to_staff(
     about: tuple[int, ...] = (),
 ) -> tuple[Delivery, ...]:  # fmt: skip
     """The deliveries of a notice, with a card where its way shows one; nothing for a community that nobody configured."""
-    posts = [deliveries.to_admins(config, community.id, text.replace("<@", "＜@"), id=id, now_ms=now_ms)]
+    posts = [deliveries.to_admins(config, community.id, unmentioned(text), id=id, now_ms=now_ms)]
     if posts == [None] and community.is_listed:
         posts = [
             deliveries.to_member(config, number, text, user=user, id=f"{id}:{number}", community=community.id, message="", now_ms=now_ms)

@@ -29,6 +29,7 @@ from bot.tagging import change_tag
 from rules.activities import TITLES, Activity
 from rules.badges import Facts
 from rules.despair import is_despair
+from rules.lines import one_line
 from rules.moderation import Verdict
 from rules.submissions import LONGEST_REASON, LONGEST_TEXT, STATES, Decision, SubmissionState, climbed, koc_score, next_step, step_of
 from storage.moment import to_ms
@@ -198,7 +199,7 @@ class SubmissionDesk:
         """Submissions, each on one line, for reviewers: who wrote it, save of the tree hole."""
         names = all_called(self.stores, authors_of(found))
         return [
-            f"{one.number}. {_marks(one)}{TITLES[one.kind]}{_who(one, names)}：{plain(_line(shown(one), 60))}" for one in found
+            f"{one.number}. {_marks(one)}{TITLES[one.kind]}{_who(one, names)}：{plain(one_line(shown(one), 60))}" for one in found
         ]  # fmt: skip
 
     def whole(self, one: Submission) -> str:
@@ -222,7 +223,7 @@ class SubmissionDesk:
             return "还没有精华作品。说“投稿 内容”把你的写给大家看。" if page == 1 else "没有更多了。", ()
         names = all_called(self.stores, authors_of(works))
         rows = [
-            f"✨ {one.number}. {names.get(one.author, NAMELESS)}：{plain(_line(shown(one), 60))}{f'（赞 {one.likes}）' if one.likes else ''}"
+            f"✨ {one.number}. {names.get(one.author, NAMELESS)}：{plain(one_line(shown(one), 60))}{f'（赞 {one.likes}）' if one.likes else ''}"
             for one in works
         ]
         more = f"\n说“精华列表 {page + 1}”看后面的。" if page * PAGE < total else ""
@@ -234,7 +235,7 @@ class SubmissionDesk:
         mine, works = self.stores.submissions.of_member(where, member, PAGE), self.stores.submissions.works(where, member)
         if not mine:
             return "你还没有投过稿。有征稿时说：投稿 你写的内容"
-        rows = [f"{one.number}. {TITLES[one.kind]}，{STATES[one.state]}{_why(one)}：{plain(_line(shown(one), 40))}" for one in mine]
+        rows = [f"{one.number}. {TITLES[one.kind]}，{STATES[one.state]}{_why(one)}：{plain(one_line(shown(one), 40))}" for one in mine]
         here, ahead = step_of(rules, works), next_step(rules, works)
         missing = [
             f"{ahead.works - works.approved} 篇通过" if ahead and ahead.works > works.approved else "",
@@ -336,7 +337,9 @@ class SubmissionDesk:
             head = f"🌳 树洞 {found.number}（回应树洞 {found.parent}）" if found.parent else f"🌳 树洞 {found.number}"
             return f"{head}：\n{found.text}\n想回应请私聊我：树洞 回复 {found.parent or found.number} 你想说的话"
         if decision == "featured":
-            return f"✨ 精华：{self._author(found)} 的{TITLES[found.kind]} {found.number}\n{_line(shown(found), 200)}\n说“精华列表”看更多。"
+            return (
+                f"✨ 精华：{self._author(found)} 的{TITLES[found.kind]} {found.number}\n{one_line(shown(found), 200)}\n说“精华列表”看更多。"
+            )
         return ""
 
     def _picture(self, found: Submission, decision: Decision) -> str:
@@ -418,11 +421,6 @@ def _is_newly_featured(done: Reviewed) -> bool:
 
 def _beginning(text: str) -> str:
     return text if len(text) <= MOST_DRAWN else f"{text[: MOST_DRAWN - 1]}…"
-
-
-def _line(text: str, most: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
 def _why(one: Submission) -> str:

@@ -16,6 +16,7 @@ from bot.communities import Communities, Community
 from bot.config import Config
 from bot.flow_desk import FlowDesk
 from bot.live import Contents
+from bot.members import unmentioned
 from rules.contents import fill
 from rules.flows import after_quiet
 from storage.connection import StorageAway
@@ -86,7 +87,7 @@ class WelcomeDesk:
 
     def _called(self, members: Sequence[int]) -> str:
         """What the newcomers are called together. A name that a rule objects to is not said."""
-        names = [self.stores.directory.find_name(member).replace("<@", "＜@") for member in members]
+        names = [unmentioned(self.stores.directory.find_name(member)) for member in members]
         fit = [name for name in names if name and self.contents.judge.judge(name).verdict == "pass"]
         if not fit:
             return "新朋友" if len(members) == 1 else f"{len(members)} 位新朋友"

@@ -15,6 +15,7 @@ from bot.praise import praise
 from bot.router import Router
 from rules.badges import Facts
 from rules.challenges import EVERY_DAY, Challenge, Run, challenges_of, find_challenge, is_open, missed_days
+from rules.lines import one_line
 from rules.questions import asks, is_question
 from rules.text import normalise
 from storage.challenges import LONGEST_PROOF, Act, Shown, Stepped, is_work_of
@@ -29,6 +30,9 @@ JOIN_USAGE = "写法是：参加挑战 编号或名字，例如：参加挑战 1
 WHO_USAGE = "写法是：挑战 名单 编号，例如：挑战 名单 1；后面的人看：挑战 名单 1 第2页"
 NONE_HERE = "现在没有打卡挑战。每天的签到请说“签到”。"
 NOT_IN_ANY = "你没有正在进行的挑战。说“挑战”看看有哪些，“参加挑战 1”就能加入。"
+
+LONGEST_SHOWN = 60
+"""Characters of a proof in a list."""
 
 router = Router()
 
@@ -318,13 +322,8 @@ def _page(word: str) -> int:
 
 def _person(member: int, challenge: Challenge, run: Run, proof: Shown | None, ctx: Context) -> str:
     name = ctx.stores.directory.find_name(member) or "未知名字"
-    shown = f"，{proof.at.astimezone(ctx.community.zone):%m-%d}：{_short(proof.text)}" if proof else ""
+    shown = f"，{proof.at.astimezone(ctx.community.zone):%m-%d}：{one_line(proof.text, LONGEST_SHOWN)}" if proof else ""
     return f"- {name}（成员 {member}）{standing_of(challenge, run, ctx.today())}{shown}"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 def _line(challenge: Challenge, run: Run | None, ctx: Context) -> str:

@@ -28,6 +28,7 @@ from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Handler, Router
 from rules.duty import DutyPlans
+from rules.lines import one_line
 from storage.moment import to_ms
 from storage.stores import Stores
 from storage.tickets import Changed, Ticket
@@ -282,7 +283,7 @@ def _ask(words: str, message: Message, ctx: Context) -> Reply:
         return Reply(asked_too_often(), note={"human": "too often"})
     if opened.outcome == "open":  # another message of his was a moment faster
         return _add(question, message, ctx)
-    quoted = "" if words else f"“{_line(question, 40)}”"
+    quoted = "" if words else f"“{one_line(question, 40)}”"
     said = f"已把{quoted or '问题'}转给人工，工单 {ticket.number}。{desk.promise(ticket)}。\n要补充请说“补充 ……”，不等了请说“取消人工”。"
     return Reply(said, note={"ticket": opened.number, "human": "opened"}, counts=("tickets",))
 
@@ -374,7 +375,7 @@ def _row(thread: Thread, desk: HumanDesk, ctx: Context) -> str:
     ticket = thread.ticket
     taker = f"，{_called(ticket.taker, ctx)}已接单" if ticket.taker else ""
     words = thread.words[-1].text if thread.words else "（原文已清除）"
-    return f"{ticket.number}. {desk.left(ticket)}{taker}，{_called(ticket.member, ctx)}：“{_line(words, 40)}”"
+    return f"{ticket.number}. {desk.left(ticket)}{taker}，{_called(ticket.member, ctx)}：“{one_line(words, 40)}”"
 
 
 def _thread(thread: Thread, desk: HumanDesk, ctx: Context) -> str:
@@ -416,8 +417,3 @@ def _rest(text: str, words: int) -> str:
 def _behind_mark(text: str) -> str:
     """What stands behind the first colon or comma."""
     return text[min(at for mark in "：:，," if (at := text.find(mark)) >= 0) + 1 :].strip()
-
-
-def _line(text: str, most: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"

@@ -11,7 +11,7 @@ from bot.communities import Community
 from bot.config import Config
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import Meant, NobodyFound, behind, called, find_all_meant, find_members, listed, still_here
+from bot.members import Meant, NobodyFound, behind, called, find_all_meant, find_members, listed, still_here, unmentioned
 from bot.message import Message, Prompt, Reply
 from bot.permissions import Actor, may
 from bot.praise import praise
@@ -353,7 +353,7 @@ def _line(row: Row, names: dict[int, str], ctx: Context) -> str:
     if row.reason == "erased":
         return f"• 更早的合计 {row.amount:+d}"
     title = title_of_row(row, ctx.contents.points, who)
-    note = f"：{row.note}".replace("<@", "＜@") if row.note else ""
+    note = unmentioned(f"：{row.note}") if row.note else ""
     return f"• {at:%m-%d %H:%M} {title}{note} {row.amount:+d}，余额 {row.balance}"
 
 

@@ -16,6 +16,7 @@ from bot.router import Router
 from bot.staff import to_staff
 from bot.submission_desk import HELP_LINES, SubmissionDesk
 from rules.activities import Activity
+from rules.lines import one_line
 from rules.submissions import STATES
 from rules.text import normalise
 from storage.moment import to_ms
@@ -40,6 +41,9 @@ _ABOUT = re.compile(
     r"|(?:还|现在|还有|有|还在|开着)*(?:在|有|开|开着)?[吗嘛]"
 )
 _ANSWER = re.compile(r"(?s)(?:回复|回应|答复)\s*#?(\d{1,7})(?:号)?(?![\d.])\s*[:：,，]?\s*(.*)")
+
+LONGEST_SHOWN = 40
+"""Characters of a text of one's own in a list."""
 
 router = Router()
 
@@ -139,7 +143,7 @@ def _own(ctx: Context) -> Reply:
     if not mine:
         return Reply(f"你最近没有对树洞说过什么。想说的时候私聊我：{SAY}", is_secret=True)
     rows = [
-        f"{one.number}. {'只有管理员看到' if one.state in ('help', 'cared') else STATES[one.state]}：{_line(one.text)}"
+        f"{one.number}. {'只有管理员看到' if one.state in ('help', 'cared') else STATES[one.state]}：{one_line(one.text, LONGEST_SHOWN)}"
         for one in mine[:LISTED]
     ]
     return Reply("你对树洞说过的（只有你看得到）：\n" + "\n".join(rows), is_secret=True)
@@ -168,8 +172,3 @@ def _call_people(ctx: Context) -> Reply:
     ctx.stores.outbox.enqueue(ctx.community.shard, posts, now_ms)
     waits = "我已经把你的名字告诉管理员，请他们找你。我不能保证他们多快看到；急的话请拨 12356，有危险请拨 120 或 110，或请身边的人陪着你。"
     return Reply(waits, is_secret=True)
-
-
-def _line(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 40 else f"{flat[:39]}…"

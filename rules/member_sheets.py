@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from rules.lines import one_line
 from rules.sheets import Sheet
 
 HEADS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +52,8 @@ MOST_LISTED = 50
 MOST_RUNS = 2_000
 """Runs of days in one cell."""
 LONGEST_CELL = 32_767
+LONGEST_QUOTED = 20
+"""Characters of a cell in the problem that it has."""
 LONGEST_NAME = 64
 LONGEST_ID = 64
 NEVER = "永不"
@@ -310,13 +313,8 @@ def _read_cells(cells: Sequence[str], columns: Mapping[int, str], head: Sequence
         try:
             said[column] = _READERS[column](cell)
         except _Wrong as remedy:
-            wrong.append(f"{head[number].strip()}“{_short(cell)}”{remedy}")
+            wrong.append(f"{head[number].strip()}“{one_line(cell, LONGEST_QUOTED)}”{remedy}")
     return said, wrong
-
-
-def _short(cell: str) -> str:
-    flat = " ".join(cell.split())
-    return flat if len(flat) <= 20 else f"{flat[:19]}…"
 
 
 def _title(column: str) -> str:
@@ -378,7 +376,7 @@ def _listed(cell: str, most: int = MOST_LISTED) -> tuple[str, ...]:
     if len(parts) > most:
         raise _Wrong(f"太多了，最多 {most} 个")
     if long := next((part for part in parts if len(part) > LONGEST_NAME or not part.isprintable()), ""):
-        raise _Wrong(f"里的“{_short(long)}”太长，最多 {LONGEST_NAME} 个字；几个之间用顿号或分号隔开")
+        raise _Wrong(f"里的“{one_line(long, LONGEST_QUOTED)}”太长，最多 {LONGEST_NAME} 个字；几个之间用顿号或分号隔开")
     return tuple(part for part in parts if part.lower() not in _NOTHING)
 
 
@@ -415,11 +413,11 @@ def _runs(cell: str) -> tuple[Run, ...]:
 def _run(part: str) -> tuple[date, date]:
     found = _RUN.fullmatch(part)
     if found is None:
-        raise _Wrong(f"里的“{_short(part)}”看不懂，例如：2026-03-01~2026-03-09、2026-03-12")
+        raise _Wrong(f"里的“{one_line(part, LONGEST_QUOTED)}”看不懂，例如：2026-03-01~2026-03-09、2026-03-12")
     first = _day(found[1])
     last = _day(found[2]) if found[2] else first
     if last < first:
-        raise _Wrong(f"里的“{_short(part)}”前后反了")
+        raise _Wrong(f"里的“{one_line(part, LONGEST_QUOTED)}”前后反了")
     return first, last
 
 

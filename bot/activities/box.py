@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Post, Settlement, Stage
 from bot.activities.words import terms_of
 from bot.activities.written import note_of, number_of, quoted
 from bot.errors import UserError
@@ -19,7 +19,7 @@ A_DAY = 3
 """What one member may say a day, where nothing else is said."""
 
 
-class BoxKind:
+class BoxKind(ActivityKind):
     """What the desk asks about a tree hole."""
 
     id: KindId = "box"
@@ -38,10 +38,6 @@ class BoxKind:
         """Its words, and how often a member may say something a day."""
         return {"note": note_of(spec, EXAMPLE), "a_day": number_of(spec, "a_day", "每天", A_DAY, 1, 20, EXAMPLE)}
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """Its words and rules."""
         return "\n".join(filter(None, (stage.activity.spec["note"], rules_of(stage.activity))))
@@ -57,14 +53,6 @@ class BoxKind:
         """That it closes."""
         return Post(f"🌳 “{stage.activity.title}”快关上了。{HOW_TO}")
 
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
-
     def settle(self, stage: Stage) -> Settlement:
         """How many voices were heard."""
         total = stage.stores.submissions.count_shown(stage.community.keys, stage.activity.number)
@@ -72,10 +60,6 @@ class BoxKind:
             {"total": total},
             Post(f"🌳 “{stage.activity.title}”关上了，一共说出了 {total} 条心里话。谢谢每一个开口的人，也谢谢每一个听的人。"),
         )
-
-    def awards(self, stage: Stage) -> Sequence[Award]:
-        """None: points would tell who spoke."""
-        return ()
 
     def standing(self, stage: Stage, member: int) -> str:
         """The newest voices."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.activities.form import Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Post, Settlement, Stage
 from bot.activities.words import short, terms_of
 from bot.drawing import drawn
 from bot.errors import UserError
@@ -26,7 +26,7 @@ MOST_TOLD = 100
 """Rows that the final list shows in the group."""
 
 
-class ChainKind:
+class ChainKind(ActivityKind):
     """What the desk asks about a list."""
 
     id: KindId = "chain"
@@ -43,10 +43,6 @@ class ChainKind:
             raise UserError(f"说明太长了，最多 {LONGEST_NOTE} 个字。例如：发起接龙 周六爬山 | 早上 8 点南门集合 | 上限 20")
         return {"note": note}
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """Its title and words."""
         return "\n".join(filter(None, (f"📝 接龙：{stage.activity.title}", stage.activity.spec.get("note", ""))))
@@ -59,21 +55,9 @@ class ChainKind:
         """How many have joined already."""
         return Post(f"📝 接龙“{stage.activity.title}”快截止了，{_size(stage.activity)}。{how_to(stage.activity)}")
 
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
-
     def settle(self, stage: Stage) -> Settlement:
         """How many joined; the list itself is read where it is shown, so that it goes with its people."""
         return Settlement({"entries": stage.activity.entries}, self.results(stage))
-
-    def awards(self, stage: Stage) -> Sequence[Award]:
-        """None: what joining brings is paid with it."""
-        return ()
 
     def standing(self, stage: Stage, member: int) -> Post:
         """The list's last rows, and one's own line."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Post, Settlement, Stage, Step
 from bot.activities.words import terms_of
 from bot.activities.written import MOST_PRIZE, authors_of, note_of, number_of, quoted
 from bot.live import Contents
@@ -22,7 +22,7 @@ PATIENCE, AGAIN = timedelta(days=3), timedelta(hours=1)
 """How long after its end a contest waits for works that are still to be reviewed, and how often it looks."""
 
 
-class ContestKind:
+class ContestKind(ActivityKind):
     """What the desk asks about a call for works."""
 
     id: KindId = "contest"
@@ -44,10 +44,6 @@ class ContestKind:
             "each": number_of(spec, "each", "每人", EACH, 1, 50, "每人 5"),
         }
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """Its words and rules."""
         return "\n".join(filter(None, (stage.activity.spec["note"], rules_of(stage.activity))))
@@ -62,14 +58,6 @@ class ContestKind:
         """How many have handed something in."""
         return Post(f"✍️ 征稿“{stage.activity.title}”快截止了，已有 {stage.activity.entries} 人投稿。{HOW_TO}")
 
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
-
     def settle(self, stage: Stage) -> Settlement | Step:
         """What was taken. While works wait to be reviewed it is too early, for some days."""
         store, where, activity = stage.stores.submissions, stage.community.keys, stage.activity
@@ -82,10 +70,6 @@ class ContestKind:
         best = store.best(where, activity.number, LISTED)
         result = {"best": [one.number for one in best], "total": store.count_shown(where, activity.number)}
         return Settlement(result, self._told(stage, result))
-
-    def awards(self, stage: Stage) -> Sequence[Award]:
-        """None: a work that is taken is paid with the review."""
-        return ()
 
     def standing(self, stage: Stage, member: int) -> Post:
         """What was taken so far, and one's own works."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 import structlog
 
 from bot import deliveries
-from bot.activities.kind import PROPOSED, ActivityKind, Post, Recurs, Settlement, Stage, Step
+from bot.activities.kind import PROPOSED, ActivityKind, Post, Settlement, Stage, Step
 from bot.activities.kinds import KINDS
 from bot.activities.words import say, terms
 from bot.communities import Communities, Community
@@ -185,8 +185,7 @@ class ActivityDesk:
 
     def _follow(self, activity: Activity) -> None:
         """Makes and times the activity that follows this one, before it is settled: a process that dies in between does it again, to the same effect."""
-        kind = self.kind_of(activity)
-        draft = kind.successor(self.stage(activity)) if activity.state == "closed" and isinstance(kind, Recurs) else None
+        draft = self.kind_of(activity).successor(self.stage(activity)) if activity.state == "closed" else None
         if draft is None:
             return
         once = f"follow:{activity.number}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from bot.activities.form import Form
 from bot.communities import Community
@@ -79,7 +79,10 @@ class Step:
 
 
 class ActivityKind(Protocol):
-    """One kind of activity. All methods may look at the stores, none may change anything."""
+    """One kind of activity: a class of its own below this one. All methods may look at the stores, none may change anything.
+
+    Most kinds keep nothing while they run, have no steps, pay all with the entry, and are followed by nothing: those need not say so.
+    """
 
     id: KindId
     form: Form
@@ -93,8 +96,8 @@ class ActivityKind(Protocol):
         ...
 
     def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """``live`` as it is when the activity opens: a lottery's sealed seed and its hash, a quiz's order; {} for most."""
-        ...
+        """``live`` as it is when the activity opens: a lottery's sealed seed and its hash, a quiz's order."""
+        return {}
 
     def preview(self, stage: Stage) -> str:
         """What an operator checks before it begins: all that members will see, and the settings."""
@@ -110,11 +113,11 @@ class ActivityKind(Protocol):
 
     def next_step(self, stage: Stage) -> datetime | None:
         """When the kind wants ``step`` to be called while the activity is open; None for never."""
-        ...
+        return None
 
     def step(self, stage: Stage) -> Step:
         """What is done at that moment, or at an operator's 下一题."""
-        ...
+        return Step()
 
     def settle(self, stage: Stage) -> Settlement | Step:
         """What came of it, once it is closed: the same whenever it is asked, for nothing of it changes any more. It is asked again for what it has
@@ -127,7 +130,11 @@ class ActivityKind(Protocol):
 
     def awards(self, stage: Stage) -> Sequence[Award]:
         """Who gets what, from ``stage.activity.result`` and what is kept; asked once, as it is settled."""
-        ...
+        return ()
+
+    def successor(self, stage: Stage) -> Draft | None:
+        """The activity that follows the one that is being settled, with when it opens; None for none. Asked again, it gives the same."""
+        return None
 
     def standing(self, stage: Stage, member: int) -> str | Post:
         """What 活动 N tells a member besides the common lines: the question, the options, his own entry; figures only where they may be seen.
@@ -138,13 +145,4 @@ class ActivityKind(Protocol):
 
     def results(self, stage: Stage) -> Post:
         """The result with its picture, for who asks: of a running one what may be seen already."""
-        ...
-
-
-@runtime_checkable
-class Recurs(Protocol):
-    """A kind whose activities may be followed by others."""
-
-    def successor(self, stage: Stage) -> Draft | None:
-        """The activity that follows the one that is being settled, with when it opens; None for none. Asked again, it gives the same."""
         ...

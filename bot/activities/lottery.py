@@ -8,13 +8,12 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Award, Post, Settlement, Stage, Step
 from bot.activities.words import terms_of
 from bot.cards import Button, ButtonInteraction, task_of
 from bot.communities import Communities
@@ -59,7 +58,7 @@ HIDDEN = "一位群友"
 """Stands for a name that is not said in public."""
 
 
-class Lottery:
+class Lottery(ActivityKind):
     """The kind ``lottery``. ``randomness`` gives so many random bytes."""
 
     id: KindId = "lottery"
@@ -137,10 +136,6 @@ class Lottery:
         return Post(
             f"抽奖 {activity.number}「{activity.title}」快截止了，{activity.entries} 人参加了。还没参加的请说：抽奖 {activity.number}"
         )
-
-    def next_step(self, stage: Stage) -> datetime | None:
-        """It does nothing while it is open."""
-        return None
 
     def step(self, stage: Stage) -> Step:
         """It has no rounds."""

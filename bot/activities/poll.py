@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Post, Settlement, Stage
 from bot.activities.words import short, terms_of
 from bot.cards import Checkbox, Option, Submit, VoteInteraction, task_of
 from bot.drawing import drawn
@@ -26,7 +26,7 @@ LONGEST_DRAWN = 24
 """Characters of an option in a picture with many of them."""
 
 
-class PollKind:
+class PollKind(ActivityKind):
     """What the desk asks about a poll."""
 
     id: KindId = "poll"
@@ -53,10 +53,6 @@ class PollKind:
         except PollProblem as problem:
             raise UserError(str(problem)) from None
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """The question, its options and the rules."""
         return f"🗳 {stage.activity.title}\n{_options(stage.activity)}\n{rules_of(poll_of(stage.activity.spec))}"
@@ -72,21 +68,9 @@ class PollKind:
         activity = stage.activity
         return Post(f"🗳 投票“{activity.title}”快截止了，已有 {activity.entries} 人投票。{how_to(activity)}")
 
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
-
     def settle(self, stage: Stage) -> Settlement:
         """The votes."""
         return Settlement({"tally": stage.stores.activities.tally(stage.community.keys, stage.activity.number)}, self.results(stage))
-
-    def awards(self, stage: Stage) -> Sequence[Award]:
-        """None: what a vote brings is paid with it."""
-        return ()
 
     def standing(self, stage: Stage, member: int) -> str:
         """The options with their votes, where these may be seen, and one's own vote."""

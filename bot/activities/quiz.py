@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Award, Post, Settlement, Stage, Step
 from bot.communities import Community
 from bot.drawing import drawn as picture
 from bot.errors import UserError
@@ -219,7 +219,7 @@ def how_text(quiz: Quiz, bot_name: str) -> str:
 # The kind -------------------------------------------------------------------------------------------------------------------
 
 
-class QuizKind:
+class QuizKind(ActivityKind):
     """答题."""
 
     id: KindId = "quiz"

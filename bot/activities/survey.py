@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import Award, Post, Settlement, Stage, Step
+from bot.activities.kind import ActivityKind, Post, Settlement, Stage
 from bot.activities.words import short, terms_of
 from bot.cards import Checkbox, Link, Option, Submit, TextNotice, VoteInteraction, task_of
 from bot.drawing import drawn
@@ -49,7 +49,7 @@ EXAMPLE = "发起问卷 nps | 截止 明天20:00"
 _PAGE = 1_000
 
 
-class SurveyKind:
+class SurveyKind(ActivityKind):
     """What the desk asks about a survey."""
 
     id: KindId = "survey"
@@ -76,10 +76,6 @@ class SurveyKind:
             raise UserError("是哪一份问卷？写法是：发起问卷 nps | 截止 明天20:00。说“发起问卷”看有哪些。")
         return {"survey": survey_of(spec["survey"]).spec, "is_public": bool(spec.get("is_public", True))}
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """All the questions, and who will see what comes of them."""
         survey = questions_of(stage.activity)
@@ -100,21 +96,9 @@ class SurveyKind:
         """How many have answered already."""
         return Post(f"📋 问卷“{stage.activity.title}”快截止了，已有 {stage.activity.entries} 人答完。{how_to(stage.activity)}")
 
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
-
     def settle(self, stage: Stage) -> Settlement:
         """The counts; what people wrote is read where it is shown, so that it goes with them."""
         return Settlement({"tally": stage.stores.activities.tally(stage.community.keys, stage.activity.number)}, self.results(stage))
-
-    def awards(self, stage: Stage) -> Sequence[Award]:
-        """None: what answering brings is paid with it."""
-        return ()
 
     def standing(self, stage: Stage, member: int) -> str:
         """How far one's own answers have come."""

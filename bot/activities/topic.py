@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.activities.form import Field, Form
-from bot.activities.kind import PROPOSED, Award, Post, Settlement, Stage, Step
+from bot.activities.kind import PROPOSED, ActivityKind, Award, Post, Settlement, Stage
 from bot.activities.words import terms_of
 from bot.activities.written import MOST_PRIZE, authors_of, note_of, number_of, quoted
 from bot.drawing import drawn
@@ -29,7 +29,7 @@ MOST_QUEUED = 20
 WEEK = timedelta(days=7)
 
 
-class TopicKind:
+class TopicKind(ActivityKind):
     """What the desk asks about a topic."""
 
     id: KindId = "topic"
@@ -69,10 +69,6 @@ class TopicKind:
             PROPOSED: bool(spec.get(PROPOSED, False)),
         }
 
-    def prepare(self, stage: Stage) -> Mapping[str, Any]:
-        """Nothing is kept while it runs."""
-        return {}
-
     def preview(self, stage: Stage) -> str:
         """Its words and rules."""
         spec = stage.activity.spec
@@ -90,14 +86,6 @@ class TopicKind:
         """How many have said something."""
         said = stage.stores.submissions.count_shown(stage.community.keys, stage.activity.number)
         return Post(f"💬 话题“{stage.activity.title}”快截止了，已有 {said} 条。{HOW_TO}")
-
-    def next_step(self, stage: Stage) -> None:
-        """Nothing happens while it is open."""
-        return
-
-    def step(self, stage: Stage) -> Step:
-        """The same."""
-        return Step()
 
     def settle(self, stage: Stage) -> Settlement:
         """The best replies as they stand; the first of them wins if anybody likes it, of equal ones the earlier."""

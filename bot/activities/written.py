@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.members import all_called, plain
+from rules.lines import one_line
 from storage.stores import Stores
 from storage.submissions import Submission
 
@@ -37,8 +38,7 @@ def quoted(stores: Stores, found: Sequence[Submission], most: int = 80) -> list[
 
 
 def _quoted(one: Submission, names: Mapping[int, str], most: int) -> str:
-    flat = plain(" ".join(one.text.split()))
-    text = flat if len(flat) <= most else f"{flat[: most - 1]}…"
+    text = one_line(plain(one.text), most)
     who = f"{names[one.author]}：" if one.author else ""
     picture = "[图片]" if one.pictures else ""
     return f"{one.number}. {who}{text}{picture}{f'（赞 {one.likes}）' if one.likes else ''}"
