@@ -31,6 +31,7 @@ from rules.shop import Shop
 from rules.submissions import Contributions
 from rules.surveys import Survey
 from rules.text import Words
+from rules.wordlist import Lexicon
 from storage.connection import StorageAway
 from storage.content import ContentStore
 from storage.directory import Directory
@@ -81,7 +82,7 @@ class LiveContents:
         self._is_eager = is_eager
         self._lock = Lock()
         self._faq = LiveFaq(store, words, FaqFile(faq_folder, words) if faq_folder else None)
-        self.current = Contents(LazyFaq((), words), words, Judge(()), Welcome(), _rewards(CheckInRule()), (), {})
+        self.current = Contents(LazyFaq((), words), words, Judge(Lexicon()), Welcome(), _rewards(CheckInRule()), (), {})
 
     def take_in(self, folder: Path, now: datetime) -> None:
         """Puts the starting files into the store where it has none yet, and loads what is in force. Raises StartError with every problem."""
@@ -160,7 +161,7 @@ def _rewards(rule: CheckInRule) -> Rewards:
 
 
 _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    "words": lambda listed: {"judge": Judge(listed.words, listed.allow)},
+    "words": lambda listed: {"judge": Judge(Lexicon(listed.words, listed.allow))},
     "welcome": lambda welcome: {"welcome": welcome},
     "points": lambda rules: {"points": rules, "rewards": _rewards(rules.check_in)},
     "pushes": lambda pushes: {"pushes": pushes},

@@ -29,8 +29,8 @@ from bot.tagging import change_tag
 from rules.activities import TITLES, Activity
 from rules.badges import Facts
 from rules.despair import is_despair
+from rules.judgement import Verdict
 from rules.lines import one_line
-from rules.moderation import Verdict
 from rules.submissions import LONGEST_REASON, LONGEST_TEXT, STATES, Decision, SubmissionState, climbed, koc_score, next_step, step_of
 from storage.moment import to_ms
 from storage.outbox import Delivery

@@ -14,7 +14,7 @@ from bot.longframes import ws_channel
 from bot.message import Message, Replies, Reply
 from bot.pipeline import Gated
 from bot.router import Router
-from rules.moderation import Verdict
+from rules.judgement import RULES, Reason, Verdict
 from storage.cases import Case, Decided
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ def _judge(message: Message, ctx: Context) -> Verdict:
     except Exception as error:
         # The one gate that may not just be passed when it breaks: a person looks instead.
         log.error("judge failed", id=message.id, error=type(error).__name__, exc_info=True)
-        return Verdict("review", 1, rule="自动判断失败，请人工查看", category="故障")
+        return Verdict("review", 1, (Reason("fault", "fault", 1.0, 1, RULES["fault"], RULES["fault"]),))
 
 
 def _is_decision(words: Sequence[str]) -> bool:

@@ -57,9 +57,9 @@ from rules.content_surveys import SURVEYS as SURVEYS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
-from rules.moderation import Word, WordList
 from rules.regression import FaqTest
 from rules.text import normalise
+from rules.wordlist import Word, WordList
 
 MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50

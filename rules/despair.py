@@ -6,8 +6,10 @@ rather too wide than too narrow: of a false alarm comes a kind word, of a missed
 
 from __future__ import annotations
 
-from rules.moderation import Judge, Word
+from rules.moderation import Judge
 from rules.submissions import DESPAIR
+from rules.unmask import read
+from rules.wordlist import Lexicon, Word
 
 WORDS = (
     "不想活", "活不下去", "活不动了", "活够了", "活腻了", "活着没意思", "活着没有意思", "活着好累", "活着太累", "活着没意义",
@@ -25,11 +27,11 @@ OTHERWISE = ("想死你", "想死他", "想死她", "想死我了", "自杀式",
 """Inside these a word means something else."""
 RULE = "绝望"
 _PIECE, _OVERLAP = 400, 40
-_JUDGE = Judge((Word(text, 1, DESPAIR, RULE) for text in WORDS), OTHERWISE)
+_LEXICON = Lexicon((Word(text, 1, "despair", RULE) for text in WORDS), OTHERWISE)
 
 
 def is_despair(text: str, judge: Judge | None = None) -> bool:
     """Whether a text sounds of despair anywhere in it, by the words above or by those that operators listed (``judge`` is their word list's)."""
     pieces = (text[start : start + _PIECE] for start in range(0, max(1, len(text)), _PIECE - _OVERLAP))
-    judges = (_JUDGE, judge) if judge else (_JUDGE,)
-    return any(DESPAIR in one.judge(piece).categories for piece in pieces for one in judges)
+    lexicons = (_LEXICON, judge.lexicon) if judge else (_LEXICON,)
+    return any(reason.category == DESPAIR for piece in pieces for one in lexicons for reason in one.find(read(piece)))

@@ -33,8 +33,8 @@ from rules.contents import (
     parse_cron,
 )
 from rules.entries import Entry
-from rules.moderation import Word, WordList
 from rules.points import Bonus, CheckInRule, PointRules
+from rules.wordlist import Word, WordList
 
 SHIPPED = Path(__file__).parent.parent / "rules" / "content"
 

@@ -32,6 +32,7 @@ from rules.moderation import Judge
 from rules.people import is_customer
 from rules.points import PointRules
 from rules.text import Words
+from rules.wordlist import Lexicon
 from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
@@ -152,7 +153,7 @@ def contents_of(versions: tuple[tuple[str, int], ...]) -> Contents:
     """What is in force while these versions of the flows are."""
     found = flows_of([FLOW_OF[one] for one in versions])
     points = PointRules(cap_of_day=0, expire_after_months=0)
-    return Contents(LazyFaq((), WORDS), WORDS, Judge(()), Welcome(), Rewards((), False), (), {}, points=points, flows=found)
+    return Contents(LazyFaq((), WORDS), WORDS, Judge(Lexicon()), Welcome(), Rewards((), False), (), {}, points=points, flows=found)
 
 
 class Model:

@@ -17,8 +17,9 @@ from rules.activities import Activity, KindId, State
 from rules.content_file import ContentProblem
 from rules.contents import CONTRIBUTIONS
 from rules.despair import is_despair
-from rules.moderation import Judge, Word
+from rules.moderation import Judge
 from rules.submissions import FROM, STATES, STEPS, Contributions, Decision, Step, Works, climbed, koc_score, next_step, step_of
+from rules.wordlist import Lexicon, Word
 from storage import keys
 from storage.activities import Activities
 from storage.activities import Draft as Planned
@@ -438,4 +439,4 @@ def test_everyday_words_are_no_despair(text: str) -> None:
 
 
 def test_operators_may_add_words_of_despair() -> None:
-    assert is_despair("我要去很远的地方", Judge([Word("很远的地方", 1, "despair", "自己的")]))
+    assert is_despair("我要去很远的地方", Judge(Lexicon([Word("很远的地方", 1, "despair", "自己的")])))
