@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from bot.communities import Community
 from bot.errors import UserError
 from bot.invitation_desk import InvitationDesk, why_held
 from bot.permissions import Role
-from console.asked import fresh_once, once_of, words_of
+from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
 from console.member_pages import today_in
 from console.parts import Parts, visitor
@@ -20,6 +20,9 @@ VIEWER: Role = "viewer"
 OPERATOR: Role = "operator"
 TOP = 20
 MOST_HELD = 50
+PAGE = 30
+HOWS = {"code": "邀请码", "name": "说了名字", "link": "渠道链接", "roster": "群名单"}
+"""How it is known who invited somebody."""
 DAYS = 30
 LONGEST_REASON = 100
 FIGURES = {"invite_asked": "要过邀请码", "invited": "来了", "invite_credited": "留下并计入", "invite_reversed": "后来退回"}
@@ -35,6 +38,7 @@ class InvitationPages:
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
         pages.add_url_rule("/in/<place>/invitations", "invitations", needs(self._parts, VIEWER)(self.listed))
+        pages.add_url_rule("/in/<place>/invitations/of/<int:member>", "inviter", needs(self._parts, OPERATOR)(self.inviter))
         pages.add_url_rule(
             "/in/<place>/invitations/<int:number>", "invitation_review", needs(self._parts, OPERATOR)(self.review), methods=["POST"]
         )
@@ -54,6 +58,18 @@ class InvitationPages:
             "invitations.html", rules=rules, figures=[(said, counts.get(name, 0)) for name, said in FIGURES.items()], top=top, held=held, total=total,
             names={number: names.get(number) or f"成员 {number}" for number in named}, why=why_held, states=STATES, days=DAYS,
             may_share=self._parts.office(community).may_share, problem=problem, once=fresh_once(), most=LONGEST_REASON,
+        )  # fmt: skip
+
+    def inviter(self, community: Community, member: int) -> str:
+        """One inviter: whom he brought, what became of each, and what he is owed."""
+        where, page, store = community.keys, page_of(), self._parts.stores.invitations
+        total, brought = store.of_inviter(where, member, PAGE, skip=(page - 1) * PAGE)
+        if not total and page == 1 and not self._parts.stores.directory.find_user(member):
+            abort(404)
+        names = self._parts.stores.directory.find_names([member, *(one.newcomer for one in brought)])
+        return render_template(
+            "inviter.html", member=member, total=total, brought=brought, standing=store.inviter(where, member), states=STATES, why=why_held, page=page,
+            has_more=page * PAGE < total, names=names, hows=HOWS,
         )  # fmt: skip
 
     def review(self, community: Community, number: int) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
@@ -20,7 +20,7 @@ from bot.faq_office import faq_stats
 from bot.permissions import TITLES, may
 from console.activity_forms import ActivityForms
 from console.activity_pages import ActivityPages
-from console.asked import fresh_once, number_of
+from console.asked import fresh_once, number_of, once_of
 from console.doors import Doors, csrf_of, needs
 from console.faq_files import FaqFiles
 from console.faq_pages import FaqPages
@@ -36,7 +36,9 @@ from console.shop_pages import ShopPages
 from console.submission_pages import SubmissionPages
 from console.ticket_pages import TicketPages
 from handlers.audit import MOST_PAGES, actor_name, audit_page, change_lines
+from handlers.pauses import STOPPED, set_pause
 from storage.connection import StorageAway
+from storage.pauses import Pause
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ def console(parts: Parts) -> Blueprint:
     pages.add_url_rule("/", view_func=lambda: _home(parts), endpoint="home")
     general = _General(parts)
     pages.add_url_rule("/in/<place>/", view_func=needs(parts, "viewer")(general.overview), endpoint="overview")
+    pages.add_url_rule("/in/<place>/pause", view_func=needs(parts, "admin")(general.pause), methods=["POST"], endpoint="pause")
     pages.add_url_rule("/in/<place>/audit", view_func=needs(parts, "admin")(general.audit), endpoint="audit")
     groups = (
         FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, ActivityForms, ActivityPages, SubmissionPages,
@@ -105,7 +108,19 @@ class _General:
         stats = faq_stats(parts.office(community))
         cases = parts.stores.cases.count_undecided(community.keys) if visitor().may(community.id, "moderator") else None
         sessions = parts.stores.sessions.count(visitor().number, parts.clock())
-        return render_template("overview.html", stats=stats, cases=cases, sessions=sessions, **self._waiting(community))
+        return render_template(
+            "overview.html", stats=stats, cases=cases, sessions=sessions, pause=parts.stores.pauses.of(community.id), stopped=STOPPED,
+            once=fresh_once(), **self._waiting(community),
+        )  # fmt: skip
+
+    def pause(self, community: Community) -> Any:
+        """Stops what nobody asked for, or all, or lets it go on: as 暂停 and 恢复 in chat."""
+        wanted, once, parts = request.form.get("pause", ""), once_of(), self._parts
+        found = next((pause for pause in get_args(Pause) if pause == wanted), None)
+        if found is None:
+            abort(400)
+        set_pause(parts.stores, community, visitor().actor(community.id), found, "暂停" if found else "恢复", parts.clock(), once=once)
+        return redirect(url_for("console.overview", place=community.id, said="paused" if found else "resumed"), 303)
 
     def _waiting(self, community: Community) -> dict[str, int]:
         """How much waits for somebody who may see to it, and how many activities run."""

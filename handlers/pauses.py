@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from bot.communities import Community
 from bot.context import Context
 from bot.errors import UserError
 from bot.message import Message, Reply
-from bot.permissions import may
+from bot.permissions import Actor, may
 from bot.pipeline import Gated
 from bot.router import Router
 from rules.questions import asks
 from storage.pauses import Pause
+from storage.stores import Stores
 
 STOPPED: Mapping[str, str] = {"": "照常", "posts": "推送、警告和欢迎已停", "all": "推送、警告、欢迎和回答都已停"}
 EVERYTHING = ("全部", "所有", "回答")
@@ -62,8 +65,13 @@ def resume(message: Message, ctx: Context) -> Reply:
 
 def _set(wanted: Pause, act: str, message: Message, ctx: Context) -> str:
     """Notes what is stopped from now on; gives what was before."""
-    before = ctx.stores.pauses.set(ctx.community.id, wanted, once=message.id)
+    return set_pause(ctx.stores, ctx.community, ctx.actor, wanted, act, ctx.now(), once=message.id)
+
+
+def set_pause(stores: Stores, community: Community, actor: Actor, wanted: Pause, act: str, now: datetime, *, once: str) -> str:
+    """Stops so much in a community, or ('') nothing any more, audited as ``act``; gives what was stopped before."""
+    before = stores.pauses.set(community.id, wanted, once=once)
     if before != wanted:
         told = STOPPED.get(before, before), STOPPED[wanted]
-        ctx.stores.audit.record(ctx.community.id, ctx.actor.id, act, "机器人主动发言", *told, ctx.now(), once=message.id)
+        stores.audit.record(community.id, actor.id, act, "机器人主动发言", *told, now, once=once)
     return before

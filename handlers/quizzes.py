@@ -33,7 +33,7 @@ from bot.permissions import may
 from bot.pipeline import Gated
 from bot.router import Router
 from rules.activities import STATES, Activity
-from rules.questions import is_question
+from rules.questions import is_question, is_remark
 from rules.quiz import (
     BONUSES,
     GRACE_MS,
@@ -71,7 +71,8 @@ router = Router()
 
 
 @router.command(
-    "答题", "我要答题", "开始答题", "参加答题", "继续答题", "答题竞赛", "知识竞赛", "抢答", takes_words=True, unless=is_question
+    "答题", "我要答题", "开始答题", "参加答题", "继续答题", "答题竞赛", "知识竞赛", "抢答", takes_words=True,
+    unless=lambda words: is_question(words) or is_remark(words),
 )
 def quiz(message: Message, ctx: Context) -> Reply | list[Reply]:
     """答题：参加正在进行的答题；答题 B 作答，答题 红队 选队伍，答题 排名、答题 解析看结果"""

@@ -38,6 +38,10 @@ _ABOUT = re.compile(
     """,
     re.VERBOSE,
 )
+_REMARK = re.compile(
+    "(?:这个|这次|今天|昨天|刚才)?(?:的|题|题目|也|都)*(?:好|太|真|挺|很|蛮|超|有点儿?|这么|那么|越来越)"
+    "(?:的|是)?(?:难|简单|容易|有意思|有趣|好玩|没意思|无聊|刺激|紧张|快|慢|多|少|烦|累|棒|赞|开心|可惜)(?:了|啊|呀|吧|哦|哈|呢|的)*"
+)
 _LONGEST_ABOUT = 20
 _ENDINGS = " \n\t。.!！~～?？…"
 
@@ -52,6 +56,11 @@ def asks(words: str) -> bool:
 def is_question(words: str) -> bool:
     """The same, or they end with a question mark."""
     return words.rstrip(" \n\t。.!！~～").endswith(("?", "？")) or asks(words)
+
+
+def is_remark(words: str) -> bool:
+    """Whether words only say what somebody thinks of what the command before them names (好难啊, 真有意思, 太快了)."""
+    return bool(_REMARK.fullmatch(words.strip(_ENDINGS)))
 
 
 def asks_about(words: str) -> bool:

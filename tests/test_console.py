@@ -357,6 +357,23 @@ def test_a_viewer_looks_and_changes_nothing(chat: Chat) -> None:
     assert browser.status == 403
 
 
+def test_the_bot_is_paused_and_goes_on_from_the_overview_as_in_chat(chat: Chat) -> None:
+    browser, page = visit(chat), "/console/in/main/"
+    assert "暂停中" not in browser.opens(page)
+    for pause, shown in (("posts", "推送、警告和欢迎已停"), ("all", "推送、警告、欢迎和回答都已停")):
+        browser.posts(f"{page}pause", pause=pause, once=f"p{pause}")
+        assert chat.stores.pauses.of("main") == pause
+        assert shown in browser.opens(page)
+    browser.posts(f"{page}pause", pause="", once="on")
+    assert chat.stores.pauses.of("main") == ""
+    assert [row.act for row in chat.stores.audit.newest("main", 3)] == ["恢复", "暂停", "暂停"]
+    browser.posts(f"{page}pause", pause="everything", once="x")
+    assert browser.status == 400
+    chat.as_admin("角色 李雷 运营")
+    visit(chat, "lilei").posts(f"{page}pause", pause="all", once="q")
+    assert chat.stores.pauses.of("main") == ""
+
+
 # 问答 ----------------------------------------------------------------------------------------------------------------------
 
 

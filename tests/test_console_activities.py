@@ -29,6 +29,10 @@ def browser(chat: Chat) -> Visit:
     return visit(chat)
 
 
+def number_of(chat: Chat, user: str) -> int:
+    return chat.stores.directory.find_number(user) or 0
+
+
 def state_of(chat: Chat, number: int) -> str:
     found = chat.stores.activities.find(chat.community.keys, number)
     return found.state if found else "none"
@@ -163,6 +167,19 @@ def test_the_tree_hole_names_nobody_on_any_page(chat: Chat, browser: Visit) -> N
         page = browser.opens(HERE + path)
         assert "压力有点大" in page, path
         assert "李雷" not in page.partition("<main")[2], path
+
+
+def test_an_inviters_page_tells_whom_he_brought(chat: Chat, browser: Visit) -> None:
+    code = chat.stores.invitations.code_of(chat.community.keys, number_of(chat, "lilei"))
+    chat.says(f"邀请码 {code}", user="xin", name="<b>新朋友")
+    page = browser.opens(f"{HERE}invitations/of/{number_of(chat, 'lilei')}")
+    assert "李雷 邀请的人" in page
+    assert "&lt;b&gt;新朋友" in page
+    assert "邀请码" in page
+    assert "等满天数" in page
+    assert "还没有邀请过人" in browser.opens(f"{HERE}invitations/of/{number_of(chat, 'xin')}")
+    browser.opens(f"{HERE}invitations/of/999999")
+    assert browser.status == 404
 
 
 def test_every_page_of_it_opens(chat: Chat, browser: Visit) -> None:

@@ -770,3 +770,9 @@ def test_a_spec_that_was_made_elsewhere_is_checked_the_same(chat: Chat) -> None:
     for spec in ({}, {"bank": "x", "mode": "y"}, {"bank": "x", "count": "a"}, {"bank": "x", "teams": ["一"]}):
         with pytest.raises(UserError, match="例如"):
             QuizKind().check(spec)
+
+
+@pytest.mark.parametrize("said", ["答题 好难啊", "答题 真有意思", "答题 题目太难了吧", "答题 越来越难了"])
+def test_what_is_said_of_quizzes_is_no_answer_to_one(chat: Chat, said: str) -> None:
+    assert "写法" not in chat.says(said)
+    assert "没有正在进行" not in chat.says(said)
