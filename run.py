@@ -22,9 +22,11 @@ from commands.console import console_link
 from commands.content import content
 from commands.demo import demo
 from commands.faq import faq
+from commands.judge import judge
 from commands.log import log
 from commands.lottery import lottery
 from commands.members import members
+from commands.models import models
 from commands.opening import load_config, start_logs
 from commands.outbox import outbox
 from commands.people import erase, export, rehire
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
     serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
-    lottery, faq, ask, check, outbox, app,
+    lottery, faq, ask, judge, models, check, outbox, app,
 )  # fmt: skip
 
 

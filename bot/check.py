@@ -16,6 +16,7 @@ from bot.config import ADMINS, AibotWsChannel, AppChannel, ArchiveChannel, Chann
 from bot.errors import StartError
 from bot.files import FileProblem, Files
 from bot.human_desk import roster_problems
+from bot.keyring import KEY_FILE, differs
 from bot.leavers import left_admins
 from bot.live import starting_files
 from bot.longholder import try_subscribe
@@ -202,7 +203,13 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
         found.append(Finding(BAD, f"Redis：maxmemory-policy 是 {policy}，内存满时会悄悄丢数据。改成 noeviction"))
     if not found:
         found.append(Finding(GOOD, "Redis：收下的消息都会落盘"))
-    found.append(Finding(NOTE, f"密钥：证据密钥在 {config.data_path / 'evidence.key'}，请与数据一起备份"))
+    if differs(config):
+        told = "evidence_key 和 data_dir 里的 evidence.key 不一样：以前加密的案件证据、webhook 打不开。把 evidence.key 的内容放进环境变量"
+        found.append(Finding(BAD, f"密钥：{told}，或者删掉这个文件"))
+    elif config.evidence_key:
+        found.append(Finding(GOOD, "密钥：证据密钥由环境给出"))
+    else:
+        found.append(Finding(NOTE, f"密钥：证据密钥在 {config.data_path / KEY_FILE}，请与数据一起备份"))
     if unlisted := stores.groups.all():
         found.append(
             Finding(

@@ -11,6 +11,7 @@ from bot.communities import Community
 from bot.config import Config
 from bot.live import Contents
 from bot.permissions import Actor, Role
+from rules.judgement import NO_HISTORY, History
 from storage.directory import Person
 from storage.roles import ALL
 from storage.stores import Stores
@@ -36,7 +37,7 @@ class Context:
 
     ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message. ``is_confidential``:
     nothing that is kept may tell that the member said it; in a single chat its handler judges it, and no gate. ``pause``: what an administrator
-    stopped in the community, as :data:`storage.pauses.Pause`.
+    stopped in the community, as :data:`storage.pauses.Pause`. ``history``: what was said before, where it is too much.
     """
 
     open_stores: Callable[[], Stores]
@@ -54,6 +55,7 @@ class Context:
     pause: str = ""
     is_unclaimed: bool = False
     is_confidential: bool = False
+    history: History = NO_HISTORY
 
     @property
     def stores(self) -> Stores:

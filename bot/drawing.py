@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bot.errors import UserError
-from bot.pictures import bars, board, calendar, gem, invite, podium, poster, progress, replies, roll, scores, voice, winners
+from bot.pictures import bars, board, calendar, gem, invite, mood, podium, poster, progress, replies, roll, scores, voice, winners
 from bot.pictures.canvas import Studio
 
 PREFIX = "drawn:"
@@ -55,6 +55,7 @@ PAINTERS: Mapping[str, Painter] = {
     "replies": Painter("话题", replies.Replies, replies.paint),
     "voice": Painter("树洞", voice.Voice, voice.paint),
     "invite": Painter("邀请海报", invite.Invite, invite.paint),
+    "mood": Painter("情绪走势", mood.MoodLine, mood.paint),
     "gem": Painter("精华", gem.Gem, gem.paint),
 }
 """Every painter by its name."""

@@ -16,6 +16,7 @@ from bot.channels.answer import body_of, shown_card, spoken, twin_prompt
 from bot.config import Config
 from bot.drawing import shown_members
 from bot.enclosures import beside_update, enclose, fit
+from bot.feelings import Feelings
 from bot.longframes import answer_by_link
 from bot.message import Message, Prompt, Reply
 from bot.router import Match
@@ -30,7 +31,6 @@ from storage.talk import topic_of
 
 PROMPT_LIFE_MS = 600_000
 LONGEST_ASKED = 500
-SPOKEN = frozenset({"text", "mixed", "voice"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -62,13 +62,14 @@ class Endings:
     """Makes endings. ``take_in`` gives the stores for a message that is kept from then on; ``pays_first``: a day's first message earns points."""
 
     def __init__(
-        self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores],
+        self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores], feelings: Feelings,
         pays_first: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._config = config
         self._shards = shards
         self._find_user = find_user
         self._take_in = take_in
+        self._feelings = feelings
         self._pays_first = pays_first
         self._kinds = {channel.name: channel.kind for channel in config.channels}
 
@@ -96,7 +97,8 @@ class Endings:
             prompt=waiting_for(prompt, work.now_ms, work.community.id) if prompt else "-" if match and match.answers_prompt else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
-            job=self._job(work, match),
+            job=self._feelings.job(work, match),
+            felt=self._feelings.felt(work, match),
             is_active=message.event is None and place.member > 0,
             pays_first=message.event is None and place.member > 0 and self._pays_first(),
             stream=self._stream_start(work, replies, shows_parts=in_time and self._kind(message) == "aibot"),
@@ -190,15 +192,6 @@ class Endings:
             # by these words whoever forgets one of them finds the text (storage/roster.py)
             facts |= {"about": "、".join(f"成员 {number}" for number in named)} if (named := _named(replies)) else {}
         return facts
-
-    def _job(self, work: Work, match: Match | None) -> str:
-        # A command's words say nothing of a mood: 签到 alone would score 0.23.
-        is_chat = work.message.kind in SPOKEN and bool(work.message.text) and (match is None or match.route.is_fallback)
-        if not (self._config.mood.enabled and is_chat and work.place.member):
-            return ""
-        return _encode(
-            {"job": "mood", "member": work.place.member, "community": work.community.id, "text": work.message.text[:500]}
-        ).decode()
 
     def _kind(self, message: Message) -> str:
         return self._kinds.get(message.channel, "contact")

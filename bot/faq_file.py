@@ -23,6 +23,7 @@ import structlog
 
 from bot.faq_maker import Job
 from rules.faq_index import Foreign, Layer, unpack
+from rules.faq_terms import Synonyms
 from rules.text import Words
 
 log = structlog.get_logger(__name__)
@@ -59,8 +60,13 @@ class FaqFile:
         self._run = run or run_apart
         self._folder = folder
         self._words = words
+        self._synonyms: Synonyms | None = None
         self._program = _program(words)
         self._seen: tuple[int, int, int] | None = None
+
+    def use(self, synonyms: Synonyms) -> None:
+        """Makes and opens only what was made with these synonyms from now on."""
+        self._synonyms, self._program = synonyms, _program(self._words, synonyms)
 
     def is_changed(self) -> bool:
         """Whether there is another file than the one opened last."""
@@ -113,7 +119,16 @@ class FaqFile:
             for left in self._folder.glob(f"{NAME}.*.new"):  # by a maker that was killed
                 left.unlink(missing_ok=True)
             try:
-                self._run(Job(str(beside), written, str(jieba) if jieba else None, list(self._words.own_words), list(entries)))
+                self._run(
+                    Job(
+                        str(beside),
+                        written,
+                        str(jieba) if jieba else None,
+                        list(self._words.own_words),
+                        list(entries),
+                        self._synonyms.table if self._synonyms else None,
+                    )
+                )
                 os.replace(beside, self._folder / NAME)
             finally:
                 beside.unlink(missing_ok=True)
@@ -172,12 +187,15 @@ def _mapped(path: Path) -> memoryview:
         os.close(opened)
 
 
-def _program(words: Words) -> str:
-    """What tells one program's indexes from another's: every file that has a say in what it holds, what cuts, and the operators' own words."""
+def _program(words: Words, synonyms: Synonyms | None = None) -> str:
+    """What tells one program's indexes from another's: every file that has a say in what it holds, what cuts, the operators' own words and
+    their synonyms."""
     content = blake2b(digest_size=16)
     for path in sorted(_RULES.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             content.update(path.relative_to(_RULES).as_posix().encode() + b"\0" + path.read_bytes())
     content.update(f"{words.cutter}\0".encode())
     content.update("\0".join(words.own_words).encode(errors="replace"))
+    if synonyms:
+        content.update(msgspec.json.encode(synonyms.table))
     return content.hexdigest()

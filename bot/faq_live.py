@@ -18,6 +18,7 @@ from rules.entries import Entry
 from rules.faq import Faq, Finding, always, scheme_of
 from rules.faq_explanation import Explanation
 from rules.faq_index import Index, Layer
+from rules.faq_terms import Synonyms
 from rules.text import Words
 from storage.connection import StorageAway
 from storage.content import ContentStore, Forgotten
@@ -37,9 +38,10 @@ LONGEST_RETRY_S = 900.0
 class LazyFaq:
     """The operators' FAQ of one moment, indexed at the first question: most processes are never asked one."""
 
-    def __init__(self, source: Sequence[Entry] | Index, words: Words) -> None:
+    def __init__(self, source: Sequence[Entry] | Index, words: Words, synonyms: Synonyms | None = None) -> None:
         self._source = source
         self._words = words
+        self._synonyms = synonyms
         self._lock = Lock()
         self._index = source if isinstance(source, Index) else None
         self._faq: Faq | None = None
@@ -68,7 +70,7 @@ class LazyFaq:
         """Makes the index now; once, whichever thread comes first."""
         with self._lock:
             if self._faq is None:
-                self._index = self._index or Index.of(self.entries(), scheme_of(self._words))
+                self._index = self._index or Index.of(self.entries(), scheme_of(self._words, self._synonyms))
                 self._faq = Faq.over(self._index)
             return self._faq
 
@@ -90,19 +92,28 @@ class LiveFaq:
         self._own: tuple[int, LazyFaq] | None = None
         """In place of what is shared, while that cannot be made: a version and its FAQ in memory."""
         self._version = 0
+        self._synonyms: Synonyms | None = None
+        self._is_stale = False
+        """Whether what serves was made with other synonyms than those in force."""
         self._making: Thread | None = None
         self._is_failing = False
         """Whether the last try to make a base came to nothing, and none has succeeded since."""
         self._stop = Event()
 
+    def use(self, synonyms: Synonyms) -> None:
+        """Takes over the operators' synonyms: the index is made anew with the next refresh. A large one is made behind, while the old one serves."""
+        if self._file:
+            self._file.use(synonyms)
+        self._synonyms, self._shared, self._own, self._is_stale = synonyms, None, None, True
+
     def refresh(self, version: int) -> tuple[int, LazyFaq] | None:
         """The FAQ and its version when something is new; ``version`` is the one in force. Called by one thread at a time."""
         is_fresh = self._adopt()
-        if version == self._version and not is_fresh:
+        if version == self._version and not is_fresh and not self._is_stale:
             return None
         found = self._layered() or self._whole()
         if found:
-            self._version = found[0]
+            self._version, self._is_stale = found[0], False
         return found
 
     def _adopt(self) -> bool:
@@ -144,7 +155,7 @@ class LiveFaq:
             return None  # hardly anything is left
         if len(changes) > MOST_ABOVE:
             self._make_behind()
-        return version, LazyFaq(Index(scheme_of(self._words), base, changes), self._words)
+        return version, self._lazy(Index(scheme_of(self._words, self._synonyms), base, changes))
 
     def _base(self) -> tuple[int, Layer | None]:
         """What edits are laid over, and its version: what is mapped, or what this process has indexed for itself."""
@@ -161,15 +172,18 @@ class LiveFaq:
             if self._file and self._shared:
                 self._file.drop()
             self._shared = self._own = None
-            return version, LazyFaq(tuple(_entries(items.values())), self._words)
+            return version, self._lazy(tuple(_entries(items.values())))
         if self._version and not self._is_failing:
             self._make_behind()
             return None
         if not self._version and (found := self._made_at_once()):
             return found
         self._make_behind(RETRY_S)
-        self._shared, self._own = None, (version, LazyFaq(tuple(_entries(items.values())), self._words))
+        self._shared, self._own = None, (version, self._lazy(tuple(_entries(items.values()))))
         return self._own
+
+    def _lazy(self, source: Sequence[Entry] | Index) -> LazyFaq:
+        return LazyFaq(source, self._words, self._synonyms)
 
     def _made_at_once(self) -> tuple[int, LazyFaq] | None:
         try:

@@ -16,22 +16,25 @@ from bot.processes import die_with_parent
 from rules.contents import entry_from_json
 from rules.faq import scheme_of
 from rules.faq_index import build, pack
+from rules.faq_terms import Synonyms
 from rules.text import Words
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the maker is told: where to put the file, what to write into its head, how to cut words, and the entries as JSON."""
+    """What the maker is told: where to put the file, what to write into its head, how to cut words, the entries as JSON, and the
+    operators' synonyms where they are not the shipped ones."""
 
     out: str
     label: dict[str, Any]
     jieba: str | None
     own_words: list[str]
     entries: list[str]
+    synonyms: dict[str, list[list[str]]] | None = None
 
 
 def make(job: Job, words: Words) -> None:
     """Writes the index that the job describes and makes sure that it is on the disk."""
-    arrays = build(map(entry_from_json, job.entries), scheme_of(words))
+    arrays = build(map(entry_from_json, job.entries), scheme_of(words, Synonyms(job.synonyms) if job.synonyms else None))
     with open(os.open(job.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
         file.writelines(pack(arrays, job.label))
         file.flush()

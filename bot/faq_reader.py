@@ -23,12 +23,13 @@ MOST_MEMORY = 1024 * 1024 * 1024
 MOST_UNPACKED_APART = 64 * 1024 * 1024
 
 YAML = (".yaml", ".yml", ".json")
-TOO_LONG = "读这个文件花的时间太长，没有读完：请只留下问答表，用 Excel 或 WPS 另存一次，还是不行就分成几个文件，或者用命令行导入"
-TOO_MUCH = "这个文件展开后太大：请删去图片和格式，只留下问答表，还是不行就分成几个文件"
+TOO_LONG = "读这个文件花的时间太长，没有读完：请只留下表格，用 Excel 或 WPS 另存一次，还是不行就分成几个文件，或者用命令行导入"
+TOO_MUCH = "这个文件展开后太大：请删去图片和格式，只留下表格，还是不行就分成几个文件"
 NOT_READ = "这个文件读不下来：请用 Excel 或 WPS 打开后另存一次再试"
 NOT_NOW = "现在读不了文件，请过几分钟再试"
 
-_SAYS: Mapping[apart.Why, str] = {"long": TOO_LONG, "much": TOO_MUCH, "unread": NOT_READ, "busy": NOT_NOW}
+SAYS: Mapping[apart.Why, str] = {"long": TOO_LONG, "much": TOO_MUCH, "unread": NOT_READ, "busy": NOT_NOW}
+"""What is said where nothing came of reading a file, by the reason."""
 
 
 class Job(apart.Job, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ def read_apart(
     try:
         return apart.worked("bot.faq_reader", job, Reading, wall_s)
     except apart.Failed as failed:
-        return Reading((), (_SAYS[failed.why],), ())
+        return Reading((), (SAYS[failed.why],), ())
 
 
 def ending(name: str) -> str:

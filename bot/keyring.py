@@ -1,4 +1,4 @@
-"""Keys that nobody gave: made once in the data folder, readable by its owner alone."""
+"""The key that seals what is kept sealed: from the environment or, where it gives none, made once in the data folder, readable by its owner alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,26 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from bot.config import Config
+
+KEY_FILE = "evidence.key"
+
+
+def sealing_key(config: Config) -> bytes:
+    """The key that seals evidence, and what else is kept sealed: the one that the environment gives, else the one of the data folder."""
+    return config.evidence_key.get_secret_value().encode() or evidence_key(config.data_path)
+
+
+def differs(config: Config) -> bool:
+    """Whether the environment gives another key than the data folder has: what was sealed with that one cannot be read."""
+    file = config.data_path / KEY_FILE
+    given = config.evidence_key.get_secret_value().encode()
+    return bool(given) and file.exists() and file.read_bytes().strip() != given
+
 
 def evidence_key(folder: Path) -> bytes:
     """The key that seals the evidence of cases (Fernet). Without it, kept evidence cannot be read."""
-    return _kept(folder / "evidence.key")
+    return _kept(folder / KEY_FILE)
 
 
 def _kept(file: Path) -> bytes:

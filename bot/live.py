@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +16,18 @@ from bot.errors import StartError
 from bot.faq_file import FaqFile
 from bot.faq_live import KIND as FAQ
 from bot.faq_live import LazyFaq, LiveFaq
+from bot.word_live import KIND as WORDS
+from bot.word_live import LiveWords
 from rules import contents
 from rules.badges import BadgeRules
 from rules.challenges import Challenge
 from rules.contents import ContentProblem, Kind, Push, Welcome
 from rules.duty import DutyPlans
+from rules.faq_terms import Synonyms, shipped
 from rules.flows import Flows, flows_of
 from rules.invitations import InvitationRules
 from rules.levels import Levels
-from rules.moderation import Judge
+from rules.moderation import Judge, Models
 from rules.points import CheckInRule, PointRules, check_in_reward
 from rules.quiz import Question
 from rules.shop import Shop
@@ -39,6 +42,7 @@ from storage.points import Rewards
 
 log = structlog.get_logger(__name__)
 
+SYNONYMS = "synonyms"
 WATCH_S = 1.0
 """How often a process asks for new versions: an edit is live everywhere within two seconds."""
 
@@ -65,24 +69,35 @@ class Contents:
     quizzes: tuple[Question, ...] = ()
     surveys: tuple[Survey, ...] = ()
     invitations: InvitationRules = dataclasses.field(default_factory=InvitationRules)
+    synonyms: Synonyms = dataclasses.field(default_factory=shipped)
 
 
 class LiveContents:
     """The content in force in this process. ``current`` may be read at any time, by any thread; ``is_eager`` indexes before it is exchanged.
 
-    ``faq_folder`` is where the processes of this machine share the index of a large FAQ; without one each keeps its own in memory.
+    ``faq_folder`` is where the processes of this machine share the index of a large FAQ; without one each keeps its own in memory. ``models``
+    judge besides the word list; ``own`` are domains and numbers that may always be named.
     """
 
     def __init__(
-        self, store: ContentStore, directory: Directory, words: Words, *, is_eager: bool = True, faq_folder: Path | None = None
-    ) -> None:
+        self, store: ContentStore, directory: Directory, words: Words, *, is_eager: bool = True, faq_folder: Path | None = None,
+        models: Models | None = None, own: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        self._models = models
+        self._own = own
         self._store = store
         self._directory = directory
         self._words = words
         self._is_eager = is_eager
         self._lock = Lock()
         self._faq = LiveFaq(store, words, FaqFile(faq_folder, words) if faq_folder else None)
-        self.current = Contents(LazyFaq((), words), words, Judge(Lexicon()), Welcome(), _rewards(CheckInRule()), (), {})
+        self._word_list = LiveWords(store)
+        self.current = Contents(LazyFaq((), words), words, Judge(Lexicon(), models=models, own=own), Welcome(), _rewards(CheckInRule()), (), {})
+
+    @property
+    def models(self) -> Models | None:
+        """The models in use, besides the word list."""
+        return self._models
 
     def take_in(self, folder: Path, now: datetime) -> None:
         """Puts the starting files into the store where it has none yet, and loads what is in force. Raises StartError with every problem."""
@@ -109,12 +124,21 @@ class LiveContents:
             self._directory.keep_up()
             versions = self._store.versions()
             parts, loaded = self._load({kind: number for kind, number in versions.items() if self.current.versions.get(kind) != number})
+            if SYNONYMS in parts:
+                self._faq.use(parts[SYNONYMS])
             if FAQ in versions and (found := self._faq.refresh(versions[FAQ])):
                 loaded[FAQ], parts["faq"] = found
                 if self._is_eager:
                     found[1].index()
+            if WORDS in versions and (listed := self._word_list.refresh(versions[WORDS])):
+                loaded[WORDS], parts["lexicon"] = listed
             if not loaded:
                 return False
+            if "lexicon" in parts or "policy" in parts:
+                parts["judge"] = Judge(
+                    parts.pop("lexicon", self.current.judge.lexicon), parts.pop("policy", self.current.judge.policy), self._models,
+                    self._own,
+                )  # fmt: skip
             self.current = dataclasses.replace(self.current, **parts, versions={**self.current.versions, **loaded})
             return True
 
@@ -134,9 +158,9 @@ class LiveContents:
                 log.error("content not refreshed", error=type(error).__name__, exc_info=True)
 
     def _load(self, changed: Mapping[str, int]) -> tuple[dict[str, Any], dict[str, int]]:
-        """The parts of :class:`Contents` that changed, and the versions they are of; the FAQ apart."""
+        """The parts of :class:`Contents` that changed, and the versions they are of; FAQ and word list apart."""
         parts: dict[str, Any] = {}
-        loaded = {kind: number for kind, number in changed.items() if kind != FAQ}
+        loaded = {kind: number for kind, number in changed.items() if kind not in (FAQ, WORDS)}
         for kind, number in loaded.items():
             if kind in _BUILDERS:
                 try:
@@ -161,7 +185,7 @@ def _rewards(rule: CheckInRule) -> Rewards:
 
 
 _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    "words": lambda listed: {"judge": Judge(Lexicon(listed.words, listed.allow))},
+    "moderation": lambda policy: {"policy": policy},
     "welcome": lambda welcome: {"welcome": welcome},
     "points": lambda rules: {"points": rules, "rewards": _rewards(rules.check_in)},
     "pushes": lambda pushes: {"pushes": pushes},
@@ -175,4 +199,5 @@ _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "quizzes": lambda questions: {"quizzes": questions},
     "surveys": lambda surveys: {"surveys": surveys},
     "invitations": lambda rules: {"invitations": rules},
+    "synonyms": lambda table: {"synonyms": table},
 }

@@ -17,6 +17,7 @@ from bot.config import Config
 from bot.context import Context
 from bot.endings import Endings, find_prompt
 from bot.errors import RetryLater, UserError
+from bot.feelings import Feelings
 from bot.files import Files
 from bot.live import LiveContents
 from bot.message import Message, Replies, Reply
@@ -24,9 +25,11 @@ from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
 from bot.router import Follower, Match, Producer, Route, Router
 from bot.work import Work
+from rules.flooding import copy_digest
+from rules.judgement import NO_HISTORY, History
 from storage.connection import StorageAway
 from storage.directory import Person
-from storage.inbox import UNTOUCHED, Accepted, Ending, Left, Place
+from storage.inbox import UNTOUCHED, Accepted, Ending, Left, Place, Said
 from storage.keys import shard_of
 from storage.moment import to_ms
 from storage.stores import Stores
@@ -107,8 +110,9 @@ class Pipeline:
         self._files = Files(config.files_path)
         self._kinds = {channel.name: channel.kind for channel in config.channels}
         self._endings = Endings(
-            config, stores.shards, stores.directory.find_user, self._take_in, lambda: live.current.points.reason("first_message").points > 0
-        )
+            config, stores.shards, stores.directory.find_user, self._take_in, Feelings(config, live),
+            lambda: live.current.points.reason("first_message").points > 0,
+        )  # fmt: skip
 
     # In by the door -----------------------------------------------------------------------------------------------------
 
@@ -181,6 +185,7 @@ class Pipeline:
     def _see_through(self, work: Work, *, in_time: bool = True) -> Outcome:
         started = time.perf_counter()
         match = None if work.message.overheard else self._find_route(work)
+        work.said = self._said(work, match)
         context = self._context(work, match)
         try:
             replies = self._handle(work.message, context, match)
@@ -201,6 +206,18 @@ class Pipeline:
             return Outcome("answer")
         return Outcome("answer", self._finish(work, context.today().isoformat(), ending))
 
+    def _said(self, work: Work, match: Match | None) -> Said | None:
+        """What is counted of a message: nothing of events, of commands, and of what is said in an activity.
+
+        Who talks to others may do so as fast as he likes: only what is said to the bot can be a flood.
+        """
+        if work.message.event or not work.place.member or (match is not None and not match.route.is_fallback):
+            return None
+        limits = self._live.current.judge.policy.limits
+        digest = copy_digest(work.message.text, limits.shortest) if work.message.chat else ""
+        fast = (0, 0) if work.message.overheard else (limits.ten_seconds, limits.minute)
+        return Said(digest, (*fast, limits.same, limits.same_by_others))
+
     def _find_route(self, work: Work) -> Match | None:
         return self._router.find(work.message, find_prompt(work), lambda route: may(self._role(work, work.community.id), route.role))
 
@@ -209,7 +226,7 @@ class Pipeline:
         if work.accepted is not UNTOUCHED:
             return inbox.finish(work.place, id, work.accepted.entry, day, ending, work.now_ms)[1]
         is_speech = work.message.event is None
-        answer = inbox.settle(work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech)
+        answer = inbox.settle(work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech, said=work.said)
         if answer is None:
             raise _TakenIn(self._accept(work))
         return answer
@@ -337,6 +354,7 @@ class Pipeline:
             pause=self._stores.pauses.of(work.community.id),
             is_unclaimed=match is None or match.route.is_fallback,
             is_confidential=match is not None and match.route.is_confidential,
+            history=_history(work),
         )
 
     def _talk(self, work: Work) -> Talk:
@@ -371,7 +389,7 @@ class Pipeline:
         message, place = work.message, work.place
         payload = _encode(_Kept(message, place.member, work.community.id, work.as_json)).decode()
         facts = self._inbound_facts(message)
-        return self._stores.inbox.accept(place, message.id, payload, facts, work.now_ms, is_speech=message.event is None)
+        return self._stores.inbox.accept(place, message.id, payload, facts, work.now_ms, is_speech=message.event is None, said=work.said)
 
     def _await_answer(self, shard: int, id: str) -> str | None:
         """Waits for the process that is at work on the same message."""
@@ -403,6 +421,14 @@ def _read_kept(payload: str) -> _Kept | None:
         return _decode_kept(payload)
     except (msgspec.DecodeError, UnicodeError):
         return None
+
+
+def _history(work: Work) -> History:
+    """What was said before, as far as it counts for this message."""
+    if not work.said:
+        return NO_HISTORY
+    found = work.accepted.history
+    return replace(found, in_ten_seconds=0, in_a_minute=0) if work.message.overheard and found is not NO_HISTORY else found
 
 
 def _as_list(replies: Replies) -> list[Reply]:

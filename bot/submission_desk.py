@@ -128,7 +128,7 @@ class SubmissionDesk:
 
     def sounds_of_despair(self, text: str) -> bool:
         """Whether somebody who says this may need help."""
-        return is_despair(text, self.contents.judge)
+        return is_despair(text, self.contents.judge, self.community.id)
 
     def hear_despair(self, activity: Activity | None, member: int, text: str, *, once: str) -> str:
         """Tells those who look after the community at once, without a name, and keeps the words where only they see them (in a tree hole, if one is

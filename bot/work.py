@@ -8,13 +8,16 @@ from datetime import datetime
 from bot.communities import Community
 from bot.message import Message
 from storage.directory import Person
-from storage.inbox import Accepted, Place
+from storage.inbox import Accepted, Place, Said
 from storage.moment import to_ms
 
 
 @dataclass(slots=True)
 class Work:
-    """A message on its way: where it lives, who sent it, what accepting told – or what is taken for granted while it is ``UNTOUCHED``."""
+    """A message on its way: where it lives, who sent it, what accepting told – or what is taken for granted while it is ``UNTOUCHED``.
+
+    ``said`` is what is counted of it, None for what is not counted.
+    """
 
     message: Message
     place: Place
@@ -23,6 +26,7 @@ class Work:
     accepted: Accepted
     now: datetime
     as_json: bool
+    said: Said | None = None
 
     @property
     def now_ms(self) -> int:

@@ -7,11 +7,12 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
     from console.parts import Plan
+    from rules.content_kind import Kind
+    from rules.moderation import Models
     from storage.connection import Database
     from storage.content import ContentStore
     from storage.stores import Stores
 
+Model = TypeVar("Model")
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -62,7 +66,10 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     metrics = Metrics()
     stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock)
     words = Words(private_folder(config, "jieba"))
-    live = LiveContents(stores.content, stores.directory, words, is_eager=role == "web", faq_folder=private_folder(config, "faq"))
+    live = LiveContents(
+        stores.content, stores.directory, words, is_eager=role == "web", faq_folder=private_folder(config, "faq"),
+        models=models_in_use(config), own=own_addresses(config),
+    )  # fmt: skip
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
     pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
@@ -71,10 +78,41 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     return Bot(config, stores, live, communities, pipeline, metrics)
 
 
+def own_addresses(config: Config) -> frozenset[str]:
+    """The domains that may always be named in a community: where the bot itself is found."""
+    return frozenset(filter(None, (urlsplit(config.server.public_url).hostname,)))
+
+
+def models_in_use(config: Config) -> Models:
+    """The judges besides the word list: those that an operator trained (``run.py models train``), else those that ship. Raises StartError."""
+    from rules.abuse import SHIPPED as ABUSE
+    from rules.abuse import AbuseModel
+    from rules.adverts import SHIPPED as ADVERTS
+    from rules.adverts import AdvertModel
+    from rules.moderation import Models
+    from rules.mood import SHIPPED as MOOD
+    from rules.mood import MoodModel
+
+    folder = config.data_path / "models"
+    return Models(_load(AbuseModel.load, folder, ABUSE), _load(AdvertModel.load, folder, ADVERTS), _load(MoodModel.load, folder, MOOD))
+
+
+def _load(load: Callable[[Path], Model], folder: Path, shipped: Path) -> Model | None:
+    from bot.errors import StartError
+
+    own = folder / shipped.name
+    if not own.exists():
+        return load(shipped) if shipped.exists() else None
+    try:
+        return load(own)
+    except (OSError, ValueError, KeyError) as error:
+        raise StartError([f"读不了自己训练的模型 {own}，请重新训练（python run.py models train），或者删掉它，用自带的"]) from error
+
+
 def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | None = None, clock: Callable[[], datetime] = now) -> Stores:
     """All stores, on the Redis of the configuration."""
     from bot.errors import StartError
-    from bot.keyring import evidence_key
+    from bot.keyring import sealing_key
     from storage.schema import NewerData, settle_schema
     from storage.stores import open_stores
 
@@ -89,7 +127,7 @@ def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | N
         database,
         shards,
         consumer=lambda: f"{role}.{host}.{os.getpid()}",
-        evidence_key=evidence_key(config.data_path),
+        evidence_key=sealing_key(config),
         answers_hours=config.retention.answers_hours,
     )
     stores.inbox.prepare()
@@ -110,7 +148,10 @@ def create_web(bot: Bot) -> Flask:
         return bool(bot.stores.database.command("PING"))
 
     app = create_app(bot.config, bot.pipeline, bot.metrics, is_ready, now)
-    app.register_blueprint(console(Parts(bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table)))
+    parts = Parts(
+        bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table, _read_items, _table_of
+    )  # fmt: skip
+    app.register_blueprint(console(parts))
     app.register_blueprint(invite_page(bot.stores, bot.config, bot.live, bot.communities, now))
     if target := os.environ.get("BOT_DEMO_URL"):
         app.register_blueprint(demo_page(target))
@@ -133,6 +174,18 @@ def _write_table(name: str, title: str, rows: Sequence[Sequence[str]]) -> bytes:
     from rules.sheets import write_table
 
     return write_table(name, title, rows)
+
+
+def _read_items(kind: Kind[Any], name: str, data: bytes) -> dict[str, str]:
+    from bot.table_reader import read_apart
+
+    return read_apart(kind, name, data)
+
+
+def _table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:
+    from rules.content_tables import table_of
+
+    return table_of(kind, items, name)
 
 
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:

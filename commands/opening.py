@@ -99,9 +99,9 @@ def beside_serve(path: Path, config: Config) -> Config:
 def erased_register(config: Config) -> ErasedRegister:
     """Who was erased: outlives a restored backup."""
     from bot.erased import ErasedRegister
-    from bot.keyring import evidence_key
+    from bot.keyring import sealing_key
 
-    return ErasedRegister(config.data_path, evidence_key(config.data_path))
+    return ErasedRegister(config.data_path, sealing_key(config))
 
 
 def start_logs(config: Config) -> None:

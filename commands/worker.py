@@ -44,8 +44,8 @@ def worker(path: Path, later: Path | None) -> None:
         ("watch", lambda: Watch(bot.stores, config, bot.metrics, now).run(stop)),
         *_long_connections(bot, stop),
     )
-    # The mood model is slow and large: a process of its own, so that it holds up no sender.
-    moods = [Role("mood", role_command(path, "mood"))] if config.mood.enabled else []
+    # SnowNLP is slow and large: a process of its own, so that it holds up no sender.
+    moods = [Role("mood", role_command(path, "mood"))] if config.mood.enabled and config.mood.model == "snownlp" else []
     ProcessTree(moods).run()
     ringing.stop()
     stop.set()

@@ -38,7 +38,7 @@ ALTOGETHER: Rules = ((200, 60),)
 OPEN = frozenset({"console.login", "console.static"})
 """What is shown to everybody."""
 
-UPLOAD, MOST_UPLOADED = "console.faq_import", 8 * 1024 * 1024
+UPLOADS, MOST_UPLOADED = frozenset({"console.faq_import", "console.words_import"}), 8 * 1024 * 1024
 """Where a file may be uploaded by whoever has a session, and how many bytes the request may have."""
 
 View = Callable[..., Any]
@@ -63,7 +63,7 @@ class Doors:
         if found is None:
             return self._to_login()
         g.visitor = found
-        if request.endpoint == UPLOAD:
+        if request.endpoint in UPLOADS:
             request.max_content_length = MOST_UPLOADED
         if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
             abort(403, "这个页面已经过期：请返回、刷新以后再提交一次。")

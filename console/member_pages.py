@@ -183,7 +183,7 @@ class MemberPages:
             following=next_level(contents.levels, account.earned), progress=progress(contents.levels, account.earned),
             standing=stores.check_ins.standing(where, member, today), counts=stores.badges.counts(where, member),
             since=stores.roster.since(where, member), last_active=stores.roster.last_active(where, member, user, today),
-            strikes=stores.cases.count_strikes(where, member),
+            strikes=stores.cases.count_strikes(where, member, self._parts.clock(), contents.judge.policy.ladder.lapse),
             rows=[(row, title_of_row(row, contents.points, called, owner="他")) for row in rows[:ROWS]], page=page, has_more=len(rows) > ROWS,
             badges=[(held, badge_name(contents.badges, held), contents.badges.find(held.id)) for held in badges],
             given=[badge for badge in contents.badges.badges if not badge.month_top],

@@ -14,6 +14,7 @@ from bot.config import Config
 from bot.faq_office import Office, Shelf, office_for
 from bot.live import LiveContents
 from bot.permissions import Actor, Role, may
+from rules.content_kind import Kind
 from rules.entries import Entry
 from storage.content import ContentStore
 from storage.sessions import Session
@@ -41,7 +42,8 @@ class Parts:
     """Everything that pages draw from; the same that the pipeline has.
 
     ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ,
-    ``write_table`` (file name, sheet, rows) other tables; they are handed in because what reads Excel takes a second to load, which only the first
+    ``write_table`` (file name, sheet, rows) other tables, ``read_items`` (kind, file name, bytes) and ``table_of`` (kind, items, file name) those of
+    other kinds of content; they are handed in because what reads Excel takes a second to load, which only the first
     file is to cost.
     """
 
@@ -53,6 +55,8 @@ class Parts:
     plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
     export_file: Callable[[ContentStore, str], bytes]
     write_table: Callable[[str, str, Sequence[Sequence[str]]], bytes]
+    read_items: Callable[[Kind[Any], str, bytes], Mapping[str, str]]
+    table_of: Callable[[Kind[Any], Mapping[str, str], str], bytes]
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:

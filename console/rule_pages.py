@@ -20,10 +20,12 @@ from rules.contents import (
     FLOWS,
     INVITATIONS,
     LEVELS,
+    MODERATION,
     POINTS,
     QUIZZES,
     SHOP,
     SURVEYS,
+    SYNONYMS,
     Kind,
     text_of,
     text_of_one,
@@ -31,7 +33,7 @@ from rules.contents import (
 
 OPERATOR: Role = "operator"
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.name: kind for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS)
+    kind.name: kind for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS, SYNONYMS, MODERATION)
 }
 """What may be edited here, by its name in addresses."""
 HINTS: Mapping[str, str] = {
@@ -44,6 +46,8 @@ HINTS: Mapping[str, str] = {
     "quizzes": "答题竞赛的题目，一道一条，同一个 bank 是一个题库。正在进行的答题不受修改影响。",
     "surveys": "问卷的题目，一份一条。已经发起的问卷不受修改影响。",
     "invitations": "邀请来的人要留几天才算数，得多少分，满几位另有什么，短时间内太多要不要先看一下。",
+    "moderation": "判得多严、哪些社群不一样、几条算刷屏、提醒的分寸和用词。",
+    "synonyms": "意思相同的说法，问答按它认出换了词的问题。改了以后问答的索引会重做；可以先在“问答 测试”里试。",
     "contributions": "投稿通过和精华各算几分 KOC 分，作者等级（基础到孵化）要多少篇。",
 }
 LONGEST = 200_000

@@ -15,6 +15,8 @@ _SAYINGS: Mapping[str, str] = {
     "merged": "已归入，这些问法以后会得到这个答案。",
     "adopted": "已变成新的问答。",
     "others": "你在别处的登录都已结束。",
+    "crisis": "已开启危机模式，营销推送停下。",
+    "crisis_over": "已解除危机模式，营销推送照常。",
     "paused": "已暂停，1 秒内在所有进程生效。",
     "resumed": "已恢复，排着队的会在 10 秒内接着发。",
     "given": "积分已发，也告诉他了。",
@@ -45,23 +47,41 @@ _SAYINGS: Mapping[str, str] = {
     "ticket_take": "已接单，别人看得到是你在回复。",
     "ticket_answer": "已答复，也转给他了。这一问一答放进了“未答”，可以采纳成问答。",
     "ticket_close": "已关闭，原因也告诉他了。",
+    "case_warned": "已警告，也私下告诉他了。",
+    "case_ignored": "已忽略，算在他头上的提醒（如果有）也取消了。",
+    "case_hand": "已移交，也告诉对方了。",
+    "case_merge": "已合并。",
+    "case_granted": "申诉成立，提醒撤销，已私下道歉。",
+    "case_upheld": "维持原判，理由已告诉他。",
     "invitation_approved": "已通过，满天数还在就算数。",
     "invitation_rejected": "已驳回，不算数。",
+    "words_added": "已添加，两秒内在所有进程生效。",
+    "words_saved": "已修改，两秒内在所有进程生效。",
+    "words_removed": "已从词库删除。",
+    "words_imported": "词库已导入。",
     "published": "已发布，两秒内在所有进程生效。",
     "unchanged": "和现在的一样，没有改动。",
 }
 
 
+_UNDO: Mapping[str, str] = {
+    **dict.fromkeys(("saved", "added", "removed", "imported", "adopted", "merged"), "console.faq_undo"),
+    **dict.fromkeys(("words_added", "words_saved", "words_removed", "words_imported"), "console.words_undo"),
+}
+"""Where to undo what changed operators' content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What was done, and the version of the content that it made: it can be undone."""
+    """What was done, and the version of the content that it made: ``undo`` is where that is taken back ('': nowhere)."""
 
     text: str
     version: int | None = None
+    undo: str = ""
 
 
 def said(args: Mapping[str, str]) -> Saying | None:
     """What the address says was done."""
     text = _SAYINGS.get(args.get("said", ""))
     version = args.get("version", "")
-    return Saying(text, int(version) if version.isdecimal() and len(version) < 12 else None) if text else None
+    return Saying(text, int(version) if version.isdecimal() and len(version) < 12 else None, _UNDO.get(args["said"], "")) if text else None

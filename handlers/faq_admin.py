@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -14,8 +15,11 @@ from bot.faq_office import Office, Row
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
+from bot.synonym_office import TITLES as SYNONYM_TITLES
+from bot.synonym_office import SynonymOffice
 from rules.entries import Entry
 from rules.entry_forms import parse_draft, parse_keywords, parse_wordings
+from rules.text import normalise
 
 PAGE = 10
 USAGE = """问答怎么用：
@@ -25,6 +29,7 @@ USAGE = """问答怎么用：
 • 问答 测试 一句话：看机器人会怎么答
 • 问答 历史；问答 撤销 版本
 • 问答 冲突；问答 冷门：哪些互相打架、哪些没人问
+• 问答 同义词：哪些说法是一个意思；添加、删除、撤销
 • 问答 用例：每次修改前自动核对的问题
 • 未答：成员问了没答上的"""
 ADD_USAGE = """写法是：问答 添加 问题 | 答案 | 相似问1；相似问2（相似问可以不写）
@@ -205,9 +210,76 @@ def _tests(text: str, message: Message, ctx: Context) -> Reply:
     )
 
 
+# 同义词 ------------------------------------------------------------------------------------------------------------------
+SYNONYM_PROMPT = "synonyms"
+SYNONYM_USAGE = """写法是：
+• 问答 同义词 退货：看它在哪一组
+• 问答 同义词 添加 退货=退掉=不要了（意思只是接近的写：问答 同义词 添加 近义 改=换；写错的字写：写法）
+• 问答 同义词 删除 不要了
+• 问答 同义词 撤销：取消上一次修改"""
+
+
+def _synonyms(text: str, message: Message, ctx: Context) -> Reply:
+    office = SynonymOffice(ctx.stores, ctx.contents, ctx.actor, ctx.now())
+    act, rest = first_word(text)
+    if not act:
+        return Reply("同义词：" + "，".join(f"{title} {n} 组" for title, n in office.counts().items()) + "。\n" + SYNONYM_USAGE)
+    if act in ("添加", "新增", "增加", "加", "删除", "去掉", "撤销"):
+        if not office_of(ctx).may_share:
+            raise UserError("同义词是所有社群共用的，要在所有社群都是运营才能改。")
+        return _change_synonyms(act, rest, message, ctx)
+    if rest:
+        raise UserError(SYNONYM_USAGE)
+    found = office.groups_with(normalise(act))
+    if not found:
+        return Reply(f"“{act}”没有同义词。要加请说：问答 同义词 添加 {act}=另一个说法")
+    return Reply("\n".join(f"{title}：{'、'.join(group)}" for title, group in found))
+
+
+def _change_synonyms(act: str, rest: str, message: Message, ctx: Context, *, force: bool = False) -> Reply:
+    office = SynonymOffice(ctx.stores, ctx.contents, ctx.actor, ctx.now())
+    if act == "撤销":
+        return Reply(f"已撤销，现在是同义词第 {office.undo(once=message.id)} 版，两秒内各处生效。")
+    if act in ("删除", "去掉"):
+        if not rest or "=" in rest:
+            raise UserError(SYNONYM_USAGE)
+        version, tried = office.remove(normalise(rest), once=message.id, force=force)
+        said = f"已删除“{rest}”"
+    else:
+        kind, words = _synonym_words(rest)
+        version, group, tried = office.add(kind, words, once=message.id, force=force)
+        said = f"这些说法现在是一组（{SYNONYM_TITLES[kind]}）：{'、'.join(group)}"
+    if tried.broken:
+        sure = Prompt(SYNONYM_PROMPT, (f"{act} {rest}", ""))
+        return Reply(f"没有改。{told_broken(tried).strip()}\n回复 1 仍然修改，2 放弃。", prompt=sure, note={"breaks": len(tried.broken)})
+    checked = f"，核对了 {tried.total} 个问法" if tried.total else ""
+    return Reply(f"{said}。同义词第 {version} 版，两秒内各处生效{checked}。撤销请说：问答 同义词 撤销", note={"synonyms_version": version})
+
+
+def _synonym_words(text: str) -> tuple[str, list[str]]:
+    first, rest = first_word(text)
+    kind = next((kind for kind, title in SYNONYM_TITLES.items() if title == first and rest), "")
+    words = list(dict.fromkeys(filter(None, (normalise(word) for word in re.split("[=＝、,，;；|｜]", rest if kind else text)))))
+    if len(words) < 2:
+        raise UserError(SYNONYM_USAGE)
+    return kind or "same", words
+
+
+@router.prompt(SYNONYM_PROMPT)
+def confirm_synonyms(message: Message, ctx: Context) -> Reply:
+    """问答 同义词：确认一次修改"""
+    if not (may(ctx.role, "operator") and office_of(ctx).may_share):
+        raise UserError("这个命令只有管理员可以用。")
+    if not ctx.args[0]:
+        return Reply("好的，没有改。")
+    act, rest = first_word(ctx.args[0])
+    return _change_synonyms(act, rest, message, ctx, force=True)
+
+
 _ACTS: Mapping[str, Callable[[str, Message, Context], Reply]] = {
     "添加": _add, "新增": _add, "增加": _add, "修改": _change, "改": _change, "删除": _remove, "列表": _list, "搜索": _list, "查看": _show,
     "测试": _try, "试试": _try, "历史": _history, "撤销": _undo, "冲突": _conflicts, "冷门": _cold, "体检": _checkup, "用例": _tests,
+    "同义词": _synonyms, "近义词": _synonyms,
 }  # fmt: skip
 
 

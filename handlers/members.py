@@ -74,6 +74,6 @@ def _profile(number: int, ctx: Context) -> Reply:
         f"• 被感谢 {counts['thanks']} 次，精华 {counts['featured']} 篇",
         f"• 标签：{'、'.join(stores.tags.of(where, number)) or '没有'}",
         f"• 待处理的订单：{'、'.join(f'{order.number} {order.name}' for order in orders) or '没有'}",
-        f"• 计入的违规：{stores.cases.count_strikes(where, number)} 次",
+        f"• 计入的违规：{stores.cases.count_strikes(where, number, ctx.now(), ctx.contents.judge.policy.ladder.lapse)} 次",
     ]
     return Reply("\n".join(lines), note={"profile": number}, about=(number,), markdown=True)

@@ -1,187 +1,266 @@
-"""社群治理: what the word list finds is filed for review; only where the trial run is over, and nothing paused, is a member warned, in private."""
+"""社群治理: what judges find becomes a case; where a person has to be told, he is: in private first, then all without a name, then the administrators."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
-from bot.cards import Button, ButtonInteraction, Fact, Link, TextNotice, task_of
+from bot.cards import Fact, Link, TextNotice
+from bot.case_desk import CaseDesk, Settled, error_rate_line
+from bot.case_words import STATES, appeal_line, card, line, report_lines, seen_by, story_lines
 from bot.context import Context
-from bot.deliveries import app_channel
 from bot.errors import UserError
-from bot.longframes import ws_channel
+from bot.judging import Judged, judged
+from bot.members import MENTION_ENDS, all_called, called, find_meant
 from bot.message import Message, Replies, Reply
+from bot.permissions import may
 from bot.pipeline import Gated
 from bot.router import Router
-from rules.judgement import RULES, Reason, Verdict
-from storage.cases import Case, Decided
+from bot.shown_cases import cards_for_staff
+from rules.reporting import is_plea
+from storage.appeals import Ruling
+from storage.cases import Case, Decision
 
-log = structlog.get_logger(__name__)
-
-STATES = {"警告": "warned", "忽略": "ignored"}
-MOST_WAITING = 10
-"""With more undecided cases than this no more cards are sent: 案件 lists them."""
-SHOWN = {"open": "待处理", "warned": "已警告", "ignored": "已忽略"}
+DECISIONS: dict[str, Decision] = {"警告": "warned", "忽略": "ignored", "移交": "hand", "合并": "merge"}
+RULINGS: dict[str, Ruling] = {"维持": "upheld", "驳回": "upheld", "撤销": "granted", "申诉成立": "granted"}
+BUTTONS = ("警告", "忽略")
+PAGE = 10
+USAGE = "写法是：处理 编号 警告，或：处理 编号 忽略 理由。还可以：移交 @谁、合并 编号；申诉用：维持 理由、撤销 理由。编号可以说“案件”查看。"
+USAGE_OF_LIST = "写法是：案件（看队列）、案件 12（看一件）、案件 第2页、案件 申诉、案件 报告"
 
 router = Router()
 
 
 def gate(message: Message, ctx: Context) -> Gated | None:
-    """Files a case when the word list hits; warns in private, with the rule named and the strike counted, once the trial run is over."""
-    if not message.text or not ctx.member or ctx.in_admin_group or (ctx.is_confidential and message.is_private):
+    """Files what the judges find and warns by the ladder. Reports, appeals, and what moderators type to the bot alone are no cases."""
+    if not message.text or not ctx.member or ctx.in_admin_group or (ctx.is_confidential and message.is_private) or is_plea(message.text):
         return None
-    verdict = _judge(message, ctx)
-    if verdict.verdict == "pass":
+    found = judged(message, ctx)
+    if found.act == "none" and not found.is_hushed:
         return None
-    warns = verdict.verdict == "warn" and not ctx.config.moderation.dry_run and ctx.community.is_listed and not ctx.pause
-    filed = ctx.stores.cases.open(
-        ctx.community.keys,
-        ctx.member,
-        ctx.now(),
-        rule=verdict.rule,
-        category=verdict.category,
-        severity=verdict.severity,
-        evidence=message.text,
-        warned=warns,
-        once=message.id,
-    )
+    if message.is_private and may(ctx.role, "moderator"):
+        return None
+    hushed = (Reply(found.hint),) if found.hint else ()
+    if found.act == "none":
+        return Gated(hushed, stops=True)
+    gated = _act(found, message, ctx)
+    return Gated((*gated.replies, *hushed), stops=gated.stops or found.is_hushed)
+
+
+def _act(found: Judged, message: Message, ctx: Context) -> Gated:
+    """Files a case, or adds to one, and tells who has to be told."""
+    desk, verdict = _desk(ctx), found.verdict
+    is_spared = found.is_newcomer and desk.ladder.spare_newcomers
+    act = "file" if found.act == "file" else "hint" if is_spared else "warn"
+    filed = desk.file(ctx.member, message.text, verdict, act, chat=message.chat, once=message.id)  # type: ignore[arg-type]
     note = {"case": filed.number, "rule": verdict.rule, "verdict": verdict.verdict}
-    if not warns:
-        case = Case(filed.number, ctx.member, verdict.rule, verdict.category, verdict.severity, ctx.now(), "open", message.text)
-        return Gated((Reply(note=note, counts=("cases",)), *_for_admins(case, message, ctx)))
-    warning = _warning(ctx, verdict.rule, filed.number, filed.strikes)
+    match filed.outcome:
+        case "added":
+            return Gated((Reply(note=note | {"added": True}),), stops=act != "file")
+        case "filed":
+            return Gated((Reply(note=note, counts=("cases",)), *cards_for_staff(ctx, desk.get(filed.number), message.id)))
+    strikes = filed.strikes if filed.outcome == "warned" else 0
     to = None if message.is_private else ctx.member
-    return Gated((Reply(warning, to=to, note=note | {"warned": True}, counts=("cases", "warnings")),), stops=True)
+    warning = Reply(desk.warning(verdict.rule, filed.number, strikes), to=to, note=note | {"warned": True}, counts=("cases", "warnings"))
+    if strikes:
+        id = f"case:{ctx.community.id}:{filed.number}:strike"
+        if message.chat:
+            desk.go_public(verdict.rule, strikes, message.chat, id=id)
+        desk.call_staff(filed.number, ctx.member, verdict.rule, strikes, id=id)
+    return Gated((warning,), stops=True)
 
 
-@router.command("案件", "待处理案件", role="moderator", private=True)
+# The queue ------------------------------------------------------------------------------------------------------------------
+
+
+@router.command("案件", "待处理案件", role="moderator", private=True, takes_words=True)
 def show_cases(message: Message, ctx: Context) -> Replies:
-    """案件：等待处理的案件"""
-    cases = ctx.stores.cases.undecided(ctx.community.keys)
+    """案件：等待处理的案件；案件 编号 看一件，案件 申诉，案件 报告"""
+    words = " ".join(ctx.args)
+    if not words:
+        return _queue(1, message, ctx)
+    if words.isdecimal() and len(words) < 10:
+        return _story(int(words), message, ctx)
+    page = words.removeprefix("第").removesuffix("页").strip()
+    if words.startswith("第") and page.isdecimal() and int(page[:6]) > 0:
+        return _queue(int(page[:6]), message, ctx)
+    if words in ("申诉", "申诉列表"):
+        return _appeals(ctx)
+    if words in ("报告", "出入"):
+        return _disagreement(ctx)
+    raise UserError(USAGE_OF_LIST)
+
+
+def _queue(page: int, message: Message, ctx: Context) -> Replies:
+    store, where = ctx.stores.cases, ctx.community.keys
+    cases = store.undecided(where, PAGE, skip=(page - 1) * PAGE)
+    waiting = ctx.stores.appeals.count_waiting(where)
+    appeals = f"⚖️ 有 {waiting} 件申诉等复核，说“案件 申诉”看。" if waiting else ""
     if not cases:
-        return Reply("没有待处理的案件。")
-    more = ctx.stores.cases.count_undecided(ctx.community.keys) - len(cases)
-    lines = [_line(case, ctx) for case in cases] + ([f"……还有 {more} 件"] if more else [])
-    listed = Reply(f"{ctx.community.name} · 待处理的案件：\n" + "\n".join(lines) + "\n处理：`处理 编号 警告` 或 `处理 编号 忽略`")
+        return Reply("\n".join(filter(None, ["没有待处理的案件。" if page == 1 else "没有更多了。", appeals])))
+    more = store.count_undecided(where) - (page - 1) * PAGE - len(cases)
+    lines = [line(case, ctx.community.zone, ctx.member) for case in cases]
+    lines += [f"……还有 {more} 件，说“案件 第{page + 1}页”看"] if more > 0 else []
+    lines += [appeals] if appeals else []
+    how = "看一件：`案件 编号`；处理：`处理 编号 警告` 或 `处理 编号 忽略`"
+    listed = Reply(f"{ctx.community.name} · 待处理的案件：\n" + "\n".join(lines) + f"\n{how}", about=_named(cases))
     # The card is a reply of its own: where cards are shown, its text would not be, and the other cases would go unseen.
-    return [listed, Reply(card=_card(cases[0], ctx, message.id))]
+    return [listed, Reply(card=card(cases[0], ctx.community, message.id, ctx.member), about=_named(cases[:1]))] if page == 1 else listed
+
+
+def _story(number: int, message: Message, ctx: Context) -> Replies:
+    desk = _desk(ctx)
+    story = ctx.stores.cases.story(ctx.community.keys, number)
+    if story is None:
+        raise UserError(f"没有编号为 {number} 的案件。说“案件”看还有哪些。")
+    story, appeal = seen_by(story, ctx.member), ctx.stores.appeals.find(ctx.community.keys, number)
+    said, about = story_lines(story, appeal, ctx.stores, ctx.community.zone)
+    if desk.looks_staged(story.case):
+        said += "\n⚠️ 这几位举报人只举报过他一个人，请留意是不是约好的。"
+    if appeal and appeal.state == "waiting":
+        return Reply(f"{said}\n复核申诉：`处理 {number} 维持 理由` 或 `处理 {number} 撤销 理由`", about=about)
+    if story.case.state != "open":
+        return Reply(f"{said}\n要改判：`处理 {number} 警告` 或 `处理 {number} 忽略`", about=about)
+    return [Reply(said, about=about), Reply(card=card(story.case, ctx.community, message.id, ctx.member), about=about)]
+
+
+def _appeals(ctx: Context) -> Reply:
+    found = ctx.stores.appeals.waiting(ctx.community.keys, PAGE)
+    if not found:
+        return Reply("没有等待复核的申诉。")
+    more = ctx.stores.appeals.count_waiting(ctx.community.keys) - len(found)
+    lines = [appeal_line(one, ctx.community.zone, ctx.now()) for one in found] + ([f"……还有 {more} 件"] if more > 0 else [])
+    head = f"{ctx.community.name} · 等待复核的申诉（要由没处理过的一位来复核）："
+    said = "\n".join([head, *lines, "先看 `案件 编号`，再说 `处理 编号 维持 理由` 或 `处理 编号 撤销 理由`"])
+    return Reply(said, about=tuple({one.member for one in found}))
+
+
+def _disagreement(ctx: Context) -> Reply:
+    found = _desk(ctx).disagreement()
+    numbers = [one.member for one in found.moderators]
+    lines = report_lines(found, all_called(ctx.stores, numbers) if numbers else {})
+    return Reply("\n".join(lines) if lines else "还没有人处理过案件，处理过几件再来看。", about=tuple(numbers))
+
+
+# Deciding -------------------------------------------------------------------------------------------------------------------
 
 
 @router.command("处理", role="moderator", takes_words=True, private=True)
-def decide(message: Message, ctx: Context) -> list[Reply]:
-    """处理 编号 警告/忽略：决定一个案件"""
-    if not _is_decision(ctx.args):
-        raise UserError("写法是：处理 编号 警告，或：处理 编号 忽略。编号可以说“案件”查看。")
-    return _decide(int(ctx.args[0]), ctx.args[1], message, ctx)
+def decide(message: Message, ctx: Context) -> Replies:
+    """处理 编号 警告/忽略/移交 @谁/合并 编号：决定一个案件；处理 编号 维持/撤销 理由：复核申诉"""
+    number, word, rest = _parsed(message.text, ctx.args)
+    if word in RULINGS:
+        return _rule(number, RULINGS[word], rest, message, ctx)
+    return _decide(number, word, rest, message, ctx)
+
+
+def _parsed(text: str, args: Sequence[str]) -> tuple[int, str, str]:
+    """The number, what is to be done, and the words behind it, in which the blank that ends a mention is kept."""
+    if len(args) < 2 or not args[0].isdecimal() or args[1] not in (*DECISIONS, *RULINGS):
+        raise UserError(USAGE)
+    parts = text.split(None, 3)
+    return int(args[0][:100]), args[1], parts[3].strip() if len(parts) > 3 else ""
+
+
+def _decide(number: int, word: str, rest: str, message: Message, ctx: Context) -> Reply:
+    decision, to, why, about = DECISIONS[word], 0, " ".join(rest.replace(MENTION_ENDS, " ").split()), tuple[int, ...]()
+    if decision == "merge":
+        other, _, why = why.partition(" ")
+        if not other.isdecimal() or len(other) > 9:
+            raise UserError(f"写法是：处理 {number} 合并 编号，例如：处理 12 合并 9")
+        to = int(other)
+    if decision == "hand":
+        to, why = _receiver(number, rest, ctx)
+        about = (to,)
+    settled = _desk(ctx).decide(number, decision, ctx.actor, why, to=to, once=message.id)
+    if not settled.done.done:
+        said = f"刚才{_who(settled, ctx)}已经处理了案件 {number}：{STATES.get(settled.done.before, settled.done.before)}。这次没有改动，要改判请再说一次。"
+        return Reply(said, note={"case": number, "decided_before": True}, about=_settlers(settled))
+    if decision == "hand":
+        return Reply(f"案件 {number} 移交给{called(ctx.stores, to)}了，已私下告诉他。", note={"case": number, "handed": to}, about=about)
+    return Reply(_said(settled, decision, to, ctx), note={"case": number, "decided": word}, counts=_counts(settled, decision))
+
+
+def _receiver(number: int, rest: str, ctx: Context) -> tuple[int, str]:
+    """To whom a case is handed, and why: somebody who may decide it."""
+    if not rest:
+        raise UserError(f"写法是：处理 {number} 移交 @谁，例如：处理 12 移交 @李雷 他认识当事人")
+    meant, why = find_meant(ctx.stores, rest, ctx.community.keys)
+    if len(meant.numbers) > 1:
+        raise UserError(f"有 {len(meant.numbers)} 个人叫“{meant.name}”，请写成员编号，例如：处理 {number} 移交 {meant.numbers[0]}")
+    to = meant.numbers[0]
+    if to not in _desk(ctx).deciders():
+        raise UserError(f"{called(ctx.stores, to)}不是这里的版主，不能处理案件。先给他角色，例如：角色 @谁 版主")
+    return to, " ".join(why.split())
 
 
 @router.card("case", role="moderator")
 def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
     """案件卡片：点按钮处理"""
     # Case numbers begin anew in every community, and the one who clicks may have moved on to another since the card was shown.
-    if len(ctx.args) != 3 or ctx.args[0] != ctx.community.id or not _is_decision(ctx.args[1:]):
+    if len(ctx.args) != 3 or ctx.args[0] != ctx.community.id or not ctx.args[1].isdecimal() or ctx.args[2] not in BUTTONS:
         raise UserError("这张卡片属于另一个社群，或已经过期，请再说一次“案件”。")
     number, word = int(ctx.args[1]), ctx.args[2]
-    case, done = _settle(number, word, message, ctx, only_open=True)
-    if done.by is not None:
-        who = ctx.stores.directory.find_name(done.by) or (f"成员 {done.by}" if done.by else "管理员")
-        said = f"案件 {number} 已由{who}处理：{SHOWN[done.before]}。要改判请说：处理 {number} {word}"
+    settled = _desk(ctx).decide(number, DECISIONS[word], ctx.actor, only_open=True, once=message.id)
+    done = settled.done
+    if not done.done:
+        who = _who(settled, ctx)
+        said = f"案件 {number} 已由{who}处理：{STATES[done.before]}。要改判请说：处理 {number} {word}"
         user = ctx.stores.directory.find_user(done.by) or ""
-        card = _outcome(number, SHOWN[done.before], said, Fact("处理人", who, user=user), ctx)
-        return [Reply(said, update_card=card, note={"case": number, "decided_before": True})]
-    said = _said(number, word, done, ctx)
+        face = _outcome(number, STATES[done.before], said, Fact("处理人", who, user=user), ctx)
+        return [Reply(said, update_card=face, note={"case": number, "decided_before": True}, about=_settlers(settled))]
+    said = _said(settled, DECISIONS[word], 0, ctx)
     who = ctx.person.name or f"成员 {ctx.member}"
-    card = _outcome(number, f"{SHOWN[done.before]} → {SHOWN[STATES[word]]}", said, Fact("处理人", who, user=message.user), ctx)
-    return [Reply(said, update_card=card, note={"case": number, "decided": word}), *_warn_once(case, word, done, ctx)]
+    face = _outcome(number, f"{STATES[done.before]} → {STATES[DECISIONS[word]]}", said, Fact("处理人", who, user=message.user), ctx)
+    return [Reply(said, update_card=face, note={"case": number, "decided": word}, counts=_counts(settled, DECISIONS[word]))]
 
 
-def _judge(message: Message, ctx: Context) -> Verdict:
-    try:
-        return ctx.contents.judge.judge(message.text)
-    except Exception as error:
-        # The one gate that may not just be passed when it breaks: a person looks instead.
-        log.error("judge failed", id=message.id, error=type(error).__name__, exc_info=True)
-        return Verdict("review", 1, (Reason("fault", "fault", 1.0, 1, RULES["fault"], RULES["fault"]),))
-
-
-def _is_decision(words: Sequence[str]) -> bool:
-    return len(words) == 2 and words[0].isdecimal() and words[1] in STATES
-
-
-def _decide(number: int, word: str, message: Message, ctx: Context) -> list[Reply]:
-    case, done = _settle(number, word, message, ctx)
-    return [Reply(_said(number, word, done, ctx), note={"case": number, "decided": word}), *_warn_once(case, word, done, ctx)]
-
-
-def _settle(number: int, word: str, message: Message, ctx: Context, *, only_open: bool = False) -> tuple[Case, Decided]:
-    case = ctx.stores.cases.find(ctx.community.keys, number)
-    if case is None:
-        raise UserError(f"没有编号为 {number} 的案件。")
-    if word == "警告" and ctx.pause:
-        raise UserError(f"这里暂停了，不发警告。先说“恢复”再处理，或者：处理 {number} 忽略")
-    state = STATES[word]
-    done = ctx.stores.cases.decide(ctx.community.keys, case, state, ctx.member, ctx.now(), once=message.id, only_open=only_open)
-    if done is None:
-        raise UserError(f"没有编号为 {number} 的案件。")
-    if done.by is None:
-        before, after = SHOWN[done.before], SHOWN[state]
-        ctx.stores.audit.record(
-            ctx.community.id, ctx.actor.id, "处理案件", f"案件 {number}（成员 {case.member}）", before, after, ctx.now(), once=message.id
+def _rule(number: int, ruling: Ruling, why: str, message: Message, ctx: Context) -> Reply:
+    found = _desk(ctx).rule(number, ruling, ctx.actor, " ".join(why.split()), once=message.id)
+    ruled = found.ruled
+    if ruled.outcome == "late":
+        who = f"，{called(ctx.stores, ruled.by)}已经复核过" if ruled.by else ""
+        return Reply(
+            f"案件 {number} 没有等待复核的申诉{who}。", note={"case": number, "decided_before": True}, about=(ruled.by,) if ruled.by else ()
         )
-    return case, done
+    said = "申诉成立，提醒撤销，已私下道歉" if ruling == "granted" else "维持原判，已私下告诉他理由"
+    alone = "这里只有你一位管理员，记录里注明了是一个人决定的。" if ruled.alone else ""
+    text = f"{ctx.community.name} · 案件 {number}：{said}。该成员现有 {ruled.strikes} 次警告。{error_rate_line(found.rule)}{alone}"
+    return Reply(text, note={"case": number, "ruled": ruling}, counts=("appeals_granted",) if ruling == "granted" else ("appeals_upheld",))
 
 
-def _said(number: int, word: str, done: Decided, ctx: Context) -> str:
-    return f"{ctx.community.name} · 案件 {number}：{SHOWN[done.before]} → {SHOWN[STATES[word]]}。该成员现有 {done.strikes} 次警告。"
+# Small steps ----------------------------------------------------------------------------------------------------------------
 
 
-def _warn_once(case: Case, word: str, done: Decided, ctx: Context) -> list[Reply]:
-    if word != "警告" or done.before == "warned":
-        return []
-    return [Reply(_warning(ctx, case.rule, case.number, done.strikes), to=case.member, counts=("warnings",))]
+def _desk(ctx: Context) -> CaseDesk:
+    return CaseDesk(ctx.stores, ctx.contents, ctx.config, ctx.community, ctx.now())
 
 
-def _for_admins(case: Case, message: Message, ctx: Context) -> list[Reply]:
-    """The case as a card in private for each administrator who is at home here, where an app or a long connection leads to him.
-
-    Elsewhere they ask for it. A raid files cases by the hundred: when many wait, the list has to do.
-    """
-    if not ctx.community.is_listed or not (app_channel(ctx.config) or ws_channel(ctx.config)):
-        return []
-    if ctx.stores.cases.count_undecided(ctx.community.keys) > MOST_WAITING:
-        return []
-    directory, first = ctx.stores.directory, ctx.config.communities[0].id
-    admins = [directory.enrol(user) for user in ctx.config.admins if directory.find_number(user)]
-    here = [admin.number for admin in admins if (admin.home or first) == ctx.community.id]
-    # In words it goes without the member's own: those are kept sealed, and a notice may wait for days.
-    words = f"{ctx.community.name} · 案件 {case.number} 待处理：{case.rule}。请说“案件”查看。"
-    return [Reply(words, card=_card(case, ctx, f"{message.id}:{number}"), to=number, about=(case.member,)) for number in here]
-
-
-def _warning(ctx: Context, rule: str, number: int, strikes: int) -> str:
-    return (
-        f"提醒：你在“{ctx.community.name}”的一条消息触发了规则：{rule}（案件 {number}，第 {strikes} 次提醒）。\n"
-        "这条提醒只有你能看到。如果判断错了，请联系管理员，报上案件编号即可复核。"
+def _said(settled: Settled, decision: Decision, to: int, ctx: Context) -> str:
+    case, done = settled.case, settled.done
+    after = f"并入案件 {to}" if decision == "merge" else STATES[decision]
+    strikes = (
+        f"该成员现有 {done.strikes} 次警告。" if case.member else "不知道是谁说的，已在群里不点名地提醒。" if decision == "warned" else ""
     )
+    alone = "这是关于你自己的，记录里注明了是一个人决定的。" if done.alone else ""
+    return f"{ctx.community.name} · 案件 {case.number}：{STATES[done.before]} → {after}。{strikes}{alone}"
 
 
-def _line(case: Case, ctx: Context) -> str:
-    at = case.at.astimezone(ctx.community.zone)
-    return f"{case.number}. {at:%m-%d %H:%M} 成员 {case.member}，{case.rule}：“{case.evidence[:60]}”"
+def _counts(settled: Settled, decision: Decision) -> tuple[str, ...]:
+    return ("warnings",) if decision == "warned" and settled.done.before != "warned" else ()
 
 
-def _card(case: Case, ctx: Context, once: str) -> ButtonInteraction:
-    # Every message needs a task id of its own, also when it shows the same case again.
-    key = f"case:{ctx.community.id}:{case.number}"
-    return ButtonInteraction(
-        title=f"案件 {case.number} · {case.rule}",
-        desc=f"成员 {case.member}",
-        sub_title=case.evidence[:100] or "（原文已清除）",
-        facts=(Fact("社群", ctx.community.name),),
-        buttons=(Button("警告", f"{key}:警告", style=2), Button("忽略", f"{key}:忽略")),
-        task=task_of("case", ctx.community.id, str(case.number), once),
-    )
+def _who(settled: Settled, ctx: Context) -> str:
+    by = settled.done.by
+    return ctx.stores.directory.find_name(by) or (f"成员 {by}" if by else "管理员")
+
+
+def _settlers(settled: Settled) -> tuple[int, ...]:
+    return (settled.done.by,) if settled.done.by else ()
+
+
+def _named(cases: Sequence[Case]) -> tuple[int, ...]:
+    """Whose words a list of cases shows: where one is forgotten, the answer is not kept."""
+    return tuple({number for case in cases for number in (case.member, *case.reporters)} - {0})
 
 
 def _outcome(number: int, change: str, said: str, who: Fact, ctx: Context) -> TextNotice:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+import structlog
+
 from bot import deliveries
 from bot.communities import Communities, Community
 from bot.config import Config
@@ -12,13 +14,18 @@ from rules.contents import Push, fill
 from storage.moment import to_ms
 from storage.stores import Stores
 
+log = structlog.get_logger(__name__)
+
 
 def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, now: datetime) -> bool:
     """Queues a push for one planned moment; False when another process was first, or when no webhook leads into the group.
 
-    What falls due while the community is paused is not made up for.
+    What falls due while the community is paused is not made up for, and neither is marketing in a crisis.
     """
-    if stores.pauses.of(community.id):
+    is_unfit = push.marketing and stores.pauses.crisis_since(community.id) > 0
+    if is_unfit:
+        log.info("marketing withheld in a crisis", push=push.id, community=community.id, planned=planned.isoformat())
+    if is_unfit or stores.pauses.of(community.id):
         stores.firings.begin_anew(community.keys, push.id, now)
         return False
     at = to_ms(planned)

@@ -16,11 +16,14 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         "unanswered": stores.unanswered.drop_before(now - timedelta(days=keep.unanswered_days)),
         "proposals": stores.proposals.drop_before(now - timedelta(days=keep.unanswered_days)),
         "evidence": stores.cases.drop_evidence(now - timedelta(days=keep.evidence_days)),
+        "trials": stores.trials.drop_before(now - timedelta(days=keep.evidence_days)),
         "ticket texts": stores.tickets.drop_texts(now - timedelta(days=keep.tickets_days)),
         "challenge proofs": stores.challenges.drop_proofs(now - timedelta(days=keep.proofs_days)),
         "activities": stores.activities.drop_entries(now - timedelta(days=keep.activities_days)),
         "submissions": stores.submissions.drop_before(now - timedelta(days=keep.activities_days)),
         "audit": stores.audit.drop_before(now - timedelta(days=keep.audit_days)),
         "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
+        # nobody works on what was queued before the setting was changed, and it holds texts
+        "mood jobs": 0 if config.mood.model == "snownlp" else stores.jobs.drop(),
         "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.streams)),
     }

@@ -26,6 +26,9 @@ def difference(present: Mapping[str, str], wanted: Mapping[str, str], *, replace
 
 def tell_change(kind: Kind[Any], id: str, before: str | None, after: str | None) -> list[str]:
     """One item's change, as lines in Chinese: what is new, gone, or different, field by field."""
+    if kind.tell and id:
+        sides = " → ".join(kind.tell(text) for text in (before, after) if text is not None)
+        return [f"{_MARK[before is None, after is None]} {sides}"]
     if not kind.is_list or kind.name != "faq":
         head = [f"{_MARK[before is None, after is None]} {id}"] if id else []
         return head + _lines_that_differ(before or "", after or "")

@@ -123,6 +123,15 @@ class Kind(Generic[V]):
     """Makes the value of kept items without the checks that they passed when they were put in."""
     in_folder: bool = False
     """``file`` is a folder whose YAML files hold one item each; what is exported and imported is still one list, or one of its items."""
+    itemise: Callable[[V], dict[str, str]] | None = None
+    """Makes the items, by their ids, of a value that is kept by them though its file is no list; ``restore`` puts them together again."""
+    tell: Callable[[str], str] | None = None
+    """A kept item in one line for people; what has none is shown as its file."""
+
+    @property
+    def is_by_items(self) -> bool:
+        """Whether a value is kept by items, each with an id of its own, not as one file."""
+        return self.is_list or self.itemise is not None
 
 
 def twin_ids(rows: Sequence[Any]) -> Iterator[tuple[Path, str]]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from rules import quiz_sheets, survey_sheets
+from rules import quiz_sheets, survey_sheets, word_sheets
 from rules.content_file import ContentProblem
-from rules.contents import Kind, dump, from_items
-from rules.sheets import Sheet, read_csv, read_excel, write_csv, write_excel
+from rules.contents import Kind, dump, from_items, items_of, to_items
+from rules.sheets import Sheet, decode, read_csv, read_excel, write_csv, write_excel
 
 ENDINGS = (".csv", ".xlsx")
 
@@ -32,6 +32,7 @@ class Table:
 TABLES: Mapping[str, Table] = {
     "quizzes": Table(quiz_sheets.questions_of, quiz_sheets.merged, quiz_sheets.rows_of, quiz_sheets.WIDTHS),
     "surveys": Table(survey_sheets.surveys_of, survey_sheets.merged, survey_sheets.rows_of, survey_sheets.WIDTHS),
+    "words": Table(word_sheets.words_of, word_sheets.merged, word_sheets.rows_of, word_sheets.WIDTHS),
 }
 """The kinds that may be written as a table, by their names."""
 
@@ -46,6 +47,13 @@ def text_of_table(kind: Kind[Any], present: Mapping[str, str], name: str, data: 
     table = _table(kind)
     found = table.read([read_csv(data)] if PurePath(name).suffix.lower() == ".csv" else read_excel(data))
     return dump(kind, table.merged(from_items(kind, present), found))
+
+
+def items_of_file(kind: Kind[Any], name: str, data: bytes) -> dict[str, str]:
+    """The items of a kind that a file holds, a table or YAML, and nothing else of what is in force. Raises ContentProblem."""
+    if not is_table(name):
+        return to_items(kind, decode(data))
+    return items_of(kind, _table(kind).read([read_csv(data)] if PurePath(name).suffix.lower() == ".csv" else read_excel(data)))
 
 
 def table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:

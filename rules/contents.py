@@ -12,7 +12,6 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
-from itertools import groupby
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -35,7 +34,6 @@ from rules.content_kind import (
     Greeting,
     Id,
     Line,
-    Phrase,
     Row,
     V,
     has_no_line_break,
@@ -50,16 +48,18 @@ from rules.content_kind import Wrong as Wrong
 from rules.content_kind import fill as fill
 from rules.content_kind import variables_in as variables_in
 from rules.content_levels import LEVELS as LEVELS
+from rules.content_moderation import MODERATION as MODERATION
 from rules.content_points import POINTS as POINTS
 from rules.content_quizzes import QUIZZES as QUIZZES
 from rules.content_shop import SHOP as SHOP
 from rules.content_surveys import SURVEYS as SURVEYS
+from rules.content_synonyms import SYNONYMS as SYNONYMS
+from rules.content_words import WORDS as WORDS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
 from rules.regression import FaqTest
 from rules.text import normalise
-from rules.wordlist import Word, WordList
 
 MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50
@@ -84,7 +84,10 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A text said by the clock. ``community`` is an id or ``*``; a firing missed by up to ``grace_minutes`` is made up for."""
+    """A text said by the clock. ``community`` is an id or ``*``; a firing missed by up to ``grace_minutes`` is made up for.
+
+    ``marketing`` is not said while a community is in crisis.
+    """
 
     id: str
     cron: str
@@ -92,6 +95,7 @@ class Push:
     community: str = "*"
     enabled: bool = True
     grace_minutes: int = 60
+    marketing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,22 +267,6 @@ class FaqTestRow(Row):
     community: Annotated[str, Field(max_length=64), AfterValidator(has_no_line_break)] = ""
 
 
-class WordGroupRow(Row):
-    """Words that share category, severity and rule."""
-
-    category: Literal["insult", "threat", "advert", "scam", "despair", "other"]
-    severity: Annotated[int, Field(ge=1, le=3)]
-    rule: Line
-    words: Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=MOST_ENTRIES)]
-
-
-class WordsSheet(Row):
-    """The word list: groups, and the phrases that are allowed all the same."""
-
-    groups: Annotated[tuple[WordGroupRow, ...], Field(max_length=MOST_ENTRIES)] = ()
-    allow: Annotated[tuple[Phrase, ...], Field(max_length=MOST_ENTRIES)] = ()
-
-
 class WelcomeSheet(Row):
     """The greetings."""
 
@@ -296,6 +284,7 @@ class PushRow(Row):
     community: Id = "*"
     enabled: bool = True
     grace_minutes: Annotated[int, Field(ge=0, le=1_440)] = 60
+    marketing: bool = False
     text: Body
 
 
@@ -399,17 +388,6 @@ def check_entry(entry: Entry) -> tuple[str, ...]:
     return ()
 
 
-def _words(sheet: WordsSheet) -> WordList:
-    words = (Word(text, group.severity, group.category, group.rule) for group in sheet.groups for text in group.words)
-    return WordList(tuple(words), sheet.allow)
-
-
-def _words_sheet(value: WordList) -> dict[str, Any]:
-    groups = groupby(value.words, key=lambda word: (word.category, word.severity, word.rule))
-    rows = [{"category": c, "severity": s, "rule": r, "words": [word.text for word in words]} for (c, s, r), words in groups]
-    return {"groups": rows, "allow": value.allow}
-
-
 def _duty(sheet: DutySheet) -> DutyPlans:
     return DutyPlans(tuple(map(_duty_plan, sheet.plans)))
 
@@ -451,18 +429,8 @@ def _duty_twins(sheet: DutySheet) -> Iterator[tuple[Path, str]]:
                 yield ("plans", n, "escalation", m, "after_minutes"), "要比上一步晚，请按时间从早到晚写"
 
 
-def _word_twins(sheet: WordsSheet) -> Iterator[tuple[Path, str]]:
-    words = ((("groups", g, "words", n), normalise(w)) for g, group in enumerate(sheet.groups) for n, w in enumerate(group.words))
-    yield from twins(words, "“{name}”前面已经有了，请删去一个")
-    listed = {normalise(word) for group in sheet.groups for word in group.words}
-    for n, phrase in enumerate(sheet.allow):
-        if normalise(phrase) in listed:
-            yield ("allow", n), f"“{phrase}”同时在词库里，请只保留一处"
-
-
 _FAQ_MODEL: TypeAdapter[Any] = TypeAdapter(tuple[FaqRow, ...])
 FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODEL, _faq, _faq_rows, twin_ids, _entries_from_json)
-WORDS: Kind[WordList] = Kind("words", "words.yaml", "词库", False, TypeAdapter(WordsSheet), _words, _words_sheet, _word_twins)
 WELCOME: Kind[Welcome] = Kind(
     "welcome", "welcome.yaml", "欢迎语", False, TypeAdapter(WelcomeSheet), lambda sheet: Welcome(**dict(sheet)), asdict, lambda _: ()
 )
@@ -491,7 +459,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     kind.name: kind
     for kind in (
         FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES,
-        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS,
+        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS, SYNONYMS, MODERATION,
     )
 }  # fmt: skip
 """Every kind by its name."""
@@ -522,9 +490,9 @@ def dump(kind: Kind[V], value: V) -> str:
 
 
 def to_items(kind: Kind[V], raw: str) -> dict[str, str]:
-    """The items that a content file is kept as: a list's by the id of each, as JSON; else the file itself under "". Raises as :func:`parse`."""
+    """The items that a content file is kept as: by the id of each, as JSON; else the file itself under "". Raises as :func:`parse`."""
     value = parse(kind, raw)
-    return items_of(kind, value) if kind.is_list else {"": raw}
+    return items_of(kind, value) if kind.is_by_items else {"": raw}
 
 
 def is_one_of(kind: Kind[Any], raw: str) -> bool:
@@ -534,6 +502,8 @@ def is_one_of(kind: Kind[Any], raw: str) -> bool:
 
 def items_of(kind: Kind[V], value: V) -> dict[str, str]:
     """The items of a value; equal values give equal texts."""
+    if kind.itemise:
+        return kind.itemise(value)
     return _row_items(kind.unbuild(value)) if kind.is_list else {"": dump(kind, value)}
 
 
@@ -545,12 +515,13 @@ def split(kind: Kind[Any], raw: str) -> dict[str, str]:
 
 def from_items(kind: Kind[V], items: Mapping[str, str]) -> V:
     """The value of kept items. Raises :class:`ContentProblem` for what a program with other rules put in."""
-    return kind.restore(items.values()) if kind.restore else parse(kind, _joined(kind, items))
+    is_one_file = not kind.is_list and "" in items  # also of a kind that is kept by items: what an older program kept whole
+    return kind.restore(items.values()) if kind.restore and not is_one_file else parse(kind, _joined(kind, items))
 
 
 def text_of(kind: Kind[V], items: Mapping[str, str]) -> str:
     """The file of kept items, for people to edit."""
-    return dump(kind, from_items(kind, items)) if kind.is_list else _joined(kind, items)
+    return dump(kind, from_items(kind, items)) if kind.is_by_items else _joined(kind, items)
 
 
 def text_of_one(kind: Kind[Any], item: str) -> str:
@@ -623,6 +594,9 @@ _REMEDIES = {
     "int_type": "应该是整数",
     "int_from_float": "应该是整数",
     "int_parsing_size": "这个数太大了",
+    "float_parsing": "应该是数字，例如 0.9",
+    "float_type": "应该是数字，例如 0.9",
+    "finite_number": "应该是数字，例如 0.9",
     "greater_than_equal": "不能小于 {ge}",
     "less_than_equal": "不能大于 {le}",
     "bool_parsing": "只能是 true 或者 false",

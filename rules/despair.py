@@ -30,8 +30,8 @@ _PIECE, _OVERLAP = 400, 40
 _LEXICON = Lexicon((Word(text, 1, "despair", RULE) for text in WORDS), OTHERWISE)
 
 
-def is_despair(text: str, judge: Judge | None = None) -> bool:
-    """Whether a text sounds of despair anywhere in it, by the words above or by those that operators listed (``judge`` is their word list's)."""
+def is_despair(text: str, judge: Judge | None = None, community: str = "") -> bool:
+    """Whether a text sounds of despair anywhere in it, by the words above or by those that operators listed (``judge``) for a community or all."""
     pieces = (text[start : start + _PIECE] for start in range(0, max(1, len(text)), _PIECE - _OVERLAP))
     lexicons = (_LEXICON, judge.lexicon) if judge else (_LEXICON,)
-    return any(reason.category == DESPAIR for piece in pieces for one in lexicons for reason in one.find(read(piece)))
+    return any(reason.category == DESPAIR for piece in pieces for one in lexicons for reason in one.find(read(piece), community))

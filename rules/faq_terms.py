@@ -18,6 +18,7 @@ import yaml
 from rules.text import Words
 
 SHIPPED = Path(__file__).with_name("content") / "synonyms.yaml"
+SYNONYM_KINDS = ("spelling", "same", "alike", "field")
 MOST_FEATURES = 120
 """Words and characters of a message that are looked at: more is an essay, not a question."""
 MOST_JOINED = 4
@@ -42,6 +43,8 @@ class Synonyms:
 
     def __init__(self, table: Mapping[str, Any] | None = None) -> None:
         table = table or {}
+        self.table = {kind: [list(map(str, group)) for group in table.get(kind) or ()] for kind in SYNONYM_KINDS}
+        """The table itself, to be handed to another process."""
         self._spellings = _stand_ins(table.get("spelling"))
         self._same = _stand_ins(table.get("same"))
         self._alike = _stand_ins(table.get("alike"))
@@ -54,6 +57,11 @@ class Synonyms:
         }
         self._beginnings = {phrase[:end] for phrase in (*self._same, *self._alike) for end in range(1, len(phrase) + 1)}
         self._telling = self._beginnings | self._fields_of.keys()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Synonyms) and self.table == other.table
+
+    __hash__ = None  # type: ignore[assignment]  # what is equal by its contents and holds lists
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """The words, each in the spelling that stands for it."""

@@ -51,7 +51,8 @@ class History:
     """What was said before, as far as a judge needs it: counts of the member's and his group's last messages, this one included.
 
     ``same`` is how often the member said this text within ten minutes; ``same_by_others`` how many other members did in his group;
-    ``newcomers`` how many members spoke here for the first time within ten minutes. ``is_newcomer``: his first week.
+    ``newcomers`` how many members spoke here for the first time within ten minutes. ``is_newcomer``: his first week. ``is_hushed``: he flooded
+    just now, and goes unanswered for a moment.
     """
 
     in_ten_seconds: int = 0
@@ -60,6 +61,7 @@ class History:
     same_by_others: int = 0
     newcomers: int = 0
     is_newcomer: bool = False
+    is_hushed: bool = False
 
 
 NO_HISTORY = History()

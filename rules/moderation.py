@@ -2,36 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from typing import Protocol
 
-from rules.judgement import NO_HISTORY, History, Outcome, Reason, Verdict
-from rules.unmask import read
+from rules import flooding
+from rules.judgement import NO_HISTORY, RULES, History, Reason, Verdict
+from rules.policy import Policy, Standard, decide
+from rules.telling import is_addressed, unquoted
+from rules.unmask import Reading, read
 from rules.wordlist import Lexicon
 
-WORST = 3
-_OUTCOMES: tuple[Outcome, ...] = ("pass", "review", "warn")
+BATCH = 256
+"""Texts that are scored together: what a model costs for each falls to a fraction."""
+REMEMBERED = 256
+NEUTRAL = 0.5
+
+
+class Model(Protocol):
+    """A model that gives a text a number from 0 to 1."""
+
+    def score(self, reading: Reading) -> float:
+        """The number of one text."""
+
+    def scores(self, readings: Sequence[Reading]) -> Sequence[float]:
+        """The numbers of many texts."""
+
+
+class Explained(Model, Protocol):
+    """A model that can tell which of its characters a text owes its number."""
+
+    def why(self, reading: Reading) -> Sequence[tuple[int, int]]:
+        """Spans of the text as it was sent, those that weighed most."""
+
+
+class Finder(Protocol):
+    """A judge that gives reasons of its own."""
+
+    def find(self, reading: Reading, allowed: Collection[str]) -> Sequence[Reason]:
+        """What it found, but for the community's own domains and numbers."""
+
+    def find_many(self, readings: Sequence[Reading], allowed: Collection[str]) -> Sequence[Sequence[Reason]]:
+        """What it found in each of many texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The judges besides the word list; one that is missing is not asked."""
+
+    abuse: Explained | None = None
+    adverts: Finder | None = None
+    mood: Model | None = None
 
 
 class Judge:
-    """Judges texts. Built once for a version of the operators' content, used by all threads."""
+    """Judges texts. Built once for a version of the operators' content, used by all threads.
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    ``own`` are domains and numbers that may always be named, besides those that the policy allows.
+    """
+
+    def __init__(self, lexicon: Lexicon, policy: Policy | None = None, models: Models | None = None, own: Collection[str] = ()) -> None:
         self.lexicon = lexicon
+        self.policy = policy or Policy()
+        self.own = own
+        self._models = models or Models()
+        self._allowed = self.policy.allowed.union(own)
+        # 签到, the letters of a quiz, the question of the day: what many say costs its judging once
+        self._said_before = lru_cache(maxsize=REMEMBERED)(self._judge)
 
-    def judge(self, text: str, history: History = NO_HISTORY) -> Verdict:
-        """The verdict on ``text``, with what was said before."""
-        return _verdict(self.lexicon.find(read(text)))
+    def judge(self, text: str, history: History = NO_HISTORY, community: str = "") -> Verdict:
+        """The verdict on ``text``, with what was said before, by the standard of its community."""
+        return self._said_before(text, history, community)
+
+    def _judge(self, text: str, history: History, community: str) -> Verdict:
+        reading, models = read(text), self._models
+        abuse = models.abuse.score(reading) if models.abuse else 0.0
+        mood = models.mood.score(reading) if models.mood else NEUTRAL
+        adverts = models.adverts.find(reading, self._allowed) if models.adverts else ()
+        return self._verdict(reading, adverts, abuse, mood, history, community)
+
+    def judge_many(self, texts: Iterable[str], community: str = "") -> Iterator[Verdict]:
+        """The verdicts on many texts, in their order, each as :meth:`judge` gives it."""
+        models, rest = self._models, iter(texts)
+        while readings := [read(text) for text in islice(rest, BATCH)]:
+            abuse = models.abuse.scores(readings) if models.abuse else [0.0] * len(readings)
+            moods = models.mood.scores(readings) if models.mood else [NEUTRAL] * len(readings)
+            adverts = models.adverts.find_many(readings, self._allowed) if models.adverts else [()] * len(readings)
+            for reading, found, score, mood in zip(readings, adverts, abuse, moods, strict=True):
+                yield self._verdict(reading, found, float(score), float(mood), NO_HISTORY, community)
+
+    def _verdict(
+        self, reading: Reading, adverts: Sequence[Reason], abuse: float, mood: float, history: History, community: str
+    ) -> Verdict:  # fmt: skip
+        standard = self.policy.standard(community, is_newcomer=history.is_newcomer)
+        found = [*self.lexicon.find(reading, community), *adverts]
+        if self._models.abuse and (abuse >= standard.review or (abuse >= standard.addressed and is_addressed(reading))):
+            found.append(_of_model(reading, abuse, self._models.abuse))
+        if history is not NO_HISTORY:
+            found += flooding.find(history, self.policy.limits)
+        verdict = decide(reading, found, abuse, mood, standard, has_model=self._models.abuse is not None)
+        return replace(verdict, verdict="review") if verdict.verdict == "warn" and self._only_quotes(reading, standard) else verdict
+
+    def _only_quotes(self, reading: Reading, standard: Standard) -> bool:
+        """Whether a text is harmless but for what it quotes: then a person looks, who sees what is whose."""
+        rest = unquoted(reading.sent)
+        if rest is None:
+            return False
+        own, model = read(rest), self._models.abuse
+        return not self.lexicon.find(own) and (model is None or model.score(own) < standard.review)
 
 
-def _verdict(found: Sequence[Reason]) -> Verdict:
-    if not found:
-        return Verdict()
-    ranked = tuple(sorted(found, key=lambda reason: (-_weight(reason), -reason.severity)))
-    return Verdict(_OUTCOMES[_weight(ranked[0])], ranked[0].severity, ranked)
-
-
-def _weight(reason: Reason) -> int:
-    """0 pass, 1 review, 2 warn. Only the worst insults warn: an advertisement needs a person's eye, who knows what is allowed to be sold."""
-    if reason.severity >= WORST and reason.category == "insult":
-        return 2
-    return 1 if reason.severity > 1 else 0
+def _of_model(reading: Reading, abuse: float, model: Explained) -> Reason:
+    """What the model of abuse says, with the words that weighed most."""
+    spans = model.why(reading)
+    words = "、".join(f"“{reading.sent[start:end]}”" for start, end in spans)
+    said = f"读起来像辱骂（{abuse:.2f}）" + (f"，最像的是{words}" if words else "")
+    return Reason("abuse", "insult", abuse, 2, RULES["insult"], said, spans[0] if spans else None)

@@ -20,12 +20,15 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.activities.desk import ring_due as ring_activities
+from bot.case_desk import remind_of_appeals
 from bot.communities import Communities, Community
 from bot.config import DEFAULT_TIMEZONE, Config
 from bot.invitation_desk import ring_invitations
 from bot.live import Contents, LiveContents
+from bot.moods import ring_moods
 from bot.shop_desk import ring_due as ring_orders
 from bot.submission_desk import remind_reviewers
+from bot.trials import ring_trials
 from bot.welcomes import ring_welcomes
 from handlers.customers import sweep_groups
 from handlers.first_messages import award_firsts
@@ -55,7 +58,7 @@ LAPSE_S = 600
 LAPSE_LEASE_MS = 590_000
 """One process of all looks for them; another does when that one is gone."""
 ORDERS_S = 60
-"""How often it is looked which orders have waited too long, which newcomers have stayed, and whether texts wait to be reviewed."""
+"""How often it is looked which orders have waited too long, which newcomers have stayed, whether texts wait to be reviewed, and whether a trial is over."""
 ACTIVITIES_S = 1
 """How often the clocks of activities are looked at: a quiz's questions are timed by the second."""
 UPKEEP_LEASE_MS = 3_500_000
@@ -184,11 +187,11 @@ class Clock:
     def _rounds(self) -> Iterator[tuple[str, int, int, Callable[[], None]]]:
         """What is looked after again and again: its name, how often, after how many seconds first, and what is done; each counts once, whoever is first."""
         yield "honours", HONOURS_S, 0, partial(self._do, award_firsts, crown_months)
-        yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes)
+        yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes, ring_moods)
         yield "tickets", TICKETS_S, 0, self._ring_tickets
         yield "points", LAPSE_S, 30, self._lapse
         yield "activities", ACTIVITIES_S, 0, partial(self._do, ring_activities)
-        yield "orders", ORDERS_S, 0, partial(self._do, ring_orders, ring_invitations, remind_reviewers)
+        yield "orders", ORDERS_S, 0, partial(self._do, ring_orders, ring_invitations, remind_reviewers, remind_of_appeals, ring_trials)
 
     def _go_round(self, name: str, act: Callable[[], None], planned: datetime = NEVER) -> None:
         del planned  # what counts is what has come by now

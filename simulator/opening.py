@@ -118,6 +118,7 @@ def opening() -> tuple[Line | Entry, ...]:
         *_together(),
         *_words(),
         *_friends(),
+        *_peace(),
         *_office(),
         *_evening(),
     )
@@ -259,6 +260,16 @@ def _friends() -> Iterator[Line]:
         yield Line(user, "我是李雷邀请的", "", once=True)
     yield Line(user_of(1), "我的邀请", "")
     yield Line(user_of(5), "活动")
+
+
+def _peace() -> Iterator[Line]:
+    """What people should not say: one is warned in private and appeals, an advertisement and a report wait to be looked at."""
+    yield Line(user_of(14), "你个王八蛋，给老子滚", once=True)
+    yield Line(user_of(14), "申诉 我在跟室友开玩笑，发错群了", "", once=True)
+    yield Line(user_of(24), "加我微信 ke_ke8899 领内部优惠券，兼职日结 300", once=True)
+    yield Line(user_of(6), "举报 @许诺 一直在群里拉人去别的群", once=True)
+    for text in ("案件", "案件 申诉", "治理"):
+        yield Line(BOSS, text, ADMINS)
 
 
 def _office() -> Iterator[Line]:

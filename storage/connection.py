@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,25 @@ class StorageAway(Exception):
 class Script:
     """One Lua file of ``storage/lua``; its header says keys, arguments and result.
 
-    A file whose first line is ``-- uses: ledger`` begins with the functions of ``parts/ledger.lua``.
+    A file whose first line is ``-- uses: ledger`` begins with the functions of ``parts/ledger.lua``; several parts stand with commas between.
     """
 
     __slots__ = ("name", "sha", "text")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
-        first = self.text.partition("\n")[0]
-        if first.startswith(USES):
-            self.text = f"{(LUA / 'parts' / f'{first.removeprefix(USES)}.lua').read_text(encoding='utf-8')}\n{self.text}"
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self.text, self.sha = _source(name)
+
+
+@cache
+def _source(name: str) -> tuple[str, str]:
+    """The text of an act, and the name under which the server knows it; read once in a process, however many stores there are."""
+    text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+    first = text.partition("\n")[0]
+    if first.startswith(USES):
+        parts = first.removeprefix(USES).split(", ")
+        text = "\n".join([*((LUA / "parts" / f"{part}.lua").read_text(encoding="utf-8") for part in parts), text])
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class Database:

@@ -12,10 +12,13 @@ from typing import Any
 import msgspec
 from redis.exceptions import ResponseError
 
+from rules.judgement import NO_HISTORY, History
 from storage import keys
 from storage.connection import Database, Script
 from storage.firsts import first_of_day
+from storage.heard import read_history
 from storage.moment import to_ms
+from storage.moods import Felt, keys_of_moods, pack_felt
 from storage.outbox import Delivery, encode_delivery
 from storage.streams import StreamStart, encode_start
 from storage.talk import FIELDS, LIFE_MS, Talk, read_talk
@@ -43,10 +46,21 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What is counted of a message: a ``digest`` of its text ('' where nobody looks for copies), and how much is too much, 0 for no limit.
+
+    The limits are those of ten seconds, of a minute, of the same text, and of others who said it. None instead: not counted.
+    """
+
+    digest: str = ""
+    limits: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """What accepting gave: ``state`` is yours, busy or done; with ``done`` the first answer, with ``yours`` what the gates need to know.
 
-    ``payload`` is what was kept at the first try, where this call takes over.
+    ``payload`` is what was kept at the first try, where this call takes over; ``history`` what was said before, where it is too much.
     """
 
     state: str
@@ -56,6 +70,7 @@ class Accepted:
     waiting: str = ""
     notices: tuple[str, ...] = ()
     payload: str = ""
+    history: History = NO_HISTORY
     talk: Talk = field(default=Talk(), compare=False)
 
 
@@ -83,6 +98,7 @@ class Ending:
     told: str = ""
     asked: str = ""
     pays_first: bool = False
+    felt: Felt | None = None
     about: Sequence[int] = ()
 
 
@@ -115,8 +131,9 @@ class Inbox:
         _make_groups(self._database, [family(shard=shard) for shard in range(self._shards) for family in families])
 
     def accept(
-        self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int, *, is_speech: bool = True
-    ) -> Accepted:
+        self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int, *, is_speech: bool = True,
+        said: Said | None = None,
+    ) -> Accepted:  # fmt: skip
         """Takes a message in, first time only; raises StorageAway when it is not known to be kept. ``is_speech`` makes its member known."""
         got = self._database.act(
             self._accept,
@@ -127,6 +144,7 @@ class Inbox:
                 _waiting(place),
                 keys.NOTICES(shard=place.shard, member=place.member),
                 _talk(place),
+                *_heard(place, said),
             ],
             [
                 now_ms,
@@ -139,6 +157,7 @@ class Inbox:
                 TAKEOVER_MS,
                 int(is_speech),
                 STATE_LIFE_MS,
+                _packed(said),
             ],
         )
         if got[0] == "done":
@@ -147,7 +166,7 @@ class Inbox:
             return Accepted("busy")
         return Accepted(
             "yours", entry=got[1], is_first=got[2] == 1, waiting=got[3] or "", notices=tuple(got[4]), payload=got[5],
-            talk=read_talk(got[6]),
+            talk=read_talk(got[6]), history=read_history(got[7]),
         )  # fmt: skip
 
     def resume(self, place: Place, message_id: str, left: Left, now_ms: int) -> Accepted | None:
@@ -180,17 +199,19 @@ class Inbox:
 
     def finish(self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int) -> tuple[bool, str]:
         """Ends a message; gives whether this call did it, and the answer that holds (an earlier one, if it had ended before)."""
-        done, answer = self._end(place, message_id, entry, day, ending, now_ms, "", is_speech=True)
+        done, answer = self._end(place, message_id, entry, day, ending, now_ms, "", is_speech=True, said=None)
         return done == 1, answer
 
     def settle(
-        self, place: Place, message_id: str, facts: Mapping[str, Any], day: str, ending: Ending, now_ms: int, *, is_speech: bool = True
-    ) -> str | None:
+        self, place: Place, message_id: str, facts: Mapping[str, Any], day: str, ending: Ending, now_ms: int, *, is_speech: bool = True,
+        said: Said | None = None,
+    ) -> str | None:  # fmt: skip
         """Takes a message in and ends it in one act; gives the answer that holds, None if ``accept`` must come first.
 
-        It must when another works on it, or when its member is new here, is asked something or has notices waiting: what ``UNTOUCHED`` denies.
+        It must when another works on it, or when its member is new here, is asked something, has notices waiting or says too
+        much: what ``UNTOUCHED`` denies.
         """
-        done, answer = self._end(place, message_id, "", day, ending, now_ms, _encode(facts), is_speech=is_speech)
+        done, answer = self._end(place, message_id, "", day, ending, now_ms, _encode(facts), is_speech=is_speech, said=said)
         return None if done < 0 else answer
 
     def left_behind(self, shard: int, idle_ms: int) -> Iterator[Left]:
@@ -257,8 +278,9 @@ class Inbox:
         return f"已删除 {gone} 条没有处理完或处理失败的消息"
 
     def _end(
-        self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int, facts: bytes | str, *, is_speech: bool
-    ) -> tuple[int, str]:
+        self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int, facts: bytes | str, *, is_speech: bool,
+        said: Said | None,
+    ) -> tuple[int, str]:  # fmt: skip
         queues, queued = [], []
         for delivery in ending.deliveries:
             queue, member, item = encode_delivery(place.shard, delivery)
@@ -277,13 +299,14 @@ class Inbox:
             [
                 keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
                 _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place),
-                keys.FIRSTS(shard=shard), *queues, *stream_keys,
+                keys.FIRSTS(shard=shard), *_heard(place, said), *keys_of_moods(shard, place.community, day), *queues, *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
                 int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
-                ending.topic, ending.told, ending.asked, LIFE_MS, first,
+                ending.topic, ending.told, ending.asked, LIFE_MS, first, _packed(said),
+                pack_felt(ending.felt, place.chat, day),
                 len(ending.counts), *counts, len(ending.events), *events,
                 len(ending.notices_said), *ending.notices_said, *queued, "、".join(f"成员 {number}" for number in ending.about),
             ],
@@ -323,6 +346,16 @@ def _waiting(place: Place) -> str:
 
 def _talk(place: Place) -> str:
     return keys.TALK(shard=place.shard, chat=place.chat or "~", member=place.member)
+
+
+def _heard(place: Place, said: Said | None) -> tuple[str, str]:
+    chat = place.chat or "~"
+    digest = said.digest if said else ""
+    return keys.SPOKE(shard=place.shard, chat=chat, member=place.member), keys.SAME(shard=place.shard, chat=chat, digest=digest)
+
+
+def _packed(said: Said | None) -> str:
+    return "|".join((*map(str, said.limits), said.digest)) if said else ""
 
 
 def _make_groups(database: Database, streams: Iterable[str]) -> None:

@@ -59,6 +59,11 @@ class Jobs:
         if commands:
             self._database.pipeline(commands)
 
+    def drop(self) -> int:
+        """Takes all that is queued away, of which some is being worked on; gives how much."""
+        lengths = self._database.pipeline(("XTRIM", keys.JOBS(shard=shard), "MAXLEN", 0) for shard in range(self._shards))
+        return sum(map(int, lengths))
+
     def drop_idle_consumers(self) -> int:
         """Removes the names of processes that are gone and left nothing; gives how many went."""
         return sum(drop_idle_consumers(self._database, keys.JOBS(shard=shard)) for shard in range(self._shards))

@@ -106,6 +106,7 @@ ROLES = _family(
 )
 ROLES_ONCE = _family("qb:{{roles}}:once:{id}", "string", "7 days", "a granting that was done, so that its repeat does nothing")
 PAUSES = _family("qb:{{pauses}}:places", "hash", "until taken back", "community → what is stopped there: posts, or all (answers too)")
+CRISES = _family("qb:{{pauses}}:crises", "hash", "until lifted", "community → since when (ms) it is in crisis, and hears no marketing")
 PAUSES_ONCE = _family(
     "qb:{{pauses}}:once:{id}", "string", "7 days", "what was stopped before a 暂停 or 恢复 that was done, for its repeats"
 )
@@ -154,6 +155,18 @@ TALK = _family(
     "hash",
     "10 min",
     "topic: when (ms)|id of the last answer; told: when he was told that nobody knows; asked: when (ms)|what he asked last",
+)
+SPOKE = _family(
+    "qb:{{{shard}}}:spoke:{chat}:{member}",
+    "string",
+    "10 min",
+    "until when (ms) a flooder goes unanswered, '' not at all|when the member spoke within the last minute (ms), at most 200 times",
+)
+SAME = _family(
+    "qb:{{{shard}}}:same:{chat}:{digest}", "hash", "10 min", "t: when a text was first said in a group; member number → how often he said it"
+)
+DOUBTFUL = _family(
+    "qb:{{{shard}}}:doubtful:{chat}", "zset", "10 min", "members of a group whose very first words were doubtful, by when (ms)"
 )
 NOTICES = _family("qb:{{{shard}}}:notices:{member}", "list", "30 days", "private words kept for a member's next single chat")
 COUNTS = _family("qb:{{{shard}}}:{community}:counts:{day}", "hash", "400 days", "counters of one day, summed over shards when read")
@@ -228,11 +241,66 @@ AUDIT = _family(
     "what those with a role did: t, actor, act, subject, before, after; ~all is the whole installation",
 )
 CASES = _family("qb:{{{shard}}}:{community}:cases", "hash", "for ever", "case number → JSON as filed, never changed")
-CASES_STATE = _family("qb:{{{shard}}}:{community}:cases:state", "hash", "for ever", "case number → open, warned, ignored")
-CASES_OPEN = _family("qb:{{{shard}}}:{community}:cases:open", "zset", "until decided", "open case numbers by the time of filing (ms)")
-CASES_LOG = _family("qb:{{{shard}}}:{community}:cases:log", "list", "for ever", "amendments: JSON of case, who, what, before, after, when")
-EVIDENCE = _family("qb:{{{shard}}}:{community}:cases:evidence", "hash", "retention.evidence_days", "case number → time|sealed text")
-STRIKES = _family("qb:{{{shard}}}:{community}:strikes:{member}", "list", "until erased", "case numbers that counted against a member")
+CASES_STATE = _family(
+    "qb:{{{shard}}}:{community}:cases:state",
+    "hash",
+    "for ever",
+    "case number → state|decided by|when|revision|handed to|weight of reports|merged into|messages added",
+)
+CASES_OPEN = _family(
+    "qb:{{{shard}}}:{community}:cases:open", "zset", "until decided", "case numbers by when they were filed (ms), earlier for what weighs more"
+)
+CASES_TOLD = _family(
+    "qb:{{{shard}}}:{community}:cases:told", "hash", "for ever", "case number → what happened to it: JSON lines of act, by, t, before, after, why"
+)
+CASES_LAST = _family("qb:{{{shard}}}:{community}:cases:last", "hash", "until erased", "member number → his newest case|time|how it was filed")
+CASES_TEXTS = _family(
+    "qb:{{{shard}}}:{community}:cases:texts", "hash", "for ever", "keyed digest of a text, or member:digest → case|time|how it was filed"
+)
+CASES_COUNTS = _family(
+    "qb:{{{shard}}}:{community}:cases:counts",
+    "hash",
+    "for ever",
+    "agreed or overturned|judge, category, verdict and score or rule → cases; by|moderator|decision → decisions",
+)
+CASES_LOG_V4 = _family("qb:{{{shard}}}:{community}:cases:log", "list", "until converted", "layout 4: what happened to cases, as JSON")
+EVIDENCE = _family(
+    "qb:{{{shard}}}:{community}:cases:evidence",
+    "hash",
+    "retention.evidence_days",
+    "case number, with .n for more that was said, .rn for more reports or .an for an appeal → time|sealed text",
+)
+WARNINGS = _family("qb:{{{shard}}}:{community}:warnings:{member}", "zset", "until erased", "case numbers that count against a member, by time (ms)")
+STRIKES_V4 = _family(
+    "qb:{{{shard}}}:{community}:strikes:{member}", "list", "until converted", "layout 4: case numbers that counted against a member"
+)
+REPORTS = _family(
+    "qb:{{{shard}}}:{community}:reports", "hash", "for ever", "case number → its reporters: member:weight of his report, …"
+)
+REPORTS_OF = _family(
+    "qb:{{{shard}}}:{community}:reports:of:{member}", "hash", "until erased", "case number that the member reported → about whom|time"
+)
+REPORTERS = _family("qb:{{{shard}}}:{community}:reports:records", "hash", "until erased", "member number → reports accepted|refused")
+REPORTS_DAY = _family(
+    "qb:{{{shard}}}:{community}:reports:day:{day}", "hash", "2 days", "member number, or member:reported → reports of that day"
+)
+APPEALS = _family(
+    "qb:{{{shard}}}:{community}:appeals", "hash", "for ever", "case number → its newest appeal, JSON: member, revision, t, state, by, at, why"
+)
+APPEALS_OPEN = _family("qb:{{{shard}}}:{community}:appeals:open", "zset", "until decided", "case numbers whose appeal waits, by time (ms)")
+APPEALS_WEEK = _family("qb:{{{shard}}}:{community}:appeals:week:{week}", "hash", "15 days", "member number → appeals of that week")
+TRIAL = _family(
+    "qb:{{{shard}}}:{community}:trial",
+    "hash",
+    "for ever",
+    "trial run of moderation: since (ms), warn and review → how many messages would have been, told 1: its end was",
+)
+TRIAL_ROWS = _family(
+    "qb:{{{shard}}}:{community}:trial:rows",
+    "hash",
+    "retention.evidence_days",
+    "message id → JSON of what a trial would have done: t, m(ember), o(utcome), c(ategory), sealed text",
+)
 TICKETS = _family(
     "qb:{{{shard}}}:{community}:tickets", "hash", "for ever", "ticket number → JSON: member, state, chat, asked, since, due, taker, steps…"
 )
@@ -245,7 +313,22 @@ TICKETS_TODAY = _family("qb:{{{shard}}}:{community}:tickets:today:{day}", "hash"
 TICKET_TIMES = _family(
     "qb:{{{shard}}}:{community}:tickets:times", "list", "newest 1,000", "when a ticket was first answered|after how long (ms)"
 )
-MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, or m<member> → weighted mean|number of messages")
+MOOD = _family(
+    "qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, c<chat> or m<member> → weighted mean|number of messages"
+)
+MOOD_LINE = _family(
+    "qb:{{{shard}}}:{community}:mood:line",
+    "hash",
+    "400 days",
+    "h<hour of the day> and day → messages|unhappy ones|…; alarm → since|calm since (ms): see lua/parts/mood.lua",
+)
+MOOD_WORDS = _family(
+    "qb:{{{shard}}}:{community}:mood:words:{day}",
+    "hash",
+    "2 days",
+    "-word, +word → unhappy messages, others in which it was said|sixteenths of the members",
+)
+MOOD_BELLS = _family("qb:{{{shard}}}:mood_bells", "zset", "until told", "communities whose mood fell, by when (ms)")
 FIRED = _family(
     "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"
 )

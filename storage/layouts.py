@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from rules.contents import KINDS, ContentProblem, split, to_items
+from rules.contents import KINDS, WORDS, ContentProblem, split, to_items
 from storage import keys
+from storage.cases import convert_cases
 from storage.check_ins import CheckIns
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
@@ -41,6 +42,21 @@ def convert(database: Database, version: int) -> None:
         CheckIns(database).convert()
     if version < 4:
         Directory(database).convert()
+    if version < 5:
+        _words_by_rows(database)
+        convert_cases(database)
+
+
+def _words_by_rows(database: Database) -> None:
+    """Layout 4 kept the word list as one file: now each word and each allowed phrase is an item."""
+    store = ContentStore(database)
+    version, present = store.snapshot(WORDS.name)
+    head = store.head(WORDS.name, version)
+    if "" not in present or head is None:
+        return
+    with suppress(Outdated):  # another process is a step ahead: it puts in the same
+        rows = _items(WORDS.name, present[""])
+        store.put(WORDS.name, {"": None, **rows}, head.author, head.at, note="按词保存", once="layout-4", expect=version)
 
 
 def _ledger_by_members(database: Database, where: CommunityKeys) -> None:

@@ -1,4 +1,4 @@
-"""Pauses: the communities in which an administrator told the bot to be still, and how much of what it says stops there."""
+"""Pauses: the communities in which an administrator told the bot to be still, and how much of what it says stops there; and crises."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Pauses:
         self._database = database
         self._set = Script("set_pause")
         self._table: Mapping[str, str] = {}
+        self._crises: Mapping[str, str] = {}
 
     def of(self, community: str) -> str:
         """What is stopped in a community, as a :data:`Pause`; '' where nothing is. No round trip."""
@@ -41,10 +42,23 @@ class Pauses:
         self.keep_up()
         return str(before)
 
+    def crisis_since(self, community: str) -> int:
+        """Since when (ms) a community is in crisis, and hears no marketing; 0 while it is not. No round trip."""
+        return int(self._crises.get(community, 0))
+
+    def set_crisis(self, community: str, now_ms: int, *, once: str) -> bool:
+        """Notes that a community is in crisis from now on, or with 0 no longer; gives whether it was before, to a repeat too."""
+        since = now_ms and (self.crisis_since(community) or now_ms)
+        args: list[str | int] = [community, since or "", ONCE_LIFE_MS]
+        before = self._database.act(self._set, [keys.CRISES(), keys.PAUSES_ONCE(id=once)], args)
+        self.keep_up()
+        return bool(before)
+
     def keep_up(self) -> None:
         """Learns what is paused now; one round trip."""
-        flat = self._database.command("HGETALL", keys.PAUSES())
-        self._table = dict(zip(flat[::2], flat[1::2], strict=True))
+        paused, crises = self._database.pipeline([("HGETALL", keys.PAUSES()), ("HGETALL", keys.CRISES())])
+        self._table = dict(zip(paused[::2], paused[1::2], strict=True))
+        self._crises = dict(zip(crises[::2], crises[1::2], strict=True))
 
     def export_user(self, number: int) -> dict[str, object]:
         """Who paused what stands in the audit."""

@@ -6,7 +6,7 @@ from storage import keys
 from storage.connection import Database
 from storage.layouts import convert
 
-VERSION = 4
+VERSION = 5
 
 
 class NewerData(Exception):

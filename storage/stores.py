@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage.activities import Activities
+from storage.appeals import Appeals
 from storage.archive import ArchiveMarks
 from storage.arrivals import Arrivals
 from storage.audit import Audit
@@ -22,11 +23,13 @@ from storage.customer_groups import CustomerGroups
 from storage.directory import Directory
 from storage.errands import Errands
 from storage.events import Events
+from storage.evidence import Seal
 from storage.feedback import Feedback
 from storage.firings import Firings
 from storage.firsts import Firsts
 from storage.flows import FlowStates
 from storage.groups import Groups
+from storage.heard import Heard
 from storage.inbox import Inbox
 from storage.invitations import Invitations
 from storage.jobs import Jobs
@@ -42,6 +45,7 @@ from storage.outbox import Outbox
 from storage.pauses import Pauses
 from storage.points import Points
 from storage.proposals import Proposals
+from storage.reports import Reports
 from storage.roles import Roles
 from storage.roster import Roster
 from storage.sessions import Sessions
@@ -51,6 +55,7 @@ from storage.submissions import Submissions
 from storage.tags import Tags
 from storage.tallies import Tallies
 from storage.tickets import Tickets
+from storage.trials import Trials
 from storage.unanswered import Unanswered
 from storage.webhooks import Webhooks
 from storage.welcomes import Welcomes
@@ -75,6 +80,7 @@ class Stores:
     directory: Directory
     groups: Groups
     inbox: Inbox
+    heard: Heard
     outbox: Outbox
     jobs: Jobs
     errands: Errands
@@ -86,6 +92,9 @@ class Stores:
     challenges: Challenges
     boards: Boards
     cases: Cases
+    reports: Reports
+    appeals: Appeals
+    trials: Trials
     moods: Moods
     notices: Notices
     roster: Roster
@@ -130,11 +139,15 @@ class Stores:
             "签到": self.check_ins,
             "挑战": self.challenges,
             "排行榜": self.boards,
+            "举报": self.reports,
             "案件": self.cases,
+            "申诉": self.appeals,
+            "试运行": self.trials,
             "情绪": self.moods,
             "待转达": self.notices,
             "发件箱": self.outbox,
             "收件箱": self.inbox,
+            "发言计数": self.heard,
             "后台工作": self.jobs,
             "跑腿": self.errands,
             "客户群": self.customer_groups,
@@ -169,12 +182,14 @@ class Stores:
 
 def open_stores(database: Database, shards: int, *, consumer: Callable[[], str], evidence_key: bytes, answers_hours: int) -> Stores:
     """All stores on one database. ``consumer`` names the calling process."""
+    seal = Seal(evidence_key)
     return Stores(
         database=database,
         shards=shards,
         directory=Directory(database),
         groups=Groups(database),
         inbox=Inbox(database, consumer, shards=shards, answers_hours=answers_hours),
+        heard=Heard(database),
         outbox=Outbox(database, shards),
         jobs=Jobs(database, consumer, shards),
         errands=Errands(database, shards),
@@ -185,8 +200,11 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         check_ins=CheckIns(database),
         challenges=Challenges(database),
         boards=Boards(database),
-        cases=Cases(database, evidence_key),
-        moods=Moods(database),
+        cases=Cases(database, seal),
+        trials=Trials(database, seal),
+        reports=Reports(database, seal),
+        appeals=Appeals(database, seal),
+        moods=Moods(database, shards),
         notices=Notices(database, shards),
         roster=Roster(database, shards),
         tallies=Tallies(database, shards),

@@ -29,7 +29,6 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 import structlog
-import yaml
 
 from bot.channels import KINDS
 from bot.communities import Communities, Community
@@ -40,7 +39,7 @@ from bot.message import Message
 from bot.metrics import Metrics
 from bot.pipeline import Gate, Outcome, Pipeline
 from bot.router import Router
-from commands.build import open_all
+from commands.build import models_in_use, open_all
 from handlers import GATES, discover
 from handlers.privacy import erase_person
 from handlers.upkeep import clean_up
@@ -225,7 +224,14 @@ def read_answer(plaintext: str) -> Said:
 # Building -----------------------------------------------------------------------------------------------------------------
 
 
-def settings(*, dry_run: bool = True, app: bool = True, keep_text: bool = False, content: Path | None = None) -> dict[str, Any]:
+def settings(
+    *,
+    dry_run: bool | str = True,
+    app: bool = True,
+    keep_text: bool = False,
+    content: Path | None = None,
+    mood: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """A configuration as an operator would write it."""
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
     if app:
@@ -246,6 +252,7 @@ def settings(*, dry_run: bool = True, app: bool = True, keep_text: bool = False,
         "communities": [main, far],
         "content": str(content or ROOT / "rules" / "content"),
         "moderation": {"dry_run": dry_run},
+        "mood": mood or {},
         "log": {"keep_text": keep_text},
     }
 
@@ -253,7 +260,7 @@ def settings(*, dry_run: bool = True, app: bool = True, keep_text: bool = False,
 def a_config(folder: Path, url: str, tree: dict[str, Any]) -> Config:
     """The configuration as the bot loads it."""
     file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump({**tree, "data_dir": str(folder / "data")}, allow_unicode=True), encoding="utf-8")
+    file.write_bytes(msgspec.json.encode({**tree, "data_dir": str(folder / "data")}))  # which is YAML too, and sooner made
     return load(file, {"BOT_REDIS_URL": url})
 
 
@@ -270,7 +277,7 @@ def build(
     """The bot as ``commands.build`` makes it, with a clock of ours and a dictionary that all tests share."""
     clock = clock or Clock()
     stores = open_all(config, "test", clock=clock)
-    live = LiveContents(stores.content, stores.directory, words, is_eager=False)
+    live = LiveContents(stores.content, stores.directory, words, is_eager=False, models=models_in_use(config))
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
     router = router or discover()

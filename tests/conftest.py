@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
 from hypothesis import find, settings
 from hypothesis import strategies as st
 
+from rules import contents
 from rules.text import Words
 from storage.connection import Database
-from storage.embedded import EmbeddedServer
+from storage.embedded import EmbeddedServer, ask
 
 # The processes that tests start (some two hundred) would compile the whole project each, where Python is told to write nothing.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+LONG = (
+    "demo_page", "console_browser", "crash", "longholder", "activity_machine", "flow_machine", "ledger_machine", "shop_machine", "hostile",
+    "console", "journeys", "faq_journey", "redis_away", "month", "pauses", "sender_faults", "processes", "docs", "channels", "lotteries",
+    "member_transfer", "invitation_cheats",
+)  # fmt: skip
+"""Files of tests that take longest, about the longest first. A worker has a file to itself, and its servers and browsers once."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that at the end no worker is alone with it; all else keeps its random order."""
+    places = {f"test_{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,10 +40,21 @@ def alphabet() -> None:
     find(st.text(), lambda text: True, settings=settings(database=None))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def read_files() -> Iterator[None]:
+    """A content file that was read is not read again by the next bot: one text gives one value, which nobody may change."""
+    parse = contents.parse
+    remembered = lru_cache(300)(parse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contents, "parse", lambda kind, raw, **more: (remembered if len(raw) < 20_000 else parse)(kind, raw, **more))
+        yield
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """A private server for this test process; it keeps nothing that anybody would miss."""
     with EmbeddedServer(tmp_path_factory.mktemp("redis"), fsync="no") as server:
+        ask(server.socket, "CONFIG SET appendonly no")
         yield server
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,13 @@ def sources(*rooms: str) -> dict[str, ast.Module]:
     paths = [path for room in rooms or ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
     if not rooms and (ROOT / "run.py").exists():
         paths.append(ROOT / "run.py")
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in paths}
+    return {str(path.relative_to(ROOT)): parsed(path) for path in paths}
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A file of ours; each is looked at by several tests."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def imported(node: ast.AST) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from casework import by_words_alone
 from chat import ADMINS, MAIN, ROOT, Chat, a_config, build, settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rules
@@ -29,6 +30,7 @@ from bot.channels import archive
 from bot.config import ArchiveChannel
 from bot.errors import Refused, StartError
 from bot.metrics import Metrics
+from rules.ladder import Ladder
 from rules.text import Words
 from storage.archive import ArchiveMarks
 from storage.connection import Database
@@ -136,16 +138,18 @@ def test_a_bare_number_that_is_overheard_answers_no_question_of_the_bot(heard: A
 
 def test_overheard_insults_are_filed_and_warned_of_in_private_only(open_archive: OpenArchive) -> None:
     heard = open_archive(dry_run=False)
+    by_words_alone(heard.bot, Ladder(spare_newcomers=False))
     heard.reads(heard.line("早上好"), heard.line(INSULT))
     (warning,) = heard.bot.outbox()
     assert (warning.via, warning.member) == ("app", heard.bot.member("lilei"))
     assert "第 1 次提醒" in warning.body["text"]["content"]
 
 
-def test_an_overheard_text_is_a_job_for_the_moods(heard: Archive) -> None:
+def test_an_overheard_text_moves_the_mood(heard: Archive) -> None:
     heard.reads(heard.line("这个活动太棒了，我很喜欢"))
-    jobs = [key for key in heard.bot.stores.database.scan("qb:{*}:jobs") if heard.bot.stores.database.command("XLEN", key)]
-    assert len(jobs) == 1
+    mood = heard.bot.stores.moods.find_group(heard.bot.community.keys)
+    assert mood
+    assert mood.mean > 0.6
 
 
 # What is for the bot --------------------------------------------------------------------------------------------------------

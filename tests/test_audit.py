@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from casework import in_service
 from chat import FAR, Chat, OpenChat
 
 from handlers.audit import audit_page
@@ -91,12 +92,13 @@ def test_who_acted_can_have_what_is_kept_of_him_but_not_thin_it_out(chat: Chat) 
     assert len(chat.stores.audit.newest("main", 9)) == 1
 
 
-def test_a_decided_case_stands_in_the_audit_once(chat: Chat) -> None:
-    chat.says("你个王八蛋")
+def test_a_decided_case_stands_in_the_audit_once(open_chat: OpenChat) -> None:
+    chat = in_service(open_chat)
+    chat.says("你就是个窝囊废")
     for _ in range(2):
         chat.says("处理 1 忽略", user="boss", group="wrADMIN", id="M-decide")
     assert [(row.act, row.subject) for row in chat.stores.audit.newest("main", 9)] == [("处理案件", f"案件 1（成员 {chat.member()}）")]
-    assert "处理案件 案件 1（成员 2）：" in chat.as_admin("审计")
+    assert f"处理案件 案件 1（成员 {chat.member()}）：" in chat.as_admin("审计")
 
 
 def test_an_edit_of_the_faq_reads_well(chat: Chat) -> None:

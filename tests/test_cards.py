@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from casework import RUDE, in_service
 from chat import ADMINS, FAR, MAIN, Chat, OpenChat, Said, a_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,7 +67,6 @@ pytest_plugins = ("chat",)
 URL = "https://e.example/x"
 TASK = "poll@7"
 CODE = "RESPONSE-CODE-SECRET"
-INSULT = "你个王八蛋"
 YES_NO = (Button("同意", "poll:7:yes"), Button("不同意", "poll:7:no", style=2))
 TWO = (Option("a", "甲"), Option("b", "乙"))
 
@@ -566,6 +566,12 @@ def app_click(chat: Chat, key: str, task: str, *, user: str = "boss", at: int = 
     return KINDS["app"].parse(ET.tostring(root, encoding="unicode"), channel="desk")
 
 
+@pytest.fixture
+def service(open_chat: OpenChat) -> Chat:
+    """The bot in service, past its trial run."""
+    return in_service(open_chat)
+
+
 def sent_card(chat: Chat, number: int = -1) -> dict[str, Any]:
     """A card that waits in the outbox."""
     cards = [delivery.body["template_card"] for delivery in chat.outbox() if delivery.body["msgtype"] == "template_card"]
@@ -580,16 +586,16 @@ def press(chat: Chat, card: Mapping[str, Any], text: str, **more: Any) -> ET.Ele
     return ET.fromstring(answer) if answer else ET.Element("xml")
 
 
-def test_a_case_is_sent_to_the_administrator_as_a_card_and_the_click_says_who_decided_what(chat: Chat) -> None:
-    chat.as_admin("案件")
-    chat.says(INSULT)
-    (delivery,) = chat.outbox()
-    assert (delivery.via, delivery.member) == ("app", chat.member("boss"))
-    card = sent_card(chat)
+def test_a_case_is_sent_to_the_administrator_as_a_card_and_the_click_says_who_decided_what(service: Chat) -> None:
+    service.as_admin("案件")
+    service.says(RUDE)
+    (delivery,) = service.outbox()
+    assert (delivery.via, delivery.member) == ("app", service.member("boss"))
+    card = sent_card(service)
     assert problems(card, "app") == []
-    assert INSULT in card["sub_title_text"]
+    assert RUDE in card["sub_title_text"]
 
-    answer = press(chat, card, "忽略")
+    answer = press(service, card, "忽略")
 
     assert answer.findtext("MsgType") == "update_template_card"
     face = answer.find("TemplateCard")
@@ -598,54 +604,54 @@ def test_a_case_is_sent_to_the_administrator_as_a_card_and_the_click_says_who_de
     assert face.findtext("MainTitle/Desc") == "待处理 → 已忽略"
     assert (face.findtext("HorizontalContentList/KeyName"), face.findtext("HorizontalContentList/UserId")) == ("处理人", "boss")
     assert face.find("ButtonList") is None
-    assert "没有待处理的案件" in chat.as_admin("案件")
+    assert "没有待处理的案件" in service.as_admin("案件")
 
 
-def test_an_administrator_who_never_spoke_here_or_is_at_home_elsewhere_gets_no_card(chat: Chat) -> None:
-    chat.says(INSULT)
-    assert chat.outbox() == []
-    chat.says("签到", user="boss", group=FAR)
-    chat.says(INSULT)
-    assert chat.outbox() == []
+def test_an_administrator_who_never_spoke_here_or_is_at_home_elsewhere_gets_no_card(service: Chat) -> None:
+    service.says(RUDE)
+    assert service.outbox() == []
+    service.says("签到", user="boss", group=FAR)
+    service.says(RUDE)
+    assert service.outbox() == []
 
 
-def test_a_card_that_waits_goes_when_the_member_it_shows_is_forgotten(chat: Chat) -> None:
-    chat.as_admin("案件")
-    chat.says(INSULT)
-    assert INSULT in str(chat.outbox()[0].body)
-    chat.erase("lilei")
-    assert chat.outbox() == []
+def test_a_card_that_waits_goes_when_the_member_it_shows_is_forgotten(service: Chat) -> None:
+    service.as_admin("案件")
+    service.says(RUDE)
+    assert RUDE in str(service.outbox()[0].body)
+    service.erase("lilei")
+    assert service.outbox() == []
 
 
-def test_in_a_raid_the_list_has_to_do(chat: Chat) -> None:
-    chat.as_admin("案件")
+def test_in_a_raid_the_list_has_to_do(service: Chat) -> None:
+    service.as_admin("案件")
     for number in range(14):
-        chat.says(f"{INSULT} {number}")
-    assert len(chat.outbox()) == 10
-    assert len({delivery.body["template_card"]["task_id"] for delivery in chat.outbox()}) == 10
+        service.says(f"{RUDE} {number}", user=f"m{number}")
+    cards = [delivery.body["template_card"]["task_id"] for delivery in service.outbox() if delivery.body["msgtype"] == "template_card"]
+    assert len(cards) == len(set(cards)) == 10
 
 
 def test_without_an_app_the_card_comes_when_it_is_asked_for(open_chat: OpenChat) -> None:
-    chat = open_chat(app=False)
+    chat = in_service(open_chat, app=False)
     chat.as_admin("案件")
-    chat.says(INSULT)
+    chat.says(RUDE)
     assert chat.outbox() == []
     assert chat.privately("案件", user="boss").card, "and no notice waits for him"
 
 
-def test_in_the_app_a_case_is_decided_by_a_number(chat: Chat) -> None:
-    chat.says(INSULT)
-    chat.says("你好", user="boss")
-    listed = chat.privately("案件", user="boss", through="desk")
+def test_in_the_app_a_case_is_decided_by_a_number(service: Chat) -> None:
+    service.says(RUDE)
+    service.says("你好", user="boss")
+    listed = service.privately("案件", user="boss", through="desk")
     assert "1. 警告\n2. 忽略\n回复选项编号即可选择。" in listed
-    assert "待处理 → 已忽略" in chat.privately("2", user="boss", through="desk")
-    assert "没有待处理的案件" in chat.as_admin("案件")
-    assert "没有待处理的案件" in chat.privately("案件", user="boss", through="desk")
+    assert "待处理 → 已忽略" in service.privately("2", user="boss", through="desk")
+    assert "没有待处理的案件" in service.as_admin("案件")
+    assert "没有待处理的案件" in service.privately("案件", user="boss", through="desk")
 
 
 def test_the_first_click_stands_and_the_second_is_told_who_was_first(open_chat: OpenChat) -> None:
-    chat = open_chat()
-    chat.says(INSULT)
+    chat = in_service(open_chat)
+    chat.says(RUDE)
     cases = chat.as_admin("案件")
     assert chat.clicks(cases, "警告").updated
     later = chat.clicks(cases, "忽略")
@@ -656,20 +662,20 @@ def test_the_first_click_stands_and_the_second_is_told_who_was_first(open_chat: 
     assert "已警告 → 已忽略" in chat.as_admin("处理 1 忽略"), "an amendment is made by words"
 
 
-def test_the_same_click_again_gets_the_same_answer_and_counts_once(chat: Chat) -> None:
-    chat.as_admin("案件")
-    chat.says(INSULT)
-    card = sent_card(chat)
-    click = app_click(chat, card["button_list"][0]["key"], card["task_id"], at=1_772_000_000)
-    first, again = chat.receive(click).answer, chat.receive(click).answer
+def test_the_same_click_again_gets_the_same_answer_and_counts_once(service: Chat) -> None:
+    service.as_admin("案件")
+    service.says(RUDE)
+    card = sent_card(service)
+    click = app_click(service, card["button_list"][0]["key"], card["task_id"], at=1_772_000_000)
+    first, again = service.receive(click).answer, service.receive(click).answer
     assert first == again != ""
-    assert [row.data["act"] for row in chat.log("admin")].count("decide_case") == 1
+    assert [row.data["act"] for row in service.log("admin")].count("decide_case") == 1
 
 
 def test_two_clicks_at_once_decide_once(open_chat: OpenChat) -> None:
-    one, other = open_chat(), open_chat()
+    one, other = in_service(open_chat), in_service(open_chat)
     one.as_admin("案件")
-    one.says(INSULT)
+    one.says(RUDE)
     card = sent_card(one)
     ready, answers = threading.Barrier(2), list[str]()
 
@@ -692,14 +698,14 @@ def test_two_clicks_at_once_decide_once(open_chat: OpenChat) -> None:
     assert len(warnings) == (1 if state == "warned" else 0)
 
 
-def test_a_member_cannot_decide_with_a_card_he_got_hold_of(chat: Chat) -> None:
-    chat.as_admin("案件")
-    chat.says(INSULT)
-    chat.says("签到", user="hanmei")
-    assert list(press(chat, sent_card(chat), "忽略", user="hanmei")) == []
-    (refusal,) = [delivery for delivery in chat.outbox() if delivery.member == chat.member("hanmei")]
+def test_a_member_cannot_decide_with_a_card_he_got_hold_of(service: Chat) -> None:
+    service.as_admin("案件")
+    service.says(RUDE)
+    service.says("签到", user="hanmei")
+    assert list(press(service, sent_card(service), "忽略", user="hanmei")) == []
+    (refusal,) = [delivery for delivery in service.outbox() if delivery.member == service.member("hanmei")]
     assert "只有管理员" in refusal.body["text"]["content"]
-    assert "1." in chat.as_admin("案件")
+    assert "1." in service.as_admin("案件")
 
 
 # Too late for the response -------------------------------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ from typing import Any
 
 import pytest
 import redis
-from chat import Chat, a_config, build, settings
+from chat import MAIN, Chat, a_config, build, settings
 from redis.exceptions import ResponseError
 
 from bot.breaker import TARGET
 from bot.invitation_desk import ring_invitations
 from bot.metrics import Metrics
+from bot.moods import ring_moods
 from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
 from bot.welcomes import ring_welcomes
@@ -38,6 +39,7 @@ from handlers.levels import crown_months
 from handlers.privacy import export_person
 from handlers.pushes import fire
 from rules.contents import Push
+from rules.judgement import Verdict
 from rules.roster import Roster, Seat
 from rules.text import Words
 from storage import keys
@@ -50,6 +52,7 @@ from storage.layouts import convert
 from storage.limits import WEBHOOK, Limits
 from storage.mass_messages import MassRecord
 from storage.moment import to_ms
+from storage.moods import Scored
 from storage.openings import Opening, PastDays
 from storage.outbox import Delivery, Lease
 from storage.tokens import TokenStore
@@ -160,6 +163,12 @@ def use_everything(chat: Chat) -> None:
     chat.says("你个王八蛋")
     chat.clicks(chat.as_admin("案件"), "忽略")
     chat.as_admin("处理 1 警告")
+    chat.privately("申诉 1 开玩笑的")
+    chat.later(minutes=11)
+    assert "维持原判" in chat.as_admin("处理 1 维持 不是玩笑")
+    chat.privately("举报 @lilei 他骂人", user="hanmei")
+    chat.as_admin("处理 2 合并 1")
+    chat.stores.reports.erase_user(chat.member("hanmei"))
     chat.as_admin("角色 lilei 运营")
     chat.as_admin("暂停")
     chat.as_admin("恢复")
@@ -176,7 +185,17 @@ def use_everything(chat: Chat) -> None:
     assert ring(chat.stores, chat.config, chat.live.current.duty, chat.communities, chat.clock()) == 1
     honour_somebody(chat)
     chat.stores.notices.keep(3, 1, "悄悄话", once="n")
-    chat.stores.moods.mix(chat.community.keys, [(1, 0.7)])
+    chat.stores.heard.hush(chat.community.shard, MAIN, 1, chat.clock(), timedelta(seconds=60))
+    chat.stores.heard.count_newcomer(chat.community.shard, MAIN, 1, chat.clock())
+    chat.stores.trials.note(chat.community.keys, 1, Verdict("review", 2), "话", chat.clock(), once="t")
+    chat.stores.trials.restart(chat.community.keys, chat.clock())
+    for n in range(33):
+        chat.says("退款一直没人处理，太差了，气死我了", user=f"unhappy{n % 4}")
+    assert ring_moods(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 1
+    chat.as_admin("情绪")
+    chat.as_admin("危机模式 开启")
+    chat.as_admin("危机模式 解除")
+    chat.stores.moods.mix(chat.community.keys, [Scored(1, MAIN, to_ms(chat.clock()), "2026-03-10", 0.7, False)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
     chat.stores.leases.hold("mood", 1000)
     chat.stores.leases.release("mood")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from chat import FAR, MAIN, Chat, OpenChat
-from visits import MAIN_PAGE, Visit, code_of, met, visit, web
+from visits import MAIN_PAGE, Visit, code_of, met, new_web, visit, web
 
 from bot.leavers import note_left
 from console.doors import csrf_of
@@ -104,7 +104,7 @@ def test_ten_thousand_guesses_are_stopped(chat: Chat) -> None:
 
 def web_from(chat: Chat, address: str) -> object:
     """The application as a visitor from another address finds it."""
-    app = web(chat)
+    app = new_web(chat)
     inner = app.wsgi_app
     app.wsgi_app = lambda environ, start: inner(environ | {"REMOTE_ADDR": address}, start)  # type: ignore[method-assign]
     return app
@@ -357,6 +357,22 @@ def test_a_viewer_looks_and_changes_nothing(chat: Chat) -> None:
     assert browser.status == 403
 
 
+def test_a_crisis_is_opened_and_lifted_on_the_overview_as_in_chat(chat: Chat) -> None:
+    browser, page = visit(chat), "/console/in/main/"
+    chat.says("谢谢大家，很开心")
+    browser.posts(f"{page}crisis", crisis="on", once="c1")
+    assert chat.stores.pauses.crisis_since("main") > 0
+    shown = browser.opens(page)
+    assert "危机模式" in shown
+    assert "解除危机模式" in shown
+    assert "情绪值（0–1）" in shown
+    browser.posts(f"{page}crisis", crisis="", once="c2")
+    assert chat.stores.pauses.crisis_since("main") == 0
+    chat.as_admin("角色 李雷 运营")
+    visit(chat, "lilei").posts(f"{page}crisis", crisis="on", once="c3")
+    assert chat.stores.pauses.crisis_since("main") == 0
+
+
 def test_the_bot_is_paused_and_goes_on_from_the_overview_as_in_chat(chat: Chat) -> None:
     browser, page = visit(chat), "/console/in/main/"
     assert "暂停中" not in browser.opens(page)
@@ -372,6 +388,18 @@ def test_the_bot_is_paused_and_goes_on_from_the_overview_as_in_chat(chat: Chat) 
     chat.as_admin("角色 李雷 运营")
     visit(chat, "lilei").posts(f"{page}pause", pause="all", once="q")
     assert chat.stores.pauses.of("main") == ""
+
+
+def test_groups_that_nobody_listed_are_shown_with_what_to_write(chat: Chat) -> None:
+    chat.says("签到", user="hanmei", name="韩梅梅", group="wrSTRANGE")
+    page = visit(chat).opens("/console/in/main/groups")
+    assert "wrSTRANGE" in page
+    assert "- id: wrSTRANGE" in page
+    assert "1 条" in page
+    chat.as_admin("角色 李雷 管理员")
+    own = visit(chat, "lilei").opens("/console/in/main/groups")
+    assert "wrSTRANGE" not in own, "who looks after one community"
+    assert MAIN in own
 
 
 # 问答 ----------------------------------------------------------------------------------------------------------------------

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+import visible
+from casework import INSULT, by_words_alone, quotes
 from chat import Chat, OpenChat
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from visits import code_of, eventful, lively, web
 from werkzeug.serving import make_server
 
+from rules.ladder import Ladder
+
 pytest_plugins = ("chat",)
 
-CHROMIUM = Path("/usr/bin/chromium")
-PICTURES = Path(__file__).parent.parent / "artifacts"
 PAGE_MS = 20_000
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium here: the console was not looked at")
+pytestmark = pytest.mark.skipif(not visible.CHROMIUM.exists(), reason="no /usr/bin/chromium here: the console was not looked at")
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with visible.a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -84,9 +83,8 @@ def look(chromium: Browser, address: str, chat: Chat) -> Iterator[Look]:
 
 
 def keep(page: Page, name: str) -> None:
-    """Keeps what is seen as a picture."""
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"console-{name}.png", full_page=True)
+    """Keeps the page as a picture, where pictures are kept."""
+    visible.keep(page, f"console-{name}", whole=True)
 
 
 def fits(page: Page) -> bool:
@@ -251,6 +249,62 @@ def test_activities_works_invitations_and_tickets_fit_too(look: Look, address: s
                 name
             )
             keep(page, f"{name}-{look_of}")
+
+
+def test_the_word_list_fits_and_a_sentence_is_tried_with_its_path(look: Look, address: str, chat: Chat) -> None:
+    paths = {
+        "words": "words", "words-phrases": "words?kind=allow", "words-none": "words?q=没有这个词", "words-new": "words/new?word=坏坏坏",
+        "words-edit": "words/edit?id=傻叉", "words-history": "words/history", "words-files": "words/files",
+    }  # fmt: skip
+    for size, dark in ((DESK, False), (PHONE, True)):
+        page, look_of = look(size=size, dark=dark), f"{'phone' if size is PHONE else 'desk'}-{'night' if dark else 'day'}"
+        for name, path in paths.items():
+            page.goto(f"{address}/console/in/main/{path}")
+            assert fits(page), f"{name} sticks out at {size['width']} pixels"
+            fields = page.locator("input:not([type=hidden]), select, textarea")
+            assert fields.evaluate_all("all => all.every(one => one.labels.length || one.ariaLabel)"), name
+            keep(page, f"{name}-{look_of}")
+        page.goto(f"{address}/console/in/main/words/try")
+        page.get_by_test_id("try-text").fill("你这个傻·逼，今天不发货")
+        page.keyboard.press("Enter")
+        expect(page.get_by_test_id("trial")).to_contain_text("“傻·逼”读作词库里的“傻逼”（去掉中间的符号）")
+        assert fits(page)
+        keep(page, f"words-trial-{look_of}")
+        page.goto(f"{address}/console/in/main/words/new")
+        page.get_by_test_id("words-text").fill("今天\n坏坏坏")
+        page.get_by_test_id("save").click()
+        expect(page.get_by_test_id("wide")).to_contain_text("“今天”在 5000 句日常聊天里碰到")
+        assert fits(page)
+        keep(page, f"words-wide-{look_of}")
+
+
+def test_cases_appeals_and_the_trial_fit_and_a_case_is_decided_by_keyboard(look: Look, address: str, chat: Chat) -> None:
+    lively(chat)
+    chat.says(INSULT)  # in the trial run
+    by_words_alone(chat, Ladder(spare_newcomers=False), trial="off")
+    for user, words in (("lilei", INSULT), ("hanmei", f"{'很长的前缀' * 30}{INSULT}")):
+        chat.says(words, user=user)
+    for user in ("john", "wang"):
+        quotes(chat, "加我微信领资料，名额有限", "举报 @钱多多 又在发广告", user=user)
+    chat.as_admin("处理 2 忽略 对方说是玩笑")
+    chat.privately("申诉 1 我们是老朋友，开玩笑的")
+    paths = {
+        "cases": "cases", "cases-all": "cases?show=all", "cases-none": "cases?category=scam", "case": "cases/2", "case-appealed": "cases/1",
+        "case-reported": "cases/3", "case-appeals": "cases/appeals", "case-report": "cases/report", "case-trial": "cases/trial",
+    }  # fmt: skip
+    for size, dark in ((DESK, False), (PHONE, True)):
+        page, look_of = look(size=size, dark=dark), f"{'phone' if size is PHONE else 'desk'}-{'night' if dark else 'day'}"
+        for name, path in paths.items():
+            page.goto(f"{address}/console/in/main/{path}")
+            assert fits(page), f"{name} sticks out at {size['width']} pixels"
+            fields = page.locator("input:not([type=hidden]), select, textarea")
+            assert fields.evaluate_all("all => all.every(one => one.labels.length || one.ariaLabel)"), name
+            keep(page, f"{name}-{look_of}")
+    page.goto(f"{address}/console/in/main/cases/3")
+    page.get_by_test_id("why").fill("不是广告")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("said")).to_contain_text("已忽略")
+    expect(page.get_by_test_id("told")).to_contain_text("待处理 → 已忽略：不是广告")
 
 
 def test_an_activity_is_made_and_begun_without_scripts(chromium: Browser, address: str, chat: Chat) -> None:

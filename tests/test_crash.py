@@ -15,8 +15,6 @@ from tests.storm import Storm, Tried, check_books
 from tests.timing import await_until
 from tests.tree import Tree
 
-pytestmark = pytest.mark.xdist_group("crash")
-
 
 def kill_in_storms(folder: Path, *, runs: int, messages: int, seed: int) -> Tried:
     """Kills the whole tree once in each of ``runs`` storms at a random moment, starts it again, and checks the books at the end of all.

@@ -18,15 +18,13 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+import visible
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from simulator.opening import ADMINS, MAIN
 from tools import operator_pictures
 
-pytestmark = pytest.mark.xdist_group("demo")  # one demo for all visitors
 ROOT = Path(__file__).parent.parent
-CHROMIUM = Path("/usr/bin/chromium")
-PICTURES = ROOT / "artifacts"
 READY_WITHIN_S, ENDS_WITHIN_S = 60.0, 10.0
 PAGE_MS = 20_000
 """How long the page may take to show something on a busy machine."""
@@ -35,7 +33,7 @@ _NEW = """({before, of, text}) => [...document.querySelectorAll('.entry')]
   .filter((entry) => Number(entry.dataset.id) > before && entry.querySelector(`[data-testid=message][data-from='${of}']`))
   .filter((entry) => entry.textContent.includes(text)).at(-1)?.dataset.id"""
 
-needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium here: the demo page was not looked at")
+needs_browser = pytest.mark.skipif(not visible.CHROMIUM.exists(), reason="no /usr/bin/chromium here: the demo page was not looked at")
 
 
 def until(true: Callable[[], object], within_s: float, what: str) -> None:
@@ -123,10 +121,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with visible.a_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 class Visitor:
@@ -169,9 +165,8 @@ class Visitor:
         return self.page.locator(f".entry[data-id='{number}']").get_by_test_id("message")
 
     def keeps(self, name: str) -> None:
-        """Keeps what is seen as a picture."""
-        PICTURES.mkdir(exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"demo-{name}.png")
+        """Keeps what is seen as a picture, where pictures are kept."""
+        visible.keep(self.page, f"demo-{name}")
 
 
 @pytest.fixture
@@ -218,7 +213,7 @@ def test_a_single_chat_needs_no_mention(visitor: Visitor) -> None:
 def test_an_insult_is_warned_of_in_private_and_decided_by_the_admin_with_a_card(visitor: Visitor) -> None:
     visitor.becomes("user09")
     visitor.opens(MAIN)
-    visitor.says("你个王八蛋")
+    visitor.says("你个王八蛋，给老子滚")
     visitor.opens("single|desk|user09")
     visitor.hears("友善交流")
     visitor.keeps("warning")
@@ -296,15 +291,19 @@ def test_where_only_administrators_are_their_commands_are_offered(visitor: Visit
 
 
 @pytest.fixture(scope="module")
-def taken(demo: Demo, browser: Browser) -> list[Path]:
-    """The pictures of the operators' pages, of the community as it was before tests changed what they show; who changes it asks for them first."""
-    shots = [shot for shot in operator_pictures.SHOTS if not shot.later]
-    return operator_pictures.take(browser, demo.port, PICTURES / "operators", shots)
+def looked_at(demo: Demo, browser: Browser) -> None:
+    """What the operators' pages show was there, in the community as it was before tests changed that; who changes it asks for this first."""
+    operator_pictures.take(browser, demo.port, None, [shot for shot in operator_pictures.SHOTS if not shot.later])
 
 
 @needs_browser
-def test_the_pictures_of_the_operators_pages_can_be_taken(taken: list[Path]) -> None:
-    assert [file.stem for file in taken if file.stat().st_size > operator_pictures.MOST_BYTES] == []
+@pytest.mark.usefixtures("looked_at")
+def test_the_pictures_of_the_operators_pages_can_be_taken(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    shots = [shot for shot in operator_pictures.SHOTS if shot.name == "chain"]
+    looks = [look for look in operator_pictures.LOOKS if look.name == "console-lottery"]
+    taken = operator_pictures.take(browser, demo.port, tmp_path, shots, looks)
+    assert [file.stem for file in taken] == ["chain", "console-lottery"]
+    assert all(file.stat().st_size <= operator_pictures.MOST_BYTES for file in taken)
 
 
 @needs_browser
@@ -323,7 +322,7 @@ def test_the_page_fits_a_phone(demo: Demo, browser: Browser) -> None:
 
 
 @needs_browser
-@pytest.mark.usefixtures("taken")
+@pytest.mark.usefixtures("looked_at")
 def test_a_member_takes_part_in_everything_and_an_operator_closes_the_poll(visitor: Visitor) -> None:
     visitor.becomes("boss")
     visitor.opens(ADMINS)

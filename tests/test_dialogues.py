@@ -6,15 +6,21 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from casework import INSULT, OTHER, RUDE, in_service
 from chat import ADMINS, FAR, MAIN, SUB, Chat, OpenChat, Said, settings
 
 from rules.contents import KINDS, from_items
 
 pytest_plugins = ("chat",)
 
-INSULT = "你个王八蛋"
 ADVERT = "低价代充，要的来"
 WELCOME = "很高兴认识你"
+
+
+@pytest.fixture
+def service(open_chat: OpenChat) -> Chat:
+    """The bot in service, past its trial run."""
+    return in_service(open_chat)
 
 
 def number_in(text: str, pattern: str) -> int:
@@ -280,16 +286,16 @@ def test_opening_the_single_chat_is_greeted_by_name_once_it_is_known(chat: Chat)
 # 治理 -------------------------------------------------------------------------------------------------------------------
 
 
-def test_in_the_trial_run_an_insult_is_filed_and_nobody_is_warned(chat: Chat) -> None:
+def test_in_the_trial_run_nobody_is_warned_and_no_case_is_filed(chat: Chat) -> None:
     chat.says("签到")
     said = chat.says(INSULT)
     assert "规则" not in said
     assert chat.outbox() == []
-    assert "友善交流" in chat.as_admin("案件")
+    assert "没有待处理的案件" in chat.as_admin("案件")
 
 
 def test_the_one_who_insults_is_warned_in_private_and_the_group_hears_nothing(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says("签到")
     assert chat.says(INSULT) == ""
     (warning,) = chat.outbox()
@@ -301,22 +307,22 @@ def test_the_one_who_insults_is_warned_in_private_and_the_group_hears_nothing(op
 
 
 def test_strikes_are_counted_by_member(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
-    for user in ("lilei", "lilei", "hanmei"):
-        chat.says(INSULT, user=user)
-        chat.later(minutes=1)
-    assert [number_in(d.body["text"]["content"], r"第 (\d) 次提醒") for d in chat.outbox()] == [1, 2, 1]
+    chat = in_service(open_chat)
+    for user, words in (("lilei", INSULT), ("lilei", OTHER), ("hanmei", INSULT)):
+        chat.says(words, user=user)
+        chat.later(minutes=11)
+    assert [number_in(d.body["text"]["content"], r"第 (\d) 次提醒") for d in chat.outbox() if d.via == "app"] == [1, 2, 1]
 
 
 def test_an_insult_in_a_single_chat_is_answered_there(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says("签到")
     assert "友善交流" in chat.privately(INSULT)
     assert chat.outbox() == []
 
 
 def test_without_an_app_a_warning_waits_for_the_next_single_chat_and_is_said_once(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False, app=False)
+    chat = in_service(open_chat, app=False)
     assert chat.says(INSULT) == ""
     assert chat.outbox() == []
     assert "友善交流" not in chat.says("签到"), "nothing private is said in the group"
@@ -327,7 +333,7 @@ def test_without_an_app_a_warning_waits_for_the_next_single_chat_and_is_said_onc
 
 
 def test_an_advert_is_left_to_people(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says("签到")
     chat.says(ADVERT)
     assert chat.outbox() == []
@@ -346,38 +352,38 @@ def test_administrators_may_quote_in_their_own_group(open_chat: OpenChat) -> Non
     assert "没有待处理的案件" in chat.as_admin("案件")
 
 
-def test_a_case_is_decided_by_words(chat: Chat) -> None:
-    chat.says(INSULT)
-    assert INSULT in chat.as_admin("案件")
-    assert "待处理 → 已警告。该成员现有 1 次警告" in chat.as_admin("处理 1 警告")
-    (warning,) = chat.outbox()
-    assert warning.member == chat.member("lilei")
-    assert "没有待处理的案件" in chat.as_admin("案件")
+def test_a_case_is_decided_by_words(service: Chat) -> None:
+    service.says(RUDE)
+    assert RUDE in service.as_admin("案件")
+    assert "待处理 → 已警告。该成员现有 1 次警告" in service.as_admin("处理 1 警告")
+    (warning,) = service.outbox()
+    assert warning.member == service.member("lilei")
+    assert "没有待处理的案件" in service.as_admin("案件")
 
 
-def test_a_case_is_decided_by_a_click_and_the_card_says_so(chat: Chat) -> None:
-    chat.says(INSULT)
-    cases = chat.as_admin("案件")
+def test_a_case_is_decided_by_a_click_and_the_card_says_so(service: Chat) -> None:
+    service.says(RUDE)
+    cases = service.as_admin("案件")
     assert cases.choices == ["警告", "忽略"]
-    done = chat.clicks(cases, "警告")
+    done = service.clicks(cases, "警告")
     assert done.updated
     assert done.updated["main_title"]["title"] == "案件 1"
     assert cases.card
     assert done.updated["task_id"] == cases.card["task_id"]
-    assert [delivery.member for delivery in chat.outbox()] == [chat.member("lilei")]
+    assert [delivery.member for delivery in service.outbox()] == [service.member("lilei")]
 
 
-def test_all_cases_are_listed_beside_the_card_of_the_oldest(chat: Chat) -> None:
+def test_all_cases_are_listed_beside_the_card_of_the_oldest(service: Chat) -> None:
     for user in ("lilei", "hanmei"):
-        chat.says(INSULT, user=user)
-    cases = chat.as_admin("案件")
+        service.says(RUDE, user=user)
+    cases = service.as_admin("案件")
     assert [line[:2] for line in cases.splitlines()[1:3]] == ["1.", "2."]
     assert cases.card
     assert cases.card["main_title"]["title"].startswith("案件 1")
 
 
 def test_ignoring_a_warned_case_lifts_the_strike_and_warning_it_again_counts_it_again(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says(INSULT)
     chat.later(minutes=1)
     assert "已警告 → 已忽略。该成员现有 0 次警告" in chat.as_admin("处理 1 忽略")
@@ -388,39 +394,39 @@ def test_ignoring_a_warned_case_lifts_the_strike_and_warning_it_again_counts_it_
     assert [(row["before"], row["after"]) for row in history] == [("warned", "ignored"), ("ignored", "warned"), ("warned", "warned")]
 
 
-@pytest.mark.parametrize("typed", ["处理", "处理 1", "处理 一 警告", "处理 1 表扬", "处理 1 警告 快"])
-def test_a_decision_that_cannot_be_understood_explains_itself(chat: Chat, typed: str) -> None:
-    chat.says(INSULT)
-    assert "写法是" in chat.as_admin(typed)
+@pytest.mark.parametrize("typed", ["处理", "处理 1", "处理 一 警告", "处理 1 表扬"])
+def test_a_decision_that_cannot_be_understood_explains_itself(service: Chat, typed: str) -> None:
+    service.says(RUDE)
+    assert "写法是" in service.as_admin(typed)
 
 
 @pytest.mark.parametrize("number", ["99", "0", "9" * 40])
-def test_a_case_that_does_not_exist_is_said_not_to(chat: Chat, number: str) -> None:
-    assert f"没有编号为 {number} 的案件" in chat.as_admin(f"处理 {number} 警告")
+def test_a_case_that_does_not_exist_is_said_not_to(service: Chat, number: str) -> None:
+    assert f"没有编号为 {number} 的案件" in service.as_admin(f"处理 {number} 警告")
 
 
-def test_cases_are_not_shown_where_many_read(chat: Chat) -> None:
-    chat.says(INSULT)
-    said = chat.says("案件", user="boss", group=MAIN)
+def test_cases_are_not_shown_where_many_read(service: Chat) -> None:
+    service.says(RUDE)
+    said = service.says("案件", user="boss", group=MAIN)
     assert "请私聊我" in said
-    assert INSULT not in said
+    assert RUDE not in said
     assert said.card is None
-    assert INSULT in chat.privately("案件", user="boss")
+    assert RUDE in service.privately("案件", user="boss")
 
 
-def test_a_member_cannot_decide_by_clicking_a_card_he_got_hold_of(chat: Chat) -> None:
-    chat.says(INSULT)
-    cases = chat.as_admin("案件")
-    assert chat.clicks(cases, "忽略", user="lilei", group=MAIN).updated is None
-    assert INSULT in chat.as_admin("案件")
+def test_a_member_cannot_decide_by_clicking_a_card_he_got_hold_of(service: Chat) -> None:
+    service.says(RUDE)
+    cases = service.as_admin("案件")
+    assert service.clicks(cases, "忽略", user="lilei", group=MAIN).updated is None
+    assert RUDE in service.as_admin("案件")
 
 
-def test_evidence_goes_when_its_time_has_come_and_the_case_stays(chat: Chat) -> None:
-    chat.says(INSULT)
-    chat.later(days=91)
-    assert chat.clean_up()["evidence"] == 1
-    cases = chat.as_admin("案件")
-    assert INSULT not in cases
+def test_evidence_goes_when_its_time_has_come_and_the_case_stays(service: Chat) -> None:
+    service.says(RUDE)
+    service.later(days=91)
+    assert service.clean_up()["evidence"] == 1
+    cases = service.as_admin("案件")
+    assert RUDE not in cases
     assert cases.card
     assert cases.card["sub_title_text"] == "（原文已清除）"
 
@@ -429,7 +435,7 @@ def test_evidence_goes_when_its_time_has_come_and_the_case_stays(chat: Chat) -> 
 
 
 def test_the_figures_of_the_day_add_up(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     members = [f"m{n:02d}" for n in range(12)]
     for user in members:
         chat.says("签到", user=user)
@@ -458,7 +464,7 @@ def test_figures_are_of_the_day_and_of_the_community(chat: Chat) -> None:
 
 
 def test_an_unlisted_group_is_answered_but_never_warned(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     assert "积分 +5" in chat.says("签到", group="wrSTRANGER")
     chat.says(INSULT, group="wrSTRANGER")
     assert chat.outbox() == []
@@ -531,17 +537,17 @@ def test_a_newcomer_whose_first_act_is_a_click_is_welcomed_at_his_first_words(ch
     assert "很高兴认识你" not in chat.says("签到")
 
 
-def test_a_card_decides_nothing_in_another_community(chat: Chat) -> None:
+def test_a_card_decides_nothing_in_another_community(service: Chat) -> None:
     for group in (MAIN, FAR):
-        chat.says(INSULT, group=group)
-    chat.says("你好", user="boss", group=MAIN)
-    cases = chat.privately("案件", user="boss")
-    chat.says("你好", user="boss", group=FAR)
-    assert chat.clicks(cases, "警告", user="boss", group="").updated is None
-    assert "1." in chat.privately("案件", user="boss"), "the other community's case is open still"
+        service.says(RUDE, group=group)
+    service.says("你好", user="boss", group=MAIN)
+    cases = service.privately("案件", user="boss")
+    service.says("你好", user="boss", group=FAR)
+    assert service.clicks(cases, "警告", user="boss", group="").updated is None
+    assert "1." in service.privately("案件", user="boss"), "the other community's case is open still"
 
 
-def test_marks_alone_ask_for_help_and_marks_behind_a_command_are_no_words_of_it(chat: Chat) -> None:
-    assert "签到" in chat.says("？")
-    chat.says(INSULT)
-    assert "已忽略" in chat.as_admin("处理 1 忽略。")
+def test_marks_alone_ask_for_help_and_marks_behind_a_command_are_no_words_of_it(service: Chat) -> None:
+    assert "签到" in service.says("？")
+    service.says(RUDE)
+    assert "已忽略" in service.as_admin("处理 1 忽略。")

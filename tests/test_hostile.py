@@ -20,8 +20,6 @@ from tests.outside import Answer, Callback, Channel, aibot_text, app, callback, 
 from tests.timing import await_until
 from tests.tree import CORP, GROUP, Tree
 
-pytestmark = pytest.mark.xdist_group("hostile")
-
 MARK = "STRANGERS-WORDS-7f3a"
 """Stands in every hostile body, in clear or sealed."""
 MB = 1_048_576

@@ -18,8 +18,6 @@ from tests.storm import communities_of
 from tests.timing import await_until
 from tests.tree import GROUP, Tree
 
-pytestmark = pytest.mark.xdist_group("journeys")
-
 URL = "https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=CODE"
 FRESH, AGAIN = "签到成功", "今天已经签到过了"
 

@@ -26,6 +26,7 @@ from rules.contents import entry_to_json
 from rules.entries import Entry
 from rules.faq import scheme_of
 from rules.faq_index import build, pack
+from rules.faq_terms import Synonyms
 from rules.text import Words
 from storage import content
 from storage.connection import Database
@@ -93,13 +94,20 @@ def wait_for(what: Callable[[], bool], within_s: float = 30.0) -> None:
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file grows above some bytes, for this process and its children: writing fails as on a full disk."""
+    """No file grows above some bytes, for this process and its children: writing fails as on a full disk.
+
+    Bytecode is not written meanwhile: Python takes what was cut short for good, and everybody who imports it fails from then on.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = before
+        os.environ.pop("PYTHONDONTWRITEBYTECODE")
 
 
 # One file for all -----------------------------------------------------------------------------------------------------
@@ -203,6 +211,25 @@ def test_a_faq_that_shrinks_goes_back_into_memory(store: ContentStore, words: Wo
     assert process.says("优惠券怎么申请") == "优惠券在这里申请"
     assert process.says("发票怎么申请") != "发票在这里申请"
     assert not (folder / NAME).exists()
+
+
+def test_a_large_faq_is_indexed_anew_with_new_synonyms_while_the_old_index_serves(store: ContentStore, words: Words, folder: Path) -> None:
+    one, other = Process(store, words, folder), Process(store, words, folder)
+    assert one.look()
+    assert other.look()
+    made, before = inode(folder), one.faq.ask("小红本怎么申请")
+    for process in (one, other):
+        process.live.use(Synonyms({"spelling": [["会员卡", "小红本"]]}))
+        process.look()
+        assert process.says("会员卡怎么申请") == "会员卡在这里申请", "somebody answers all the time"
+    wait_for(
+        lambda: (
+            bool([process.look() for process in (one, other)])
+            and all(process.says("小红本怎么申请") == "会员卡在这里申请" for process in (one, other))
+        )
+    )
+    assert inode(folder) != made
+    assert before.entry is None
 
 
 # What is not to be trusted ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from casework import in_service
 from chat import FAR, MAIN, Chat, OpenChat
 from vendor import Vendor, vendor
 
@@ -65,14 +66,14 @@ def test_everything_stops_for_members_and_nobody_loses_the_way_back(chat: Chat) 
 
 
 def test_a_word_list_still_files_cases_while_everything_is_stopped(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.as_admin("暂停 全部")
     assert chat.says("你个王八蛋") == ""
     assert "王八蛋" in chat.as_admin("案件")
 
 
 def test_nobody_is_warned_and_the_case_waits_for_a_person(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says("签到", user="hanmei")
     chat.as_admin("暂停")
     chat.says("你个王八蛋")
@@ -231,7 +232,6 @@ def test_a_process_that_starts_knows_what_is_paused(open_chat: OpenChat) -> None
     assert open_chat().says("签到") == ""
 
 
-@pytest.mark.xdist_group("trees")
 def test_a_real_bot_sends_nothing_any_more_a_second_after_it_was_told_to_stop(tmp_path: Path) -> None:
     with wecom() as side:
         tree = Tree(tmp_path, api_base=side.base)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+from casework import in_service
 from chat import MAIN, Chat, OpenChat
 
 import storage
@@ -119,10 +120,11 @@ def lead_a_rich_life(chat: Chat) -> int:
     chat.says("签到", user=USER, name=NAME)
     chat.enters(user=USER)
     chat.says("发票", user=USER)  # leaves an open question
-    chat.says(f"今天看到{MARK}了真开心", user=USER)  # a mood job
+    chat.says(f"今天看到{MARK}了真开心", user=USER)  # a mood
     chat.says(f"你个王八蛋 {MARK}", user=USER)  # a case with evidence, a warning
     chat.privately(f"你个王八蛋 {MARK} 又一次", user=USER)
     chat.says(f"你个王八蛋 {MARK} 还有一次", user=USER)  # without an app this warning still waits to be said
+    report_and_appeal(chat)
     chat.says(QUESTION, user=USER)
     if chat.config.channel("desk"):
         chat.privately("我的积分", user=USER, through="desk")
@@ -150,6 +152,15 @@ def lead_a_rich_life(chat: Chat) -> int:
             chat.stores.outbox.dead(lease, "test", to_ms(chat.clock()))
             break
     return number
+
+
+def report_and_appeal(chat: Chat) -> None:
+    """He reports somebody, is reported, appeals, and what was decided of him is looked at."""
+    chat.privately(f"举报 @hanmei 骂我{MARK}", user=USER)
+    chat.privately(f"举报 @{chat.member(USER)} 他骂人", user="hanmei")
+    assert "收到" in chat.privately(f"申诉 2 {MARK}是开玩笑", user=USER)
+    for said in ("案件 1", "案件 2", "案件 申诉", "处理 2 维持 不是玩笑", "案件 报告"):
+        chat.as_admin(said)
 
 
 def invite_each_other(chat: Chat) -> None:
@@ -202,7 +213,7 @@ def with_accident(chat: Chat, word: str) -> None:
 @pytest.mark.parametrize("app", [True, False])
 @pytest.mark.parametrize("keep_text", [True, False])
 def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: bool, keep_text: bool) -> None:
-    chat = open_chat(router=with_accidents(), dry_run=False, app=app, keep_text=keep_text)
+    chat = in_service(open_chat, router=with_accidents(), app=app, keep_text=keep_text)
     number = lead_a_rich_life(chat)
     assert len(traces(chat, USER, NAME, MARK)) > 8, "or there is nothing to erase"
     done = chat.erase(USER)
@@ -215,11 +226,12 @@ def test_an_erased_person_leaves_no_trace_in_redis(open_chat: OpenChat, app: boo
 
 
 def test_what_others_said_stays(open_chat: OpenChat) -> None:
-    chat = open_chat(router=with_accidents(), dry_run=False, keep_text=True)
+    chat = in_service(open_chat, router=with_accidents(), keep_text=True)
     number = lead_a_rich_life(chat)
     before = export_person(chat.stores, chat.member("hanmei"))
     # an answer that quoted him goes with him, whoever asked
     before["事件记录"] = [row for row in before["事件记录"] if f"成员 {number}" not in row["内容"].get("about", "").split("、")]
+    before["举报"]["main"]["举报"][0]["说明"] = []  # what she wrote of him lay in his case
     chat.erase(USER)
     assert export_person(chat.stores, chat.member("hanmei")) == before
     assert "王八蛋" in chat.as_admin("案件")
@@ -227,7 +239,7 @@ def test_what_others_said_stays(open_chat: OpenChat) -> None:
 
 
 def test_erasing_twice_is_no_harm(open_chat: OpenChat) -> None:
-    chat = open_chat(router=with_accidents(), dry_run=False)
+    chat = in_service(open_chat, router=with_accidents())
     number = lead_a_rich_life(chat)
     chat.erase(USER)
     first = everything(chat)
@@ -256,7 +268,7 @@ def test_a_person_who_comes_back_is_somebody_new_to_every_process(open_chat: Ope
 
 
 def test_an_export_holds_what_is_kept_of_the_person_and_of_nobody_else(open_chat: OpenChat) -> None:
-    chat = open_chat(dry_run=False)
+    chat = in_service(open_chat)
     chat.says("签到", user=USER, name=NAME)
     chat.says(f"你个王八蛋 {MARK}", user=USER)
     chat.says("签到", user="hanmei", name="韩梅梅")

@@ -8,7 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bot.keyring import evidence_key
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.config import load
+from bot.errors import StartError
+from bot.keyring import differs, evidence_key, sealing_key
 from bot.processes import ProcessTree, Role
 
 
@@ -43,3 +48,19 @@ def test_of_many_that_start_together_one_makes_the_key_and_all_have_it(tmp_path:
     assert len(keys) == 1
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["evidence.key"]
     assert (tmp_path / "data" / "evidence.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_the_environment_gives_seals_and_no_other_is_made(tmp_path: Path) -> None:
+    file, key = tmp_path / "config.yaml", Fernet.generate_key()
+    file.write_text('evidence_key: "${EVIDENCE_KEY}"\n', encoding="utf-8")
+    config = load(file, {"EVIDENCE_KEY": key.decode()})
+    assert sealing_key(config) == key
+    assert key.decode() not in repr(config)
+    assert not config.data_path.exists()
+    assert not differs(config)
+    evidence_key(config.data_path)
+    assert differs(config), "what was sealed with the file's key could not be read"
+    with pytest.raises(StartError) as refused:
+        load(file, {"EVIDENCE_KEY": "too short"})
+    assert "evidence_key" in str(refused.value)
+    assert "too short" not in str(refused.value)

@@ -22,8 +22,6 @@ from tests.storm import Storm, Tried, check_books
 from tests.timing import await_until
 from tests.tree import RedisOfOurs, Tree, is_running
 
-pytestmark = pytest.mark.xdist_group("redis away")
-
 REFUSED_WITHIN_S = 2.0
 WELL_WITHIN_S = 5.0
 ASKERS = 48

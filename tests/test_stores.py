@@ -17,10 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rules.points import Bonus, CheckInRule, check_in_reward
 from storage import keys
+from storage.cases import Filing
 from storage.check_ins import CheckIn
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database
 from storage.events import Events
+from storage.evidence import Evidence
 from storage.inbox import DAY_MS, TAKEOVER_MS, Accepted, Ending, Place
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery
@@ -272,9 +274,8 @@ def test_names_of_processes_that_are_gone_do_not_pile_up(database: Database) -> 
 
 
 def a_case(stores: Stores, where: CommunityKeys, member: int, once: str, *, warned: bool = False, now: datetime = NOW) -> int:
-    return stores.cases.open(
-        where, member, now, rule="友善", category="insult", severity=3, evidence=f"话 {once}", warned=warned, once=once
-    ).number
+    filing = Filing(member, "友善", "insult", 3, Evidence(f"话 {once}"), stores.cases.mark(where, once))
+    return stores.cases.open(where, filing, "warn" if warned else "file", now, once=once).number
 
 
 @given(
@@ -294,7 +295,7 @@ def test_a_members_strikes_are_his_warned_cases(stores: Stores, filed: list[tupl
         case = stores.cases.find(where, place % len(filed) + 1)
         assert case
         done = stores.cases.decide(where, case, word, 99, NOW, once=f"d{n}")
-        assert done
+        assert done.done
         assert done.before == state[case.number]
         state[case.number] = word
         assert done.strikes == sum(state[k] == "warned" and about[k] == case.member for k in state)
@@ -383,7 +384,7 @@ def test_the_first_sight_of_a_push_is_noted_once(stores: Stores) -> None:
     assert stores.firings.last(MAIN, "morning") == NOW
 
 
-# Tallies, moods, jobs ----------------------------------------------------------------------------------------------------------
+# Tallies, jobs -----------------------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.tuples(st.integers(0, 15), st.integers(1, 300), st.sampled_from(["check_ins", "faq_hit"])), max_size=25))
@@ -400,20 +401,6 @@ def test_what_is_counted_in_any_shard_adds_up(stores: Stores, messages: list[tup
     assert tally.counts.get("messages", 0) == len(messages)
     assert tally.counts.get("check_ins", 0) == 2 * sum(what == "check_ins" for _, _, what in messages)
     assert tally.active == len({member for _, member, _ in messages})
-
-
-@given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 1)), min_size=1, max_size=20))
-@settings(on_a_shared_server, max_examples=25)
-def test_a_mood_lies_between_the_scores_that_made_it(stores: Stores, scores: list[tuple[int, float]]) -> None:
-    where = somewhere()
-    half = len(scores) // 2
-    stores.moods.mix(where, scores[:half])
-    stores.moods.mix(where, scores[half:])
-    mood = stores.moods.find_group(where)
-    assert mood
-    assert mood.messages == len(scores)
-    values = [score for _, score in scores]
-    assert min(values) - 0.001 <= mood.mean <= max(values) + 0.001
 
 
 def test_a_job_is_taken_once_comes_back_when_its_process_dies_and_goes_when_done(database: Database) -> None:
@@ -541,9 +528,9 @@ def test_data_of_a_newer_program_are_left_alone(database: Database) -> None:
 @pytest.mark.parametrize("id", ["main", "~single", "wr-G_1", "a:b", "x:members", "[ab]*?", "群"])
 def test_a_community_is_found_by_its_keys_whatever_it_is_called(database: Database, id: str) -> None:
     database.command("HSET", keys.MEMBERS(shard=11, community=id), "1", "2")
-    database.command("RPUSH", keys.STRIKES(shard=3, community=id, member=5), "2")
+    database.command("ZADD", keys.WARNINGS(shard=3, community=id, member=5), 1, "2")
     assert list(communities_with(database, keys.MEMBERS)) == [CommunityKeys(id, 11)]
-    assert list(communities_with(database, keys.STRIKES)) == [CommunityKeys(id, 3)]
+    assert list(communities_with(database, keys.WARNINGS)) == [CommunityKeys(id, 3)]
     assert list(communities_with(database, keys.MOOD)) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from casework import in_service
 from chat import FAR, MAIN, Chat, OpenChat
 from test_submissions import dump
 from test_topics import begin, group_posts, to_admins
@@ -23,7 +24,7 @@ AUTHOR = "user-7f3a9"
 @pytest.fixture
 def hole(open_chat: OpenChat) -> Chat:
     """A tree hole that is open, in a bot that keeps the texts of messages in its log."""
-    chat = open_chat(keep_text=True)
+    chat = in_service(open_chat, keep_text=True)
     chat.stores.database.command("SET", keys.MEMBER_NEXT(), 7_654_320)  # a number that nothing else has by chance
     chat.says("你好", user=AUTHOR, name="李雷")
     begin(chat, BOX)

@@ -37,6 +37,7 @@ _SCORES = {"title": "社群推荐度", "question": "你有多愿意把本社群�
 _ROLL = {"title": "周六爬山", "community": "早起读书群"}
 _PODIUM = {"title": "社群常识答题", "community": "早起读书群", "said": "128 人参加 · 10 题 · 个人答题", "of": 10}
 _SCORED = [{"rank": at + 1, "name": name, "score": 9_720 - at * 811, "right": 10 - at} for at, name in enumerate(_NAMES)]
+_MOOD = {"title": "最近 30 天的情绪", "subtitle": "3,214 条聊天", "community": "早起读书群", "first": "10 月 24 日", "last": "11 月 22 日"}
 _STORY = (
     "今天把家里的旧书整理了一遍，发现十年前买的那本《瓦尔登湖》还夹着当时的书签。\n读书大概就是在不同的年纪 meet the same book again 吧。"
 )
@@ -92,6 +93,46 @@ SHOWN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
                 {"rank": 1, "name": "红队", "mean": "6120.5", "members": 64},
                 {"rank": 2, "name": "蓝队", "mean": "5980.0", "members": 64},
             ]
+        },
+    ),
+    "mood": (
+        "mood",
+        {
+            **_MOOD,
+            "means": [
+                62,
+                64,
+                60,
+                None,
+                58,
+                61,
+                63,
+                66,
+                64,
+                60,
+                55,
+                48,
+                41,
+                44,
+                52,
+                58,
+                61,
+                None,
+                None,
+                63,
+                65,
+                62,
+                60,
+                61,
+                64,
+                66,
+                63,
+                60,
+                57,
+                62,
+            ],
+            "shares": [8, 6, 10, None, 12, 9, 8, 5, 7, 12, 18, 27, 38, 33, 20, 12, 9, None, None, 8, 6, 9, 10, 8, 6, 4, 7, 9, 13, 8],
+            "alarm": 30,
         },
     ),
 }
@@ -198,6 +239,20 @@ EDGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "voice": ("voice", {"number": 12, "text": "最近换了新工作，什么都要重新学，有点怕自己跟不上。", "community": "早起读书群"}),
     "voice-long": ("voice", {"number": 10**6, "text": (_STORY * 6)[:300], "parent": 12, "community": _FAR[:24]}),
     "voice-none": ("voice", {"number": 1, "text": "😀"}),
+    "mood-one": ("mood", {**_MOOD, "title": "今天的情绪", "means": [0], "shares": [100], "first": "11 月 22 日"}),
+    "mood-year": (
+        "mood",
+        {
+            **_MOOD,
+            "title": "最近 365 天的情绪",
+            "subtitle": "1,234,567 条聊天，一点是一周",
+            "community": _FAR[:24],
+            "means": [n * 37 % 101 for n in range(53)],
+            "shares": [n * 53 % 101 for n in range(53)],
+            "alarm": 60,
+        },
+    ),
+    "mood-none": ("mood", {**_MOOD, "means": [None] * 30, "shares": [None] * 30, "community": "😀"}),
     "gem": (
         "gem",
         {"author": "韩梅梅", "text": _STORY, "title": "我和一本书", "community": "早起读书群", "date": "2026 年 11 月 22 日", "likes": 26},

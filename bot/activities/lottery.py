@@ -20,7 +20,7 @@ from bot.communities import Communities
 from bot.config import Config
 from bot.drawing import drawn
 from bot.errors import UserError
-from bot.keyring import evidence_key
+from bot.keyring import sealing_key
 from bot.live import Contents
 from bot.members import plain
 from rules.activities import Activity, KindId
@@ -300,7 +300,7 @@ def _lines(secret: bytes, tickets: Sequence[int]) -> Iterator[str]:
 
 
 def _seal(config: Config) -> Fernet:
-    return Fernet(evidence_key(config.data_path))
+    return Fernet(sealing_key(config))
 
 
 def _open(config: Config, activity: Activity) -> tuple[bytes, bytes]:

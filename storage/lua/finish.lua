@@ -1,7 +1,10 @@
+-- uses: heard, mood
 -- Ends a message: keeps its answer for repeats, logs, counts, queues what is to be sent or done later, and leaves the inbox. A message that
 -- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
---      12 talk  13 first messages of a day  14… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
+--      12 talk  13 first messages of a day  14 how much the member spoke  15 who said the same  16 moods  17 line of moods
+--      18 words of moods of a day  19 alarms of moods  20… one outbox queue for each delivery; then, for an answer in parts, its state and the
+--      stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
@@ -9,10 +12,12 @@
 --      19 work of an answer in parts (JSON, '' none)  20 what is shown of it first  21 its life in ms
 --      22 topic of the talk ('' leave)  23 when he was told that nobody knows ('' leave)  24 what he asked ('' leave)  25 life of the talk in ms
 --      26 what is noted where it is the member's first of the day ('' nothing)
---      27 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      27 said, as parts/heard.lua reads it, of one not taken in yet
+--      28 how it felt (JSON: score, low 0/1, chat, day, words, share, least: parts/mood.lua), '' where nobody asks
+--      29 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
 --      then for each delivery its member of due and its item (JSON); last, whom the answer names besides who asked ('' nobody)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
---       another works on it, or its member is new, is asked something or has notices: then nothing else was done.
+--       another works on it, or its member is new, is asked something, has notices or says too much: then nothing else was done.
 local now, entry, member = ARGV[1], ARGV[2], ARGV[5]
 local was = redis.call('HMGET', KEYS[1], 'answer', 'entry')
 if was[1] then
@@ -27,6 +32,9 @@ if entry == '' then
   if member ~= '0' then
     if ARGV[18] == '1' and redis.call('HEXISTS', KEYS[7], member) == 0 then return {-1, ''} end
     if redis.call('EXISTS', KEYS[8], KEYS[9]) > 0 then return {-1, ''} end
+    local spoken = heard.look(KEYS[14], KEYS[15], member, tonumber(now), ARGV[27])
+    if spoken and spoken.is_loud then return {-1, ''} end
+    heard.keep(KEYS[14], KEYS[15], member, tonumber(now), spoken)
   end
   redis.call('XADD', KEYS[3], '*', 'v', '1', 't', now, 'kind', 'inbound', 'c', ARGV[4], 'm', member, 'id', ARGV[3], 'data', ARGV[17])
 end
@@ -50,8 +58,12 @@ if ARGV[22] ~= '' then redis.call('HSET', KEYS[12], 'topic', ARGV[22]) end
 if ARGV[23] ~= '' then redis.call('HSET', KEYS[12], 'told', ARGV[23]) end
 if ARGV[24] ~= '' then redis.call('HSET', KEYS[12], 'asked', ARGV[24]) end
 if ARGV[22] ~= '' or ARGV[23] ~= '' or ARGV[24] ~= '' then redis.call('PEXPIRE', KEYS[12], ARGV[25]) end
-local fresh, at = false, 28
-for _ = 1, tonumber(ARGV[27]) do
+if ARGV[28] ~= '' then
+  local felt = cjson.decode(ARGV[28])
+  mood.feel(KEYS[16], KEYS[17], KEYS[18], KEYS[19], tonumber(now), felt.day, ARGV[4], tonumber(member), felt)
+end
+local fresh, at = false, 30
+for _ = 1, tonumber(ARGV[29]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
@@ -79,12 +91,12 @@ if ARGV[19] ~= '' then
   redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
   redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
 end
-for queue = 14, queues do
+for queue = 20, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if queues > 13 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 19 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)

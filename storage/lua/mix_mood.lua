@@ -1,22 +1,10 @@
--- Mixes mood scores into the weighted means of a group and of its members, in their order.
--- KEYS 1 moods
--- ARGV 1 weight of a new score 0..1, then for each message: member, score 0..1
+-- uses: mood
+-- Adds up messages that were scored behind their answers, in their order. Nobody is told of them.
+-- KEYS 1 moods  2 line of moods  3 words of moods  4 alarms of moods
+-- ARGV for each message: member, chat ('' a single chat), when (ms), its day, score 0..1, unhappy 0/1
 -- Gives the number of messages.
-local weight = tonumber(ARGV[1])
-local means, counts = {}, {}
-local function mix(field, score)
-  if not means[field] then
-    local before, n = string.match(redis.call('HGET', KEYS[1], field) or '', '^([^|]+)|(%d+)$')
-    means[field], counts[field] = tonumber(before), tonumber(n) or 0
-  end
-  means[field] = means[field] and means[field] * (1 - weight) + score * weight or score
-  counts[field] = counts[field] + 1
+for at = 1, #ARGV, 6 do
+  local felt = {chat = ARGV[at + 1], score = tonumber(ARGV[at + 4]), low = tonumber(ARGV[at + 5]), words = {}, share = 0, least = 0}
+  mood.feel(KEYS[1], KEYS[2], KEYS[3], KEYS[4], tonumber(ARGV[at + 2]), ARGV[at + 3], '', tonumber(ARGV[at]), felt)
 end
-for at = 2, #ARGV, 2 do
-  mix('m' .. ARGV[at], tonumber(ARGV[at + 1]))
-  mix('group', tonumber(ARGV[at + 1]))
-end
-for field, mean in pairs(means) do
-  redis.call('HSET', KEYS[1], field, string.format('%.4f', mean) .. '|' .. counts[field])
-end
-return (#ARGV - 1) / 2
+return #ARGV / 6

@@ -1,0 +1,64 @@
+"""Whether hard words are said to somebody, or only told: quoted, reported, asked about, said of oneself, or in fun among friends."""
+
+from __future__ import annotations
+
+import re
+
+from rules.judgement import Outcome, Reason
+from rules.unmask import Reading
+
+_SAYS = "骂|说|喊|叫|回|发|评论|留言|吼|嚷|怼|喷|冲"
+_OTHERS = (
+    "他|她|他们|她们|人家|有人|对方|客服|邻居|楼上|楼下|那人|这人|那个人|网友|司机|老板|领导|同事|群友|孩子|同学|老师|商家|卖家|骑手|店员|保安|物业|顾客|客户|前任"
+    "|老公|老婆|婆婆|妈妈|爸爸|你们"
+)
+_TOLD = re.compile(
+    rf"(?:{_OTHERS}).{{0,12}}?(?:{_SAYS})(?:了|过|着|的)?(?:我|我们|咱|人|他|她|一句|一声|什么|出)"  # 他刚才骂了我……
+    rf"|(?:{_SAYS})(?:我|我们|他|她|人)(?:是|叫|:|,)"  # 骂我是……
+    r"|(?:被|遭|挨)(?:人|他|她|你们|同事|网友|对方|客服|邻居)?.{0,6}(?:骂|喷|怼|侮辱|辱骂|威胁)"  # 被人骂
+    r"|举报|投诉他|投诉她|管理员?(?:看看|管管|来看|处理)"
+)
+_ASKED = re.compile(
+    r"(?:什么|啥|何)(?:意思|梗|由来)|(?:怎么|如何)(?:读|念|写|翻译|理解|拼)|(?:算|是)(?:不算|不是)?(?:骂人|脏话|侮辱|歧视|违规)"
+    r"|(?:能|可以|会)(?:不能|不可以|不会)?(?:说|用|发|被封|被禁|被屏蔽|违规)(?:吗|么|这|\?)|出自哪|这个词|这词|这句话(?:是|出|什么)"
+)
+_MYSELF = (
+    r"(?:^|[^你他她的对跟和给])(?:我|俺|本人|咱)(?:自己|也|又|就|真|真的|可|简直|果然|当时|今天|刚才|昨天|这脑子|觉得|感觉|怕不|怕|大概|可能|估计|他妈|特么|这个|这|算|还)*"
+    r"(?:是|像|个|好|太|成了|变成|当)"
+)
+_SELF = re.compile(rf"{_MYSELF}[^你他她]{{0,6}}$|(?:骂|怪|笑|恨)(?:自己|我自己)")
+_OF_SELF = re.compile(rf"{_MYSELF}|(?:骂|怪|笑|恨)(?:自己|我自己)")
+_FUN = re.compile(
+    r"哈{2,}|嘿嘿|嘻嘻|hh+|233+|xswl|笑死|笑哭|狗头|doge|[😂🤣😄😆😜😝🤪😁]"
+    r"|\[(?:笑哭|捂脸|偷笑|坏笑|呲牙|憨笑|破涕为笑|哈哈|允悲)\]"
+)
+_QUOTED = re.compile(
+    r"[“「『《\"][^“”「」『』《》\"]{1,200}[”」』》\"]|‘[^‘’]{1,200}’"
+    r"|(?<=[说骂喊回发写道问叫喷怼了我])(?:了|道|着|过)?[:：].*$", re.DOTALL
+)  # fmt: skip
+_ADDRESSED = re.compile("[你妳您]|泥马|尔等|滚|去死|nm|丫")
+
+
+def is_addressed(reading: Reading) -> bool:
+    """Whether a text speaks to somebody."""
+    return any(_ADDRESSED.search(view.text) for view in reading.views)
+
+
+def told(reading: Reading, reason: Reason) -> Outcome | None:
+    """How far a reason may lead, for what is told and not said: ``pass`` or ``review``; None where it is said to somebody."""
+    plain = reading.plain
+    if not _ADDRESSED.search(plain):
+        before = reading.sent[: reason.span[0]] if reason.source == "words" and reason.span else ""
+        if _SELF.search(before[-24:]):
+            return "pass"
+        if _OF_SELF.search(plain):
+            return "review"
+    if _TOLD.search(plain) or _ASKED.search(plain) or _FUN.search(plain):
+        return "review"
+    return None
+
+
+def unquoted(text: str) -> str | None:
+    """A text without what it quotes: words in quotation marks, titles, and what follows 说： and its like; None where it quotes nothing."""
+    rest = _QUOTED.sub(" ", text)
+    return rest if rest != text else None
