@@ -8,6 +8,7 @@ looked at in those acts and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -26,7 +27,7 @@ from rules.disagreement import Disagreement, Tally, disagreement
 from rules.judgement import RULES, Verdict
 from rules.ladder import Ladder, filled, how_to_appeal
 from rules.reporting import category_of, is_campaign
-from rules.text import normalise
+from rules.text import fit, normalise
 from storage.appeals import Ruled, Ruling, Taken
 from storage.cases import Act, Case, Decided, Decision, Filed, Filing
 from storage.evidence import Evidence, grounds_of
@@ -88,7 +89,7 @@ class CaseDesk:
         """Files what a judge found in a message."""
         worst = verdict.reasons[0]
         filing = Filing(
-            member, verdict.rule, verdict.category, verdict.severity, Evidence(text, grounds_of(verdict)), self.mark(text), worst.source,
+            member, verdict.rule, verdict.category, verdict.severity, Evidence(fit(text), grounds_of(verdict)), self.mark(text), worst.source,
             worst.score, verdict.verdict, chat,
         )  # fmt: skip
         ladder = self.ladder
@@ -132,13 +133,19 @@ class CaseDesk:
     ) -> Settled:  # fmt: skip
         """Decides a case, once; the member is told where he is warned. Raises UserError where it may not be."""
         case = self.get(number)
-        self._check(case, decision, why, to)
-        done = self.stores.cases.decide(
-            self.community.keys, case, decision, actor.member, self.now, why=why, to=to, only_open=only_open,
-            is_alone=self._is_alone(actor), lapse=self.ladder.lapse, once=once,
-        )  # fmt: skip
+        done = self.stores.cases.first_result(self.community.keys, once)  # a repeat finds the case changed, and may still have to tell
+        if done is None:
+            self._check(case, decision, why, to)
+            done = self.stores.cases.decide(
+                self.community.keys, case, decision, actor.member, self.now, why=why, to=to, only_open=only_open,
+                is_alone=self._is_alone(actor, case, set(case.reporters)), lapse=self.ladder.lapse, once=once,
+            )  # fmt: skip
         if done.outcome == "own":
             raise UserError(f"案件 {number} 是关于你自己的，请别的版主来处理，例如：处理 {number} 移交 @谁")
+        if done.outcome == "party":
+            raise UserError(f"案件 {number} 是你举报的，请别的版主来处理，例如：处理 {number} 移交 @谁")
+        if done.outcome == "target":
+            raise UserError(f"案件 {to} 刚刚也并到别处了，先看看：案件 {to}")
         if done.outcome == "appealed":
             raise UserError(f"案件 {number} 有申诉等着，先复核申诉：处理 {number} 维持 理由，或：处理 {number} 撤销 理由")
         if done.done:
@@ -153,6 +160,8 @@ class CaseDesk:
             raise UserError(f"案件 {number} 已经并入案件 {case.into} 了，请说：案件 {case.into}")
         if decision == "warned" and self.stores.pauses.of(self.community.id):
             raise UserError(f"这里暂停了，不发警告。先说“恢复”再处理，或者：处理 {number} 忽略")
+        if decision == "warned" and case.member and not self.stores.directory.find_user(case.member):
+            raise UserError(f"案件 {number} 的人已经注销，没有谁可以提醒了。请说：处理 {number} 忽略")
         if decision == "merge":
             other = self.get(to)
             if to == number or other.into:
@@ -173,6 +182,9 @@ class CaseDesk:
         elif decision == "warned" and done.before != "warned" and case.member:
             words = self.warning(case.rule, case.number, done.strikes)
             tell(self.stores, self.config, self.community, case.member, words, self.now, id=id)
+        elif decision == "ignored" and done.before == "warned" and case.member:
+            said = f"案件 {case.number} 的提醒撤销了，不再计数{f'（{why}）' if why else ''}。误会你了，对不起。"
+            tell(self.stores, self.config, self.community, case.member, said, self.now, id=id, is_answer=True)
         elif decision == "warned" and done.before != "warned":  # nobody knows whose words they were: the rule is said to all
             self._remind_group(case.rule, case.chat, id=id)
 
@@ -183,8 +195,9 @@ class CaseDesk:
         granted = {grant.member for grant in self.stores.roles.all() if grant.place in (ALL, self.community.id)}
         return owners | {number for number in granted if may(granted_in(self.community.id, number, self.stores), "moderator")}
 
-    def _is_alone(self, actor: Actor) -> bool:
-        return self.deciders() <= {actor.member}
+    def _is_alone(self, actor: Actor, case: Case, partial: AbstractSet[int]) -> bool:
+        """Whether nobody else may decide a case: for him whom it is about nobody at all, for others nobody who is not ``partial`` himself."""
+        return self.deciders() <= {actor.member, *(() if actor.member == case.member else (case.member, *partial))}
 
     # Reports ----------------------------------------------------------------------------------------------------------------
 
@@ -239,17 +252,20 @@ class CaseDesk:
             raise UserError(f"请写上理由，他会看到，例如：处理 {number} 维持 原话就是在骂人")
         if len(why) > LONGEST_WHY:
             raise UserError(f"理由最多 {LONGEST_WHY} 个字，例如：处理 {number} 维持 原话就是在骂人")
+        partial = {*case.reporters, *self.stores.cases.deciders(self.community.keys, number)}
         ruled = self.stores.appeals.rule(
-            self.community.keys, case, ruling, actor.member, self.now, why=why, is_alone=self._is_alone(actor), lapse=self.ladder.lapse,
-            once=once,
+            self.community.keys, case, ruling, actor.member, self.now, why=why, is_alone=self._is_alone(actor, case, partial),
+            lapse=self.ladder.lapse, once=once,
         )  # fmt: skip
         match ruled.outcome:
             case "own":
                 raise UserError(f"案件 {number} 是关于你自己的，请别的版主来复核：处理 {number} 移交 @谁")
+            case "party":
+                raise UserError(f"案件 {number} 是你举报的，请别的版主来复核：处理 {number} 移交 @谁")
             case "same":
                 raise UserError(f"案件 {number} 是你处理的，申诉要由另一位来复核：处理 {number} 移交 @谁")
             case "soon":
-                raise UserError(f"这里只有你一位管理员，而这件是你自己处理的：请过 10 分钟再看一遍，再说：处理 {number} 维持 理由")
+                raise UserError(f"没有别人能复核这件，而你自己处理或举报过它：请过 10 分钟再看一遍，再说：处理 {number} 维持 理由")
             case "done":
                 self._follow_ruling(case, ruling, ruled, actor, why, once)
         return Appealed(case, ruled, self.error_rate(case.rule))
@@ -264,7 +280,7 @@ class CaseDesk:
         else:
             said = f"你对案件 {case.number} 的申诉复核过了，维持原来的处理。理由：{why}。还有疑问可以说“人工”。"
         id = f"ruling:{self.community.id}:{case.number}:{once}"
-        tell(self.stores, self.config, self.community, case.member, said, self.now, id=id)
+        tell(self.stores, self.config, self.community, case.member, said, self.now, id=id, is_answer=True)
 
     # Looking back -----------------------------------------------------------------------------------------------------------
 

@@ -28,15 +28,16 @@ JUDGES: Mapping[str, str] = {
 VERDICTS: Mapping[str, str] = {"warn": "直接提醒", "review": "转人工"}
 _ACTS: Mapping[str, str] = {
     "warned": "警告", "ignored": "忽略", "hand": "移交给", "merge": "并入案件", "merged": "并进了案件", "again": "又说了一次", "report": "举报",
-    "appeal": "申诉", "granted": "申诉成立，警告撤销", "upheld": "维持原判",
+    "warn": "自动提醒", "hint": "自动提示", "appeal": "申诉", "granted": "申诉成立，警告撤销", "upheld": "维持原判",
 }  # fmt: skip
 UNKNOWN = "说话的人不明"
 GONE = "（原文已清除）"
 
 
-def about(case: Case) -> str:
-    """Whom a case is about, by number."""
-    return f"成员 {case.member}" if case.member else UNKNOWN
+def about(case: Case, name: str = "") -> str:
+    """Whom a case is about, by number, or as he is called. Where only a reporter says whose words were quoted, that is all that is said."""
+    who = name or f"成员 {case.member}"
+    return UNKNOWN if not case.member else f"举报人说是{who}说的，引用里看不到是谁" if case.is_claimed else who
 
 
 def line(case: Case, zone: tzinfo, viewer: int = 0) -> str:
@@ -83,11 +84,12 @@ def story_lines(story: Story, appeal: Appeal | None, stores: Stores, zone: tzinf
     case = story.case
     numbers = {case.member, case.holder, *case.reporters, *(row.by for row in story.told)} - {0}
     names = all_called(stores, tuple(numbers)) if numbers else {}
-    who = f"{names[case.member]}（成员 {case.member}）" if case.member else UNKNOWN
+    who = about(case, f"{names[case.member]}（成员 {case.member}）" if case.member else "")
     out = [
         f"案件 {case.number} · {STATES[case.state]}：{who}，{case.at.astimezone(zone):%m-%d %H:%M}，{case.rule}",
         f"“{plain(text_of(case))}”",
     ]
+    out += [f"又说了 {case.again} 次"] if case.again else []
     out += [f"• {plain(ground_line(ground, case.evidence))}" for ground in case.kept.grounds]
     out += [
         f"• 又说：“{one_line(plain(kept.evidence.text), 80)}”"
@@ -110,18 +112,21 @@ def told_line(row: Told, names: Mapping[int, str], zone: tzinfo) -> str:
     to = "" if not row.to else f"成员 {row.to}" if row.act == "hand" else f" {row.to}"
     change = f"，{STATES.get(row.before, '')} → {STATES.get(row.after, '')}" if row.before != row.after and row.after else ""
     why = f"：{plain(row.why)}" if row.why else ""
-    alone = "（只有一位管理员，一个人决定的）" if row.alone else ""
+    alone = "（没有别人能决定，一个人决定的）" if row.alone else ""
     who = names.get(row.by, f"成员 {row.by}") if row.by else "系统"
     return f"{row.at.astimezone(zone):%m-%d %H:%M} {who} {_ACTS.get(row.act, row.act)}{to}{change}{why}{alone}"
 
 
-def card(case: Case, community: Community, once: str, viewer: int = 0) -> ButtonInteraction:
-    """A case with its two buttons. Every message needs a task id of its own, also when it shows the same case again."""
+def card(case: Case, community: Community, once: str, viewer: int = 0, *, is_sealed: bool = False) -> ButtonInteraction:
+    """A case with its two buttons. Every message needs a task id of its own, also when it shows the same case again.
+
+    ``is_sealed``: without the member's words, for where a card may wait to be sent: they lie sealed in the case only.
+    """
     key = f"case:{community.id}:{case.number}"
     return ButtonInteraction(
         title=f"案件 {case.number} · {case.rule}",
         desc=about(case),
-        sub_title=text_of(case, viewer)[:100],
+        sub_title=f"看原话请说：案件 {case.number}" if is_sealed else text_of(case, viewer)[:100],
         facts=(Fact("社群", community.name),),
         buttons=(Button("警告", f"{key}:警告", style=2), Button("忽略", f"{key}:忽略")),
         task=task_of("case", community.id, str(case.number), once),

@@ -430,6 +430,9 @@ class ModerationConfig(Section):
         default="first_week",
         description="试运行：照常判断，只记下本来会怎样，不提醒任何人，也不立案；true 一直试，false 不试，first_week 每个社群先试七天",
     )
+    pictures: bool = Field(
+        default=True, description="是否看成员在群里发给智能机器人的图片上有没有二维码：可疑的转人工，图片看完就丢，从不保存"
+    )
 
 
 class MoodConfig(Section):

@@ -37,7 +37,8 @@ class Context:
 
     ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message. ``is_confidential``:
     nothing that is kept may tell that the member said it; in a single chat its handler judges it, and no gate. ``pause``: what an administrator
-    stopped in the community, as :data:`storage.pauses.Pause`. ``history``: what was said before, where it is too much.
+    stopped in the community, as :data:`storage.pauses.Pause`. ``history``: what was said before, where it is too much. ``is_filed``: a gate filed the
+    message; its text is kept with the case and nowhere else.
     """
 
     open_stores: Callable[[], Stores]
@@ -56,6 +57,7 @@ class Context:
     is_unclaimed: bool = False
     is_confidential: bool = False
     history: History = NO_HISTORY
+    is_filed: bool = False
 
     @property
     def stores(self) -> Stores:

@@ -19,6 +19,7 @@ from bot.enclosures import beside_update, enclose, fit
 from bot.feelings import Feelings
 from bot.longframes import answer_by_link
 from bot.message import Message, Prompt, Reply
+from bot.picture_watch import task_of
 from bot.router import Match
 from bot.work import Work
 from storage.inbox import Ending
@@ -79,7 +80,7 @@ class Endings:
         notices = work.accepted.notices if message.is_private and message.event is None else ()
         waited = [Reply(text, about=named) for text, named in map(read_notice, notices)]
         replies = waited + [_judgeable(reply, work.now_ms) for reply in replies]
-        queued, about = self._aside(work, replies), _named(replies)
+        queued, about, is_filed = self._aside(work, replies), _named(replies), any(reply.is_filed for reply in replies)
         replies, beside = enclose(self._config, message, replies, work.community.id, place.member, in_time=in_time, now_ms=work.now_ms)
         said = self._said(work, replies, in_time=in_time)
         queued = [*queued, *beside, *(replace(delivery, about=about) for delivery in said.deliveries)]
@@ -98,6 +99,7 @@ class Endings:
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._feelings.job(work, match),
+            pictures="" if _answers_secret(work, match) else task_of(self._config, work, match),
             felt=self._feelings.felt(work, match),
             is_active=message.event is None and place.member > 0,
             pays_first=message.event is None and place.member > 0 and self._pays_first(),
@@ -106,7 +108,7 @@ class Endings:
             was_first=work.accepted.is_first,
             topic=next((topic_of(reply.topic, work.now_ms) for reply in replies if reply.topic), ""),
             told=str(work.now_ms) if any(reply.told for reply in replies) else "",
-            asked=self._asked(work, match, replies),
+            asked="" if is_filed else self._asked(work, match, replies),
             about=about,
         )
 

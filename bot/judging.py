@@ -55,8 +55,8 @@ def judged(message: Message, ctx: Context) -> Judged:
     verdict = _verdict(message, ctx, history)
     if verdict.verdict == "pass":
         return Judged(verdict, is_hushed=history.is_hushed)
-    if verdict.categories <= ADVERTISING and may(ctx.role, "operator"):
-        return NOTHING
+    if (message.is_private and may(ctx.role, "moderator")) or (verdict.categories <= ADVERTISING and may(ctx.role, "operator")):
+        return NOTHING  # what moderators type to the bot alone is their work
     if ctx.is_first and message.chat:
         newcomers = ctx.stores.heard.count_newcomer(ctx.community.shard, message.chat, ctx.member, ctx.now())
         history = replace(history, newcomers=newcomers)
@@ -72,7 +72,9 @@ def judged(message: Message, ctx: Context) -> Judged:
     if told.verdict == "pass":
         return Judged(told, is_hushed=is_hushed, hint=hint)
     if is_tried:
-        ctx.stores.trials.note(ctx.community.keys, ctx.member, told, message.text, ctx.now(), once=message.id)
+        ctx.stores.trials.note(
+            ctx.community.keys, ctx.member, told, message.text, ctx.now(), is_newcomer=is_newcomer, once=message.id
+        )  # fmt: skip
         return Judged(told, is_trial=True, is_newcomer=is_newcomer)
     warns = told.verdict == "warn" and ctx.community.is_listed and not ctx.pause
     return Judged(told, "warn" if warns else "file", is_newcomer=is_newcomer, is_hushed=is_hushed, hint=hint)

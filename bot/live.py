@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -21,6 +22,7 @@ from bot.word_live import LiveWords
 from rules import contents
 from rules.badges import BadgeRules
 from rules.challenges import Challenge
+from rules.contacts import contacts_in
 from rules.contents import ContentProblem, Kind, Push, Welcome
 from rules.duty import DutyPlans
 from rules.faq_terms import Synonyms, shipped
@@ -43,6 +45,8 @@ from storage.points import Rewards
 log = structlog.get_logger(__name__)
 
 SYNONYMS = "synonyms"
+MOST_READ = 2_000
+"""Answers whose addresses and numbers are known as the community's own; those of a larger FAQ are listed in its policy."""
 WATCH_S = 1.0
 """How often a process asks for new versions: an edit is live everywhere within two seconds."""
 
@@ -134,13 +138,19 @@ class LiveContents:
                 loaded[WORDS], parts["lexicon"] = listed
             if not loaded:
                 return False
-            if "lexicon" in parts or "policy" in parts:
+            if not parts.keys().isdisjoint(("lexicon", "policy", "faq", "welcome")):
+                own = self._named(parts) if "faq" in parts or "welcome" in parts else self.current.judge.own
                 parts["judge"] = Judge(
-                    parts.pop("lexicon", self.current.judge.lexicon), parts.pop("policy", self.current.judge.policy), self._models,
-                    self._own,
-                )  # fmt: skip
+                    parts.pop("lexicon", self.current.judge.lexicon), parts.pop("policy", self.current.judge.policy), self._models, own
+                )
             self.current = dataclasses.replace(self.current, **parts, versions={**self.current.versions, **loaded})
             return True
+
+    def _named(self, parts: Mapping[str, Any]) -> frozenset[str]:
+        """The domains and numbers that the operators' own texts name: who repeats them does not advertise."""
+        welcome = dataclasses.asdict(parts.get("welcome", self.current.welcome)).values()
+        answers = (entry.answer for entry in islice(parts.get("faq", self.current.faq).entries(), MOST_READ))
+        return contacts_in((*welcome, *answers)).union(self._own)
 
     def watch(self, stop: Event, on_change: Callable[[], None] = lambda: None) -> None:
         """Looks for new versions until ``stop`` is set."""

@@ -9,11 +9,15 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A reference to an image, file, voice or video; the bytes stay with WeCom until somebody asks for them."""
+    """A reference to an image, file, voice or video; the bytes stay with WeCom until somebody asks for them.
+
+    ``aes_key`` opens what lies at ``url``, where that has a key of its own (over a long connection).
+    """
 
     kind: str
     url: str = field(default="", repr=False)
     media_id: str = ""
+    aes_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,8 @@ class Reply:
     ``topic`` is the id of an answer that a short question may take up; ``told`` says that nobody knows the answer.
     ``feedback`` names the answer to WeCom, which then asks members whether it was useful; the pipeline sets it where there is a topic.
     ``prompt`` waits for a choice. ``note`` explains the decision in the log, ``counts`` names the day's counters to raise, ``unanswered`` is a
-    question that nobody could answer. What ``is_secret`` (a login link) never stands in the log.
+    question that nobody could answer. What ``is_secret`` (a login link) never stands in the log. ``is_filed``: what it answers is kept sealed,
+    with a case, and nowhere else: not as a question.
     """
 
     text: str = ""
@@ -157,6 +162,7 @@ class Reply:
     counts: tuple[str, ...] = ()
     unanswered: str = ""
     is_secret: bool = False
+    is_filed: bool = False
 
     @property
     def said(self) -> str:

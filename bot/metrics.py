@@ -44,6 +44,9 @@ class Metrics:
             "bot_tickets", "Questions that wait for a person: all of them, and those overdue", ["state"], registry=registry,
             multiprocess_mode="mostrecent",
         )  # fmt: skip
+        self.pictures = Counter(
+            "bot_pictures_total", "Messages whose pictures were looked at for QR codes, by outcome", ["outcome"], registry=registry
+        )
         self.unfinished = Gauge(
             "bot_inbox_unfinished", "Accepted messages that are not finished", registry=registry, multiprocess_mode="mostrecent"
         )

@@ -239,6 +239,8 @@ class Pipeline:
                 said += gated.replies
                 if gated.stops:
                     return said
+                if any(reply.is_filed for reply in gated.replies):
+                    context = replace(context, is_filed=True)
         if match is None:
             return said
         if refusal := self._refusal(message, context, match):

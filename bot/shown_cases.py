@@ -25,7 +25,9 @@ def cards_for_staff(ctx: Context, case: Case, once: str) -> tuple[Reply, ...]:
     directory, first = ctx.stores.directory, ctx.config.communities[0].id
     admins = [directory.enrol(user) for user in ctx.config.admins if directory.find_number(user)]
     here = [admin.number for admin in admins if (admin.home or first) == ctx.community.id and admin.number != case.member]
-    # In words it goes without the member's own: those are kept sealed, and a notice may wait for days.
+    # It goes without the member's own words: those are kept sealed, and a notice may wait for days.
     words = f"{ctx.community.name} · 案件 {case.number} 待处理：{case.rule}。请说“案件”查看。"
     about = tuple({case.member, *case.reporters} - {0})
-    return tuple(Reply(words, card=card(case, ctx.community, f"{once}:{number}"), to=number, about=about) for number in here)
+    return tuple(
+        Reply(words, card=card(case, ctx.community, f"{once}:{number}", is_sealed=True), to=number, about=about) for number in here
+    )

@@ -16,8 +16,9 @@ from bot.permissions import Actor
 from bot.staff import to_staff
 from rules.contents import MODERATION, ContentProblem, from_items, items_of, parse
 from rules.judgement import TITLES
+from rules.ladder import Ladder
 from rules.policy import Place, Policy
-from storage.content import Outdated
+from storage.content import NoSuchVersion, Outdated
 from storage.moment import to_ms
 from storage.stores import Stores
 from storage.trials import TrialReport
@@ -58,11 +59,15 @@ def course(stores: Stores, config: Config, policy: Policy, community: Community,
 
 def sum_up(report: TrialReport) -> str:
     """What would have been, in one sentence."""
-    if not report.warned and not report.reviewed:
+    if not (report.warned or report.hinted or report.reviewed):
         return "要是开着，一个人也不会提醒，也没有要转人工的话。"
     people = f"{report.people} 人" if report.is_whole else f"至少 {report.people} 人"
     found = "、".join(f"{title_of(category)} {count}" for category, count in report.by_category.items())
-    return f"要是开着，会提醒 {people}（{report.warned} 条），转人工 {report.reviewed} 条（{found}）。"
+    spared = [
+        f"只提示新人 {report.hinted} 条" if report.hinted else "", f"另有 {report.added} 条是同样的话或刚提醒过，不再提醒" if report.added else "",
+    ]  # fmt: skip
+    more = "".join(f"，{said}" for said in spared if said)
+    return f"要是开着，会提醒 {people}（{report.warned} 条）{more}，转人工 {report.reviewed} 条（{found}）。"
 
 
 def title_of(category: str) -> str:
@@ -80,32 +85,42 @@ def ring_trials(stores: Stores, config: Config, contents: Contents, communities:
             if stores.roster.count(community.keys):
                 stores.trials.begin(community.keys, now)
         elif not standing.is_told and now >= standing.since + LENGTH:
-            told += _tell_of_end(stores, config, community, standing.since, now)
+            told += _tell_of_end(stores, config, contents.judge.policy.ladder, community, standing.since, now)
     return told
 
 
 def change_place(stores: Stores, community: Community, actor: Actor, place: Place, note: str, now: datetime, *, once: str) -> None:
     """Puts a new version of the policy in force in which a community is judged so. Raises UserError when somebody else changed it just now."""
-    if stores.content.made(MODERATION.name, once):
-        return
-    version, items = stores.content.snapshot(MODERATION.name)
-    policy: Policy = from_items(MODERATION, items) if items else Policy()
+    done = stores.content.made(MODERATION.name, once)
+    policy = _before(stores, done) if done else None
+    if policy is None:
+        version, items = stores.content.snapshot(MODERATION.name)
+        policy = from_items(MODERATION, items) if items else Policy()
+        if place == policy.place(community.id):
+            return
+        changed = replace(policy, places={**policy.places, community.id: place})
+        try:
+            done = stores.content.put(
+                MODERATION.name, {"": _written(items.get("", ""), changed)}, actor.id, now, note=note, once=once, expect=version
+            )
+        except Outdated:
+            raise UserError("治理规则刚刚被别人改过，请再说一次") from None
     before = policy.place(community.id)
-    if place == before:
-        return
-    changed = replace(policy, places={**policy.places, community.id: place})
-    try:
-        done = stores.content.put(
-            MODERATION.name, {"": _written(items.get("", ""), changed)}, actor.id, now, note=note, once=once, expect=version
-        )
-    except Outdated:
-        raise UserError("治理规则刚刚被别人改过，请再说一次") from None
     if place.trial == "on" and before.trial != "on":
-        stores.trials.restart(community.keys, now)
+        stores.trials.restart(community.keys, now, once=once)
     stores.audit.record(
         community.id, actor.id, "治理", f"{community.name}（第 {done} 版）", tell_place(before, policy), tell_place(place, policy), now,
         once=once,
     )  # fmt: skip
+
+
+def _before(stores: Stores, version: int) -> Policy | None:
+    """The policy as it was before a version of it; None where that is not kept any more."""
+    try:
+        raw = next((change.before for change in stores.content.version(MODERATION.name, version)[1]), None)
+    except NoSuchVersion:
+        return None
+    return from_items(MODERATION, {"": raw}) if raw else Policy()
 
 
 def tell_place(place: Place, policy: Policy) -> str:
@@ -114,9 +129,9 @@ def tell_place(place: Place, policy: Policy) -> str:
     return f"{STRICTNESS[place.strictness or policy.strictness]}、{PROFILES[place.profile]}、{trial}"
 
 
-def _tell_of_end(stores: Stores, config: Config, community: Community, since: datetime, now: datetime) -> int:
+def _tell_of_end(stores: Stores, config: Config, ladder: Ladder, community: Community, since: datetime, now: datetime) -> int:
     text = (
-        f"“{community.name}”的治理试运行满一周了。{sum_up(stores.trials.report(community.keys))}\n"
+        f"“{community.name}”的治理试运行满一周了。{sum_up(stores.trials.report(community.keys, ladder))}\n"
         "从现在起正式生效：过分的话会私下提醒本人，拿不准的转给你们看。看是哪些话：治理 报告。想再试一阵：治理 试运行 开。觉得太严：治理 宽松。"
     )
     posts = to_staff(stores, config, community, text, id=f"trial:{community.id}:{to_ms(since)}", now_ms=to_ms(now))

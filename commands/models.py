@@ -63,7 +63,7 @@ def train_model(path: Path, later: Path | None, corpora: Path | None, texts: Pat
     with shown(f"训练{RECIPES[name]}模型") as step:
         model = recipe.train(corpora, own, step)
     file = (into or private_folder(load_config(later or path), "models")) / f"{name}.npz"
-    before = _model_of(name, file if file.exists() else _shipped(name))
+    before = _model_before(name, file)
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.new")
     model.save(beside)
@@ -126,11 +126,25 @@ def _shipped(name: str) -> Path:
     return file
 
 
+def _load(name: str, file: Path) -> Any:
+    """The model in a file. OSError, ValueError or KeyError where it is none."""
+    classes = {"abuse": "AbuseModel", "mood": "MoodModel", "adverts": "AdvertModel"}
+    return getattr(import_module(f"rules.{name}"), classes[name]).load(file)
+
+
+def _model_before(name: str, own: Path) -> Any:
+    """The model that was used until now; where one's own is damaged, the one that ships: training is the way to replace it."""
+    try:
+        return _load(name, own if own.exists() else _shipped(name))
+    except (OSError, ValueError, KeyError):
+        click.echo(f"原来的 {own} 坏了，和自带的比。")
+        return _load(name, _shipped(name))
+
+
 def _model_of(name: str, file: Path) -> Any:
     """The model in a file; ends the program where it is none."""
-    classes = {"abuse": "AbuseModel", "mood": "MoodModel", "adverts": "AdvertModel"}
     try:
-        return getattr(import_module(f"rules.{name}"), classes[name]).load(file)
+        return _load(name, file)
     except (OSError, ValueError, KeyError):
         refuse(f"读不了模型 {file}，请删掉它（就用自带的），或者重新训练")
 

@@ -41,6 +41,7 @@ def worker(path: Path, later: Path | None) -> None:
         ("sender", lambda: _send(bot, stop)),
         ("streams", lambda: _make_streams(bot, stop)),
         ("customers", lambda: _run_errands(bot, stop)),
+        ("pictures", lambda: _watch_pictures(bot, stop)),
         ("watch", lambda: Watch(bot.stores, config, bot.metrics, now).run(stop)),
         *_long_connections(bot, stop),
     )
@@ -99,6 +100,23 @@ def _make_streams(bot: Bot, stop: threading.Event) -> None:
     parts = Parts(bot.stores.calls, Limits(bot.stores.database), bot.stores.directory.find_number, now)
     makers = Makers(bot.stores, bot.config, bot.pipeline.producers, bot.pipeline.context_of, bot.metrics, now, parts.show)
     makers.run(stop, Bell(bot.stores.database, keys.STREAM_BELL))
+
+
+def _watch_pictures(bot: Bot, stop: threading.Event) -> None:
+    """Looks for codes in members' pictures, while there is a channel that shows any."""
+    from bot.client import Wire
+    from bot.config import AibotChannel, AibotWsChannel
+    from bot.media import fetch
+    from bot.picture_watch import PictureWatch
+    from bot.qr_codes import MOST_BYTES, read_apart
+
+    if not any(isinstance(channel, AibotChannel | AibotWsChannel) for channel in bot.config.channels):
+        return
+    wire = Wire(bot.config.wecom.api_base)
+    PictureWatch(
+        bot.stores, bot.config, bot.pipeline.context_of, lambda url, key: fetch(wire, url, key, most_bytes=MOST_BYTES).data, read_apart,
+        bot.metrics, clock=now, rest=stop.wait,
+    ).run(stop)  # fmt: skip
 
 
 def _long_connections(bot: Bot, stop: threading.Event) -> list[tuple[str, Callable[[], None]]]:

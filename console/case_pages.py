@@ -137,7 +137,8 @@ class CasePages:
         """To whom a case is handed, or which one it is merged into."""
         words = words_of("to", 64)
         if decision == "hand":
-            found = find_members(self._parts.stores, words, community.keys) if words else ()
+            chosen = int(words) if words.isdecimal() and len(words) < 10 else 0
+            found = (chosen,) if chosen in desk.deciders() else find_members(self._parts.stores, words, community.keys) if words else ()
             if len(found) != 1 or found[0] not in desk.deciders():
                 raise UserError("请选一位能处理案件的人（版主以上）")
             return found[0]
@@ -172,8 +173,8 @@ class CasePages:
     def trial(self, community: Community) -> str:
         """What the trial would have done, had it been in earnest."""
         parts = self._parts
-        found = parts.stores.trials.report(community.keys)
         policy = parts.live.current.judge.policy
+        found = parts.stores.trials.report(community.keys, policy.ladder)
         rows = found.rows[:MOST_TRIED]
         return render_template(
             "case_trial.html", found=found, rows=[(row, marked(row.evidence)) for row in rows], summary=sum_up(found), title_of=title_of,

@@ -8,27 +8,31 @@ from bot.case_desk import CaseDesk
 from bot.case_words import APPEAL_STATES, STATES
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import behind
 from bot.message import Message, Reply
 from bot.router import Router
-from rules.questions import is_question
+from rules.reporting import APPEAL, appeal_in, asks_about_pleas
 
 USAGE = "写法是：申诉 案件编号 理由，例如：申诉 12 我是在开玩笑，没有骂人。只有一件的话可以不写编号。"
-_NUMBERED = re.compile(r"(?s)(?:案件|第|#|编号)?\s*(\d{1,9})\s*(?:号|号案件)?(?:[\s:：,，]+(.*))?")
+_NUMBERED = re.compile(r"(?s)(?:案件|第|[#＃]|编号)?\s*[#＃]?(\d{1,9})\s*(?:号|号案件)?(?:[\s:：,，]+(.*))?")
 
 router = Router()
 
 
-def _is_no_appeal(words: str) -> bool:
-    """Whether words behind 申诉 ask about appealing: 申诉怎么弄."""
-    return len(words) <= 12 and is_question(words)
-
-
-@router.command("申诉", "我要申诉", "案件申诉", takes_words=True, private=True, unless=_is_no_appeal)
+@router.command("申诉", "我要申诉", "案件申诉", takes_words=True, private=True, unless=asks_about_pleas)
 def appeal(message: Message, ctx: Context) -> Reply:
     """申诉 编号 理由：提醒判错了，请另一位管理员复核"""
+    return _appeal(message, ctx)
+
+
+@router.pattern(APPEAL, name="申诉：", private=True, unless=asks_about_pleas)
+def appeal_at_once(message: Message, ctx: Context) -> Reply:
+    """申诉：理由，和“申诉 理由”一样"""
+    return _appeal(message, ctx)
+
+
+def _appeal(message: Message, ctx: Context) -> Reply:
     desk = CaseDesk(ctx.stores, ctx.contents, ctx.config, ctx.community, ctx.now())
-    number, words = _meant(behind(message.text).strip(), desk, ctx)
+    number, words = _meant(appeal_in(message.text) or "", desk, ctx)
     if not words:
         raise UserError(f"请写上理由，复核的人会看，例如：申诉 {number} 我是在开玩笑，没有骂人")
     taken = desk.appeal(ctx.member, number, words, once=message.id)

@@ -32,6 +32,8 @@ ON_CARD = 100
 LONGEST_KEPT = 500
 """Characters of a question that are kept for the administrators."""
 UNKNOWN = "这个问题我还没有答案，已经记下来请管理员补充。\n{help}也可以换个说法再问，或说“帮助”看看我会什么。"
+UNKEPT = "这句我答不上来。{help}也可以换个说法再问，或说“帮助”看看我会什么。"
+"""Said where nothing is noted down: what was said lies with a case."""
 NOTED = "好的，已经把您的问题记下来，请管理员补充答案。{help}"
 GONE = "这个问题刚刚被管理员修改了，请再问一次。"
 
@@ -51,7 +53,7 @@ def answer(message: Message, ctx: Context) -> list[Reply]:
     if meant := _find_meant(message.text, finding, is_open, ctx):
         return _answers(meant, message, ctx, note | {"faq": "answer", "why": "follow-up"})
     offered = [candidate.entry for candidate in finding.candidates[:OFFERED] if _is_sayable(candidate.entry, message, ctx)]
-    if finding.outcome == "offer" and offered:
+    if finding.outcome == "offer" and offered and not ctx.is_filed:
         return [_offer(offered, message.text, message.id, note)]
     return [_unknown(message.text, ctx, note)]
 
@@ -167,10 +169,10 @@ def _noted(ctx: Context) -> str:
 def _unknown(question: str, ctx: Context, note: Mapping[str, object]) -> Reply:
     was_told = to_ms(ctx.now()) - ctx.talk.told_ms < TOLD_MS
     return Reply(
-        "" if was_told else UNKNOWN.format(help="着急请说“人工”；" if ctx.community.is_listed else ""),
+        "" if was_told else (UNKEPT if ctx.is_filed else UNKNOWN).format(help="着急请说“人工”；" if ctx.community.is_listed else ""),
         note={**note, "faq": "silent"},
         counts=("faq_miss",),
-        unanswered=question[:LONGEST_KEPT],
+        unanswered="" if ctx.is_filed else question[:LONGEST_KEPT],
         told=not was_told,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from bot.cards import Fact, Link, TextNotice
 from bot.case_desk import CaseDesk, Settled, error_rate_line
@@ -12,11 +14,10 @@ from bot.errors import UserError
 from bot.judging import Judged, judged
 from bot.members import MENTION_ENDS, all_called, called, find_meant
 from bot.message import Message, Replies, Reply
-from bot.permissions import may
 from bot.pipeline import Gated
 from bot.router import Router
 from bot.shown_cases import cards_for_staff
-from rules.reporting import is_plea
+from rules.reporting import appeal_in, report_in
 from storage.appeals import Ruling
 from storage.cases import Case, Decision
 
@@ -31,19 +32,37 @@ router = Router()
 
 
 def gate(message: Message, ctx: Context) -> Gated | None:
-    """Files what the judges find and warns by the ladder. Reports, appeals, and what moderators type to the bot alone are no cases."""
-    if not message.text or not ctx.member or ctx.in_admin_group or (ctx.is_confidential and message.is_private) or is_plea(message.text):
+    """Files what the judges find and warns by the ladder. Reports and appeals that reach somebody are no cases."""
+    if not message.text or not ctx.member or ctx.in_admin_group or (ctx.is_confidential and message.is_private):
+        return None
+    plea = _plea(message, ctx)
+    if plea == "taken":
         return None
     found = judged(message, ctx)
     if found.act == "none" and not found.is_hushed:
         return None
-    if message.is_private and may(ctx.role, "moderator"):
-        return None
     hushed = (Reply(found.hint),) if found.hint else ()
     if found.act == "none":
         return Gated(hushed, stops=True)
-    gated = _act(found, message, ctx)
+    # Who complains in the wrong way may quote what hurt him: a person looks, nobody is warned of it by a machine.
+    gated = _act(replace(found, act="file") if plea else found, message, ctx)
     return Gated((*gated.replies, *hushed), stops=gated.stops or found.is_hushed)
+
+
+def _plea(message: Message, ctx: Context) -> Literal["", "taken", "misplaced"]:
+    """Whether a message is a report or an appeal that will be taken, or one that will be refused: in a group the words alone excuse nothing."""
+    report = report_in(message.text)
+    if report is None and appeal_in(message.text) is None:
+        return ""
+    is_taken = message.is_private or (report is not None and (message.quote is not None or _names_somebody(report, ctx)))
+    return "taken" if is_taken else "misplaced"
+
+
+def _names_somebody(words: str, ctx: Context) -> bool:
+    try:
+        return len(find_meant(ctx.stores, words, ctx.community.keys)[0].numbers) == 1
+    except UserError:
+        return False
 
 
 def _act(found: Judged, message: Message, ctx: Context) -> Gated:
@@ -55,9 +74,10 @@ def _act(found: Judged, message: Message, ctx: Context) -> Gated:
     note = {"case": filed.number, "rule": verdict.rule, "verdict": verdict.verdict}
     match filed.outcome:
         case "added":
-            return Gated((Reply(note=note | {"added": True}),), stops=act != "file")
+            is_harmless = filed.state in ("ignored", "lifted")  # people found so: it is said again as any other words are
+            return Gated((Reply(note=note | {"added": True}, is_filed=not is_harmless),), stops=act != "file" and not is_harmless)
         case "filed":
-            return Gated((Reply(note=note, counts=("cases",)), *cards_for_staff(ctx, desk.get(filed.number), message.id)))
+            return Gated((Reply(note=note, counts=("cases",), is_filed=True), *cards_for_staff(ctx, desk.get(filed.number), message.id)))
     strikes = filed.strikes if filed.outcome == "warned" else 0
     to = None if message.is_private else ctx.member
     warning = Reply(desk.warning(verdict.rule, filed.number, strikes), to=to, note=note | {"warned": True}, counts=("cases", "warnings"))
@@ -98,13 +118,17 @@ def _queue(page: int, message: Message, ctx: Context) -> Replies:
     if not cases:
         return Reply("\n".join(filter(None, ["没有待处理的案件。" if page == 1 else "没有更多了。", appeals])))
     more = store.count_undecided(where) - (page - 1) * PAGE - len(cases)
-    lines = [line(case, ctx.community.zone, ctx.member) for case in cases]
+    lines = [line(case, ctx.community.zone, _reader(case, message, ctx)) for case in cases]
     lines += [f"……还有 {more} 件，说“案件 第{page + 1}页”看"] if more > 0 else []
     lines += [appeals] if appeals else []
     how = "看一件：`案件 编号`；处理：`处理 编号 警告` 或 `处理 编号 忽略`"
     listed = Reply(f"{ctx.community.name} · 待处理的案件：\n" + "\n".join(lines) + f"\n{how}", about=_named(cases))
     # The card is a reply of its own: where cards are shown, its text would not be, and the other cases would go unseen.
-    return [listed, Reply(card=card(cases[0], ctx.community, message.id, ctx.member), about=_named(cases[:1]))] if page == 1 else listed
+    return (
+        [listed, Reply(card=card(cases[0], ctx.community, message.id, _reader(cases[0], message, ctx)), about=_named(cases[:1]))]
+        if page == 1
+        else listed
+    )
 
 
 def _story(number: int, message: Message, ctx: Context) -> Replies:
@@ -112,12 +136,18 @@ def _story(number: int, message: Message, ctx: Context) -> Replies:
     story = ctx.stores.cases.story(ctx.community.keys, number)
     if story is None:
         raise UserError(f"没有编号为 {number} 的案件。说“案件”看还有哪些。")
-    story, appeal = seen_by(story, ctx.member), ctx.stores.appeals.find(ctx.community.keys, number)
+    reader, appeal = _reader(story.case, message, ctx), ctx.stores.appeals.find(ctx.community.keys, number)
+    is_hidden = bool(story.case.reporters) and reader != ctx.member
+    story = seen_by(story, reader)
     said, about = story_lines(story, appeal, ctx.stores, ctx.community.zone)
+    if is_hidden:
+        said += f"\n这件关于能处理案件的人：谁举报的、怎么说的不在群里显示，请私聊我说“案件 {number}”。"
     if desk.looks_staged(story.case):
         said += "\n⚠️ 这几位举报人只举报过他一个人，请留意是不是约好的。"
     if appeal and appeal.state == "waiting":
         return Reply(f"{said}\n复核申诉：`处理 {number} 维持 理由` 或 `处理 {number} 撤销 理由`", about=about)
+    if story.case.into:
+        return Reply(f"{said}\n这件已并入案件 {story.case.into}，请看：`案件 {story.case.into}`", about=about)
     if story.case.state != "open":
         return Reply(f"{said}\n要改判：`处理 {number} 警告` 或 `处理 {number} 忽略`", about=about)
     return [Reply(said, about=about), Reply(card=card(story.case, ctx.community, message.id, ctx.member), about=about)]
@@ -223,7 +253,7 @@ def _rule(number: int, ruling: Ruling, why: str, message: Message, ctx: Context)
             f"案件 {number} 没有等待复核的申诉{who}。", note={"case": number, "decided_before": True}, about=(ruled.by,) if ruled.by else ()
         )
     said = "申诉成立，提醒撤销，已私下道歉" if ruling == "granted" else "维持原判，已私下告诉他理由"
-    alone = "这里只有你一位管理员，记录里注明了是一个人决定的。" if ruled.alone else ""
+    alone = "没有别人能复核，记录里注明了是一个人决定的。" if ruled.alone else ""
     text = f"{ctx.community.name} · 案件 {number}：{said}。该成员现有 {ruled.strikes} 次警告。{error_rate_line(found.rule)}{alone}"
     return Reply(text, note={"case": number, "ruled": ruling}, counts=("appeals_granted",) if ruling == "granted" else ("appeals_upheld",))
 
@@ -256,6 +286,11 @@ def _who(settled: Settled, ctx: Context) -> str:
 
 def _settlers(settled: Settled) -> tuple[int, ...]:
     return (settled.done.by,) if settled.done.by else ()
+
+
+def _reader(case: Case, message: Message, ctx: Context) -> int:
+    """For whose eyes a case is shown: in a group whoever it is about may be reading, where he is one of those who decide."""
+    return ctx.member if message.is_private or case.member not in _desk(ctx).deciders() else case.member
 
 
 def _named(cases: Sequence[Case]) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ MOST_POINTS = 60
 """Points of the picture: more days are put together by weeks."""
 LEAST_CHATS, MOST_CHATS = 2, 5
 ON, OFF = ("开启", "开", "启动", "打开", "进入"), ("解除", "关", "关闭", "结束", "退出", "取消")
+_VERB = "|".join(ON + OFF)
 CRISIS_USAGE = "写法是：危机模式 开启（营销推送先停），或：危机模式 解除。只看现在怎样，请说：危机模式"
 
 router = Router()
@@ -50,14 +51,24 @@ def show_mood(message: Message, ctx: Context) -> Reply:
 @router.command("危机模式", "危机", role="admin", takes_words=True, is_common=True, unless=asks)
 def crisis(message: Message, ctx: Context) -> Reply:
     """危机模式 开启：先停营销推送；危机模式 解除：照常。别的都不受影响"""
-    word = " ".join(ctx.args)
+    word = " ".join(ctx.args).rstrip("。.!")
     if not word:
         return Reply(
             "\n".join(_crisis_line(ctx)) or f"“{ctx.community.name}”没有开危机模式，营销推送照常。要先停掉营销推送，请说：危机模式 开启"
         )
     if word not in ON + OFF:
         raise UserError(CRISIS_USAGE)
-    is_on = word in ON
+    return _turn(is_on=word in ON, message=message, ctx=ctx)
+
+
+@router.pattern(rf"危机模式\s*[:,]?\s*({_VERB})[。.!]*|({_VERB})\s*危机模式[。.!]*", name="开启危机模式", role="admin")
+def crisis_at_once(message: Message, ctx: Context) -> Reply:
+    """开启危机模式、危机模式：解除：和“危机模式 开启”“危机模式 解除”一样"""
+    return _turn(is_on=(ctx.args[0] or ctx.args[1]) in ON, message=message, ctx=ctx)
+
+
+def _turn(*, is_on: bool, message: Message, ctx: Context) -> Reply:
+    """Begins or ends a crisis; the same again changes nothing."""
     changed = set_crisis(ctx.stores, ctx.community, ctx.actor, is_on=is_on, now=ctx.now(), once=message.id)
     if is_on:
         began = "已开启危机模式" if changed else "危机模式已经开着"
@@ -87,13 +98,15 @@ def _topics(ctx: Context, window: Window) -> list[str]:
 
 def _groups(ctx: Context) -> list[str]:
     """The groups one by one, where there are several, the unhappiest first."""
-    moods = ctx.stores.moods.chats(ctx.community.keys)
+    listed = ctx.config.community(ctx.community.id)
+    if listed is None or len(listed.groups) < LEAST_CHATS:
+        return []
+    moods = ctx.stores.moods.chats(ctx.community.keys, listed.groups)
     if len(moods) < LEAST_CHATS:
         return []
-    listed = ctx.config.community(ctx.community.id)
-    names = {chat: f"第 {n} 个群" for n, chat in enumerate(listed.groups if listed else (), 1)}
+    names = {chat: f"第 {n} 个群" for n, chat in enumerate(listed.groups, 1)}
     ranked = sorted(moods.items(), key=lambda pair: pair[1].mean)[:MOST_CHATS]
-    return ["各群：" + "，".join(f"{names.get(chat, '没列出的群')} {mood.mean:.2f}" for chat, mood in ranked)]
+    return ["各群：" + "，".join(f"{names[chat]} {mood.mean:.2f}" for chat, mood in ranked)]
 
 
 def _crisis_line(ctx: Context) -> list[str]:

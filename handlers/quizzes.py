@@ -71,7 +71,15 @@ router = Router()
 
 
 @router.command(
-    "答题", "我要答题", "开始答题", "参加答题", "继续答题", "答题竞赛", "知识竞赛", "抢答", takes_words=True,
+    "答题",
+    "我要答题",
+    "开始答题",
+    "参加答题",
+    "继续答题",
+    "答题竞赛",
+    "知识竞赛",
+    "抢答",
+    takes_words=True,
     unless=lambda words: is_question(words) or is_remark(words),
 )
 def quiz(message: Message, ctx: Context) -> Reply | list[Reply]:

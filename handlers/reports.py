@@ -5,11 +5,11 @@ from __future__ import annotations
 from bot.case_desk import CaseDesk
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import NobodyFound, behind, find_meant
+from bot.members import NobodyFound, find_meant
 from bot.message import Message, Reply
 from bot.router import Router
 from bot.shown_cases import cards_for_staff
-from rules.questions import is_question
+from rules.reporting import REPORT, asks_about_pleas, report_in
 from storage.reports import Reported
 
 USAGE = "写法是：引用那条消息，对我说“举报”或“举报 原因”；或者：举报 @李雷 他说的原话或原因。私聊我说，别人看不到。"
@@ -17,22 +17,16 @@ USAGE = "写法是：引用那条消息，对我说“举报”或“举报 原�
 router = Router()
 
 
-def _is_no_report(words: str) -> bool:
-    """Whether words behind 举报 ask about reporting: 举报怎么用."""
-    return not words.lstrip().startswith(("@", "＠")) and len(words) <= 16 and is_question(words)
-
-
-@router.command("举报", "我要举报", "投诉举报", takes_words=True, unless=_is_no_report)
+@router.command("举报", "我要举报", "投诉举报", takes_words=True, unless=asks_about_pleas)
 def report(message: Message, ctx: Context) -> list[Reply]:
     """举报：引用一条消息说“举报”，或：举报 @谁 原话或原因"""
-    return _report(behind(message.text), message, ctx)
+    return _report(report_in(message.text) or "", message, ctx)
 
 
-@router.pattern(r"(?s)(?:我要)?举报\s*([@＠].+)", name="举报 @谁")
+@router.pattern(REPORT, name="举报 @谁", unless=asks_about_pleas)
 def report_at_once(message: Message, ctx: Context) -> list[Reply]:
     """举报@谁：和“举报 @谁”一样"""
-    at = min(found for mark in "@＠" if (found := message.text.find(mark)) >= 0)
-    return _report(message.text[at:], message, ctx)
+    return _report(report_in(message.text) or "", message, ctx)
 
 
 def _report(words: str, message: Message, ctx: Context) -> list[Reply]:
@@ -79,6 +73,8 @@ def _thanks(found: Reported, message: Message, ctx: Context) -> str:
             return f"收到，谢谢你告诉我们（案件 {number}）。管理员会来看；被举报的人不会知道是你说的。{quiet}"
         case "again":
             return f"这件事你已经举报过了（案件 {number}），管理员会来看。"
+        case "noted":
+            return f"你已经举报过他了（案件 {number}），这次说的也记下了，管理员会一起看。"
         case "decided":
             return f"谢谢，这件事管理员已经看过了（案件 {number}）。"
         case "one":

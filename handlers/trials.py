@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import name_of
+from bot.members import called, plain
 from bot.message import Message, Reply
 from bot.permissions import may
 from bot.router import Router
 from bot.trials import PROFILES, STRICTNESS, Course, change_place, course, sum_up, tell_place, title_of
+from rules.lines import one_line
 from rules.policy import Place
 from rules.questions import asks
 from storage.trials import TrialRow
@@ -89,7 +90,7 @@ def _told(now: Course, ctx: Context) -> str:
 
 
 def _report(ctx: Context, page: int) -> Reply:
-    report = ctx.stores.trials.report(ctx.community.keys)
+    report = ctx.stores.trials.report(ctx.community.keys, ctx.contents.judge.policy.ladder)
     if report.since is None or not report.rows:
         return Reply(f"“{ctx.community.name}”的试运行还没有记下什么。{sum_up(report)}")
     pages = -(-len(report.rows) // PAGE)
@@ -104,8 +105,11 @@ def _report(ctx: Context, page: int) -> Reply:
 
 def _line(row: TrialRow, ctx: Context) -> str:
     at, grounds = row.at.astimezone(ctx.community.zone), row.evidence.grounds
-    why = f"（{grounds[0].said}）" if grounds else ""
-    return f"- {at:%m-%d %H:%M} {name_of(ctx.stores, row.member)}：{SHOWN[row.outcome]}，{title_of(row.category)}：“{row.evidence.text[:60]}”{why}"
+    why = f"（{one_line(plain(grounds[0].said), 60)}）" if grounds else ""
+    said = one_line(plain(row.evidence.text), 60)
+    is_spared = row.outcome == "warn" and row.is_newcomer and ctx.contents.judge.policy.ladder.spare_newcomers
+    shown = "会提示新人" if is_spared else SHOWN[row.outcome]
+    return f"- {at:%m-%d %H:%M} {called(ctx.stores, row.member)}：{shown}，{title_of(row.category)}：“{said}”{why}"
 
 
 def _page(words: tuple[str, ...]) -> int:

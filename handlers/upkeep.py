@@ -25,5 +25,5 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
         # nobody works on what was queued before the setting was changed, and it holds texts
         "mood jobs": 0 if config.mood.model == "snownlp" else stores.jobs.drop(),
-        "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.streams)),
+        "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.pictures, stores.streams)),
     }

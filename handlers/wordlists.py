@@ -47,6 +47,8 @@ SYNONYMS: Mapping[str, Category] = {
 """What the categories may be called."""
 
 _LEVEL = re.compile(r"(?:级别)?([1-3])级?")
+_ANY_LEVEL = re.compile(r"级别\d*|\d|\d+级")
+"""What looks like a level but is none, or is a second one."""
 _BETWEEN = re.compile(r"[、，,；;\n]+")
 _HERE = frozenset({"本群", "本社群", "只在本群"})
 
@@ -78,6 +80,13 @@ def parse_words(text: str) -> Draft:
             break
         text = parts[0]
     return Draft(split_words(text), category or "other", severity or 2, only_here)
+
+
+def _refuse_leftovers(words: Sequence[str]) -> None:
+    """What is said of words and stands behind one of them was typed wrongly; it must not become a word or a part of one."""
+    for last in " ".join(words).split()[1:]:
+        if last in SYNONYMS or last in _HERE or _ANY_LEVEL.fullmatch(last):
+            raise UserError(f"“{one_line(last, 20)}”看起来是类别或者级别，不是词；级别是 1、2 或 3，每样只写一个，放在最后。{ADD_USAGE}")
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -192,6 +201,7 @@ def _version_line(version: Version, ctx: Context) -> str:
 def _add(text: str, message: Message, ctx: Context) -> Reply:
     draft = parse_words(text)
     _refuse_many(draft.words, ADD_USAGE)
+    _refuse_leftovers(draft.words)
     desk = _desk(ctx)
     communities = desk.scope(only_here=draft.only_here)
     entries = [Word(word, draft.severity, draft.category, rule_of(draft.category), communities) for word in draft.words]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rules.advert_signs import Signs, SignWords, features, mark, shipped_words
 from rules.contacts import TITLES, Contact, find_contacts, is_allowed
-from rules.gram_model import GramModel
+from rules.gram_model import GramModel, read_arrays
 from rules.grams import grams
 from rules.judgement import RULES, Category, Reason
 from rules.unmask import Reading, View
@@ -56,11 +56,11 @@ class AdvertModel:
     def load(cls, file: Path) -> AdvertModel:
         """The model that :meth:`save` wrote. OSError without a file, ValueError or KeyError for another one."""
         words = shipped_words()
-        with np.load(file, allow_pickle=False) as kept:
-            weights = kept["weights"]
-            if weights.shape != inputs(words.find(""), (), "", 0.0, words).shape:
-                raise ValueError("trained with other signs than these")
-            return cls(GramModel.of(kept), weights, float(kept["shift"]), words)
+        kept = read_arrays(file)
+        weights = kept["weights"]
+        if weights.shape != inputs(words.find(""), (), "", 0.0, words).shape:
+            raise ValueError("trained with other signs than these")
+        return cls(GramModel.of(kept), weights, float(kept["shift"]), words)
 
     def save(self, file: Path) -> None:
         """Writes the model; the same model is the same bytes."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
 from ahocorasick_rs import AhoCorasick
+
+from rules.text import normalise
 
 ContactKind = Literal["link", "phone", "wechat", "qq", "telegram", "account", "pull"]
 TITLES: dict[ContactKind, str] = {
@@ -99,6 +101,11 @@ def find_contacts(text: str) -> Iterator[Contact]:
         if not any(contact.start < end and start < contact.end for start, end in taken):
             taken.append((contact.start, contact.end))
             yield contact
+
+
+def contacts_in(texts: Iterable[str]) -> frozenset[str]:
+    """The domains, numbers and ids that some texts name."""
+    return frozenset(contact.value for text in texts for contact in find_contacts(normalise(text)))
 
 
 def is_allowed(contact: Contact, allowed: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ _SPREADS = (*LENGTHS, 3)
 """Characters from the first to the last of a run of each kind."""
 
 
+_DAMAGE = (BadZipFile, EOFError, AttributeError, TypeError, SyntaxError, RuntimeError, MemoryError, zlib.error, struct.error)
+"""What comes of a file that was cut off, is empty or another array file, or has bytes changed within: its data, its headers, what says how it is packed."""
+
+
 def read_arrays(file: Path) -> Mapping[str, Any]:
     """What a model's file keeps, by name. OSError without a file, ValueError where it is damaged or none of ours."""
     try:
         with np.load(file, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
-    except (BadZipFile, EOFError, AttributeError, zlib.error) as error:  # cut off, empty, another array file, or bytes changed within
+    except _DAMAGE as error:
         raise ValueError(f"{file.name} is damaged") from error
 
 

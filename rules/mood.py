@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rules import emoticons
-from rules.gram_model import GramModel
+from rules.gram_model import GramModel, read_arrays
 from rules.grams import grams, grams_of
 from rules.text import normalise
 from rules.unmask import Reading
@@ -44,8 +44,8 @@ class MoodModel:
     @classmethod
     def load(cls, file: Path) -> MoodModel:
         """The model that :meth:`save` wrote. OSError without a file, ValueError or KeyError for another one."""
-        with np.load(file, allow_pickle=False) as kept:
-            return cls(GramModel.of(kept), float(kept["slope"]))
+        kept = read_arrays(file)
+        return cls(GramModel.of(kept), float(kept["slope"]))
 
     def save(self, file: Path) -> None:
         """Writes the model; the same model is the same bytes."""

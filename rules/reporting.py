@@ -6,13 +6,23 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from rules.judgement import Category
+from rules.questions import asks_about
 from rules.text import normalise
 
-PLEAS = frozenset({"举报", "投诉举报", "申诉", "我要申诉", "我要举报"})
-"""Messages that begin with one of these are pleas: what they quote is not held against who says it."""
+REPORT = r"(?s)\s*(?:我要|我想|投诉)?[举舉][报報](?:(?=[@＠])|\s*[：:，,、]\s*|\s+|$)(.*)"
+"""A report and its words, in whichever way people write it."""
+APPEAL = r"(?s)\s*(?:我要|我想|案件)?申[诉訴](?:(?=[#＃\d]|案件\s*[#＃]?\d)|\s*[：:，,、]\s*|\s+|$)(.*)"
+"""An appeal and its words."""
 SMALLEST_CAMPAIGN = 3
-"""So few reporters who only ever report one person are worth a remark."""
-
+"""So few reporters who report one person again and again, and nobody else, are worth a remark."""
+SMALLEST_CROWD = 5
+"""So few who ever reported but this one, be it once."""
+_ENDINGS = " \n\t。.!！?？~～"
+_ABOUT_PLEAS = re.compile(
+    r"(?:一般|大概)?(?:要|需要)?(?:等)?(?:多久|多长时间|几天).{0,6}|在?哪里?(?:可以|能)?(?:举报|申诉|提交|说)?|(?:怎么|怎样|如何)(?:举报|申诉|提交).{0,6}"
+    r"|(?:他|对方|别人|群里)?会(?:不会)?(?:被)?(?:别人|他|人)?(?:知道|看到)(?:吗|么)?"
+)
+_REPORTS, _APPEALS = re.compile(REPORT), re.compile(APPEAL)
 
 _ABOUT: Mapping[Category, re.Pattern[str]] = {
     "scam": re.compile("骗|传销|刷单|赌博|假冒"),
@@ -29,10 +39,26 @@ def category_of(note: str) -> Category:
     return next((category for category, words in _ABOUT.items() if words.search(note)), "report")
 
 
-def is_plea(text: str) -> bool:
-    """Whether a message is a report or an appeal, by its first word."""
-    words = normalise(text[:40]).split(None, 1)
-    return bool(words) and words[0].rstrip("：:，,") in PLEAS
+def report_in(text: str) -> str | None:
+    """What stands behind 举报 in a message; None where it is no report."""
+    return _behind(_REPORTS, text)
+
+
+def appeal_in(text: str) -> str | None:
+    """What stands behind 申诉 in a message; None where it is no appeal."""
+    return _behind(_APPEALS, text)
+
+
+def _behind(pattern: re.Pattern[str], text: str) -> str | None:
+    text = text.rstrip(_ENDINGS)
+    found = pattern.fullmatch(text) or pattern.fullmatch(normalise(text))
+    return found[1].strip() if found else None
+
+
+def asks_about_pleas(words: str) -> bool:
+    """Whether a message, or what stands behind its 举报 or 申诉, asks how that works. A case number or a name makes it a plea: 申诉 1 凭什么?"""
+    said = next((found for found in (report_in(words), appeal_in(words)) if found is not None), words)
+    return asks_about(said) or bool(_ABOUT_PLEAS.fullmatch(said.strip(_ENDINGS)))
 
 
 def weight(accepted: int, refused: int) -> float:
@@ -43,6 +69,7 @@ def weight(accepted: int, refused: int) -> float:
 def is_campaign(reported: Sequence[Collection[int]]) -> bool:
     """Whether a case's reporters look like a campaign; given, of each, all members he ever reported, one entry a report.
 
-    Several of them reported more than once, and nobody but the one.
+    Several of them reported more than once, and nobody but the one; or a whole crowd never reported anybody else.
     """
-    return sum(len(ever) > 1 and len(set(ever)) == 1 for ever in reported) >= SMALLEST_CAMPAIGN
+    single = [ever for ever in reported if len(set(ever)) == 1]
+    return len(single) >= SMALLEST_CROWD or sum(len(ever) > 1 for ever in single) >= SMALLEST_CAMPAIGN

@@ -34,8 +34,10 @@ STEPS = {
 
 _PRICES = {"parts": 0.0, "pinyin": 1.0, "initial": 2.0, "sound": 5.0, "shape": 6.0, "emoji": 1.0, "order": 5.0, "repeat": 0.0}
 """What it costs to take a character for one so disguised: bits by which the text must become likelier."""
-_FUZZY = 3.0
+_FUZZY = 5.0
 """What it costs besides to take zh for z, ng for n and the like."""
+_DEAREST = 6.5
+"""What a disguise may cost for each character of its word."""
 _ENOUGH = {"parts": 2.0, "pinyin": 3.0, "initial": 6.0, "sound": 6.0, "shape": 6.0, "emoji": 2.0, "order": 6.0, "repeat": 6.0}
 """Bits by which a text must have become likelier for a word to be restored: less where nobody writes so by accident."""
 _LISTED = 2.0
@@ -63,11 +65,12 @@ _ENGLISH = frozenset(
     " lie mine pie lang sale lane male pale mao dao tao wang li wan lan tan chen huang tang ma pa da ha ne bin pin gin shan kong".split()
 )
 """Syllables that are read as English or as a name where they stand alone."""
+_INITIALS = frozenset("bdmq")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _LATIN = re.compile("[a-z]+")
 _LATIN_BEFORE, _LATIN_AFTER = re.compile(r"(?<![a-z])([a-z]+) $"), re.compile(" ([a-z]+)")
-_LONE = re.compile("[\u4e00-\u9fff] ?[a-z](?![a-z0-9])|(?<![a-z0-9])[a-z] ?[\u4e00-\u9fff]")
-"""A single letter beside a character."""
+_LONE = re.compile("[\u4e00-\u9fff][bdmq](?![a-z0-9])|(?<![a-z0-9])[bdmq][\u4e00-\u9fff]")
+"""A single letter beside a character, of those that insults are written with; others (x 元, n 久) are everyday."""
 _RUNS = re.compile("[\u4e00-\u9fff]{2,}")
 
 
@@ -298,7 +301,7 @@ class Restorer:
         if syllables and len(run) > len(syllables) and is_alone and not self._is_foreign(plain, at, match.end()):
             ends = np.cumsum([len(one) for one in syllables]).tolist()
             return [_Unit(one, at + end - len(one), at + end, "pinyin") for one, end in zip(syllables, ends, strict=True)]
-        if len(run) == 1 and is_alone:
+        if run in _INITIALS and is_alone:
             return [_Unit(run, at, at + 1, "initial")]
         return [_Unit("", at, match.end(), "other")]
 
@@ -430,9 +433,10 @@ class Restorer:
             return 0.0, frozenset()
         read = [self._meant(units.kinds[place], units.signs[place]).get(char) for place, char in enumerate(word, start=at)]
         known = [one for one in read if one]
-        if len(known) < len(read):
+        price = sum(price for price, _ in known)
+        if len(known) < len(read) or price > _DEAREST * len(word):
             return 0.0, frozenset()
-        return sum(price for price, _ in known), frozenset(kind for _, kind in known if kind)
+        return price, frozenset(kind for _, kind in known if kind)
 
     def _weighed(self, units: _Units, first: int, after: int, word: str, price: float, kinds: frozenset[str]) -> Iterator[_Find]:
         before = units.signs[first - 1] if first and units.kinds[first - 1] in _AS_CHARACTERS else ""

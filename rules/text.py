@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from jieba import Tokenizer
 
 LONGEST = 2_000
-"""Characters of a text that are read; what follows is ignored, so that no message can cost more than a page does."""
+"""Characters of a text that are read, so that no message can cost more than a page does: see :func:`fit`."""
 
+_MOST = 20_000
+"""Characters in which is looked for those that are no padding."""
 _COMMONEST = 0.01
 _RAREST = 1e-8
 """Shares of all words: below the one nothing is said, above the other nothing more."""
@@ -40,13 +42,29 @@ _ENDING = re.compile("什么|怎么|那么|这么|多么|要么|酒吧|网吧|�
 """Words whose last character is no particle."""
 
 
+def fit(text: str) -> str:
+    """What is read of a text, at most ``LONGEST`` characters: all of an ordinary one. Of a longer one nothing that is invisible, and where it is
+    still too long its beginning and its end: what is meant may stand behind padding as well as before it.
+    """
+    if len(text) <= LONGEST:
+        return text
+    return _ends(_BLANKS.sub(" ", _INVISIBLE.sub("", _ends(text, _MOST))), LONGEST)
+
+
+def _ends(text: str, most: int) -> str:
+    """As much of the beginning as of the end of a text that is too long, a blank between them."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} {text[half + 1 - most :]}"
+
+
 @lru_cache(maxsize=64)  # router, judge and FAQ ask for the same message, one after the other
 def normalise(text: str) -> str:
     """The text in one width and case, simplified, without invisible characters, blanks collapsed; doing it twice changes nothing.
 
-    NFKC makes full-width letters and digits half-width. Lone surrogates, which no encoder takes, go as well.
+    NFKC makes full-width letters and digits half-width. Lone surrogates, which no encoder takes, go as well. Of a long text that is left which
+    :func:`fit` reads.
     """
-    text = text[:LONGEST]
+    text = fit(text)
     for _ in range(4):  # lower case or a removed character can make room for a composition: rare, so once is nearly always enough
         if _PLAIN.fullmatch(text):
             break
@@ -189,7 +207,7 @@ def _normalise_once(text: str) -> str:
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower()
     if len(text) <= LONGEST and _PLAIN.fullmatch(text):
         return text
-    return _BLANKS.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))[:LONGEST].strip()
+    return _ends(_BLANKS.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))), LONGEST).strip()
 
 
 def _shorten(plain: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple, overload
 
 from rules.restoring import STEPS, Restored, Restorer
 from rules.restoring import shipped as shipped_restorer
-from rules.text import LONGEST, normalise
+from rules.text import fit, normalise
 
 GUESSES = frozenset(STEPS[kind] for kind in ("pinyin", "initial", "sound", "shape", "emoji", "order"))
 """Steps that may be wrong: what they lead to is looked at by a person and never warned of by itself."""
@@ -62,7 +62,10 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All ways to read a text: the plain one first (``rules.text.normalise``), then those that differ from it and could be meant, at most two."""
+    """All ways to read a text: the plain one first (``rules.text.normalise``), then those that differ from it and could be meant, at most two.
+
+    ``sent`` is the text as it was sent, of a long one what is read of it (``rules.text.fit``).
+    """
 
     sent: str
     views: tuple[View, ...]
@@ -73,20 +76,22 @@ class Reading:
         return self.views[0].text
 
 
+@lru_cache(maxsize=64)
+def glance(text: str) -> Reading:
+    """The ways to read ``text`` that cost next to nothing: as it stands, and without the marks between its characters."""
+    sent = fit(text)
+    plain = normalise(sent)
+    first = View(plain, _Origin(sent, plain, _STARTS), (), _Origin(sent, plain, _ENDS))
+    squeezed = _squeeze(first)
+    return Reading(sent, (first, squeezed) if squeezed else (first,))
+
+
 @lru_cache(maxsize=64)  # gates and features judge the same message, one after the other
 def read(text: str) -> Reading:
     """The ways to read ``text``; an ordinary text has one."""
-    sent = text[:LONGEST]
-    plain = normalise(sent)
-    views = [View(plain, _Origin(sent, plain, _STARTS), (), _Origin(sent, plain, _ENDS))]
-    restorer = shipped_restorer()
-    squeezed = _squeeze(views[0])
-    if squeezed:
-        views.append(squeezed)
-    restored = _restore(views[-1], restorer)
-    if restored:
-        views.append(restored)
-    return Reading(sent, tuple(views))
+    found = glance(text)
+    restored = _restore(found.views[-1], shipped_restorer())
+    return Reading(found.sent, (*found.views, restored)) if restored else found
 
 
 def _squeeze(view: View) -> View | None:

@@ -43,11 +43,12 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """What came of deciding an appeal: done; own (it is the actor's); same (he decided before); soon (as the only one he has to wait a little);
+    """What came of deciding an appeal: done; own (it is the actor's); party (he reported it); same (he decided before); soon (as the only one he has
+    to wait a little);
     late (it does not wait; ``by`` decided it). ``alone``: he decided on his own decision, as nobody else could.
     """
 
-    outcome: Literal["done", "own", "same", "soon", "late"]
+    outcome: Literal["done", "own", "party", "same", "soon", "late"]
     before: str
     strikes: int
     by: int

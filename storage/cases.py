@@ -20,10 +20,13 @@ MOST_ADDED = 20
 WEIGHT_OF_SEVERITY = 0.5
 """What a point of severity weighs in the queue, where a stranger's report weighs as much."""
 
+DECIDING = ("warned", "ignored", "granted", "upheld")
+"""What happens to a case that counts as deciding of it, as ``cases.has_decided`` in ``lua/parts/cases.lua`` says."""
+
 State = Literal["open", "hinted", "warned", "ignored", "lifted", "merged"]
 Act = Literal["file", "hint", "warn"]
 Decision = Literal["warned", "ignored", "hand", "merge"]
-Outcome = Literal["done", "late", "own", "appealed", "gone"]
+Outcome = Literal["done", "late", "own", "party", "target", "appealed", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,12 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What came of filing: the case's number, whether it is one of its own, and how many strikes the member has now."""
+    """What came of filing: the case's number, whether it was added to an earlier one, how many strikes the member has, and how the case stands now."""
 
     number: int
     outcome: Literal["filed", "hinted", "warned", "added"]
     strikes: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,11 @@ class Case:
     chat: str = ""
     reporters: Mapping[int, float] = field(default_factory=dict)
     kept: Evidence = field(default_factory=Evidence)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether only a reporter says that these words are the member's: what is quoted does not tell whose it is."""
+        return self.judge == "member" and self.member > 0 and bool(self.evidence)
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -164,8 +173,8 @@ class Cases:
                 filing.severity * WEIGHT_OF_SEVERITY, MOST_ADDED,
             ],
         )  # fmt: skip
-        number, outcome, strikes = got.split("|")
-        return Filed(int(number), outcome, int(strikes))
+        number, outcome, strikes, state = got.split("|")
+        return Filed(int(number), outcome, int(strikes), cast(State, state))
 
     def decide(
         self, where: CommunityKeys, case: Case, act: Decision, actor: int, now: datetime, *, why: str = "", to: int = 0,
@@ -173,7 +182,8 @@ class Cases:
     ) -> Decided:  # fmt: skip
         """Decides a case as it was read: whoever decides on an older state is told who was first. One act.
 
-        With ``only_open`` no decision may stand yet. ``hand`` gives it to the member ``to``, ``merge`` puts it into the case ``to``.
+        With ``only_open`` no decision may stand yet. ``is_alone``: nobody else may decide it.
+        ``hand`` gives it to the member ``to``, ``merge`` puts it into the case ``to``.
         """
         part = {"shard": where.shard, "community": where.id}
         got = self._database.act(
@@ -181,7 +191,7 @@ class Cases:
             [
                 keys.ONCE(**part, id=f"decide:{once}"), keys.CASES_STATE(**part), keys.CASES_OPEN(**part), keys.CASES_TOLD(**part),
                 keys.WARNINGS(**part, member=case.member), keys.EVENTS(shard=where.shard), keys.REPORTS(**part), keys.REPORTERS(**part),
-                keys.CASES_COUNTS(**part), keys.APPEALS_OPEN(**part),
+                keys.CASES_COUNTS(**part), keys.APPEALS_OPEN(**part), keys.CASES_LAST(**part),
             ],
             [
                 to_ms(now), where.id, actor, once, case.number, act, ONCE_LIFE_MS, case.member, "" if only_open else case.revision, why, to,
@@ -189,6 +199,11 @@ class Cases:
             ],
         )  # fmt: skip
         return decided(got)
+
+    def first_result(self, where: CommunityKeys, once: str) -> Decided | None:
+        """What came of a decision that was made under this id before; None when none was. One round trip."""
+        kept = self._database.command("GET", keys.ONCE(shard=where.shard, community=where.id, id=f"decide:{once}"))
+        return decided(kept) if kept else None
 
     # Reading --------------------------------------------------------------------------------------------------------------
 
@@ -220,6 +235,12 @@ class Cases:
         told, pieces = self._database.pipeline([("HGET", keys.CASES_TOLD(**part), number), ("HMGET", keys.EVIDENCE(**part), *names)])
         rows = tuple(_told(json.loads(line)) for line in (told or "").splitlines())
         return Story(case, rows, tuple(self._seal.open(name, kept) for name, kept in zip(names, pieces, strict=True) if kept))
+
+    def deciders(self, where: CommunityKeys, number: int) -> set[int]:
+        """Who ever decided of a case, or of an appeal against it; one round trip."""
+        told = self._database.command("HGET", keys.CASES_TOLD(shard=where.shard, community=where.id), number)
+        rows = (json.loads(line) for line in (told or "").splitlines())
+        return {int(row["by"]) for row in rows if row["act"] in DECIDING}
 
     def undecided(self, where: CommunityKeys, count: int = 10, *, skip: int = 0) -> list[Case]:
         """Cases that no person has decided: what weighs more and is older first; two round trips."""
@@ -283,7 +304,7 @@ class Cases:
         return {
             where.id: [
                 {
-                    "编号": case.number, "规则": case.rule, "时间": case.at.isoformat(), "状态": case.state, "原文": case.evidence,
+                    "编号": case.number, "规则": case.rule, "时间": case.at.isoformat(), "状态": case.state, "原文": "" if case.is_claimed else case.evidence,
                     "又说的": [kept.evidence.text for kept in self._added(where, case)],
                 }
                 for case in self._about(where, number)
@@ -302,7 +323,9 @@ class Cases:
             commands = [("HDEL", keys.EVIDENCE(**part), *gone)] if gone else []
             commands += [("HDEL", keys.CASES_TEXTS(**part), *texts)] if texts else []
             commands += [("HDEL", keys.CASES_COUNTS(**part), *decisions)] if decisions else []
-            self._database.pipeline([*commands, ("HDEL", keys.CASES_LAST(**part), number), ("DEL", keys.WARNINGS(**part, member=number))])
+            self._database.pipeline(
+                [*commands, ("HDEL", keys.CASES_LAST(**part), number, f"warned:{number}"), ("DEL", keys.WARNINGS(**part, member=number))]
+            )
         return "已删除案件中的原文与警告计数；案件按编号保留（不再指向任何人）"
 
     # Small steps ------------------------------------------------------------------------------------------------------------

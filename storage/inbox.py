@@ -30,7 +30,7 @@ TAKEOVER_MS = 4_000
 STATE_LIFE_MS = 7 * DAY_MS
 COUNTS_LIFE_MS = 400 * DAY_MS
 JOBS_WAITING = 200
-"""Background work is for figures: when this many jobs wait in a shard, the next messages go unscored."""
+"""Background work is no message's own: when this many jobs of a kind wait in a shard, the next messages go unscored, their pictures unseen."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -90,6 +90,7 @@ class Ending:
     prompt_life_ms: int = 600_000
     unanswered: str = ""
     job: str = ""
+    pictures: str = ""
     is_active: bool = False
     stream: StreamStart | None = None
     notices_said: Sequence[str] = ()
@@ -127,7 +128,7 @@ class Inbox:
     def prepare(self) -> None:
         """Makes the consumer groups, from the first entry on, and loads the scripts."""
         self._database.load([self._accept, self._finish, self._bury])
-        families = (keys.INBOX, keys.JOBS, keys.STREAM_WORK)
+        families = (keys.INBOX, keys.JOBS, keys.PICTURES, keys.STREAM_WORK)
         _make_groups(self._database, [family(shard=shard) for shard in range(self._shards) for family in families])
 
     def accept(
@@ -299,14 +300,15 @@ class Inbox:
             [
                 keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
                 _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place),
-                keys.FIRSTS(shard=shard), *_heard(place, said), *keys_of_moods(shard, place.community, day), *queues, *stream_keys,
+                keys.FIRSTS(shard=shard), *_heard(place, said), *keys_of_moods(shard, place.community, day), keys.PICTURES(shard=shard), *queues,
+                *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
                 int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
                 ending.topic, ending.told, ending.asked, LIFE_MS, first, _packed(said),
-                pack_felt(ending.felt, place.chat, day),
+                pack_felt(ending.felt, place.chat, day), ending.pictures,
                 len(ending.counts), *counts, len(ending.events), *events,
                 len(ending.notices_said), *ending.notices_said, *queued, "、".join(f"成员 {number}" for number in ending.about),
             ],

@@ -137,6 +137,9 @@ EVENTS = _family(
 JOBS = _family(
     "qb:{{{shard}}}:jobs", "stream", "until done", "background work of the shard; group bot; holds a text until its mood is known"
 )
+PICTURES = _family(
+    "qb:{{{shard}}}:pictures", "stream", "until done", "messages whose pictures are to be looked at for QR codes; group bot; holds no text"
+)
 STREAM = _family("qb:{{{shard}}}:stream:{id}", "hash", "1 h", "an answer in parts: text so far, done 0/1, born (ms), member")
 STREAM_WORK = _family(
     "qb:{{{shard}}}:streams", "stream", "until done", "answers in parts that are being made; group bot; holds the question"
@@ -163,7 +166,10 @@ SPOKE = _family(
     "until when (ms) a flooder goes unanswered, '' not at all|when the member spoke within the last minute (ms), at most 200 times",
 )
 SAME = _family(
-    "qb:{{{shard}}}:same:{chat}:{digest}", "hash", "10 min", "t: when a text was first said in a group; member number → how often he said it"
+    "qb:{{{shard}}}:same:{chat}:{digest}",
+    "hash",
+    "10 min",
+    "member number → when he first said a text in a group (ms)|how often since|when last (ms); at most 101",
 )
 DOUBTFUL = _family(
     "qb:{{{shard}}}:doubtful:{chat}", "zset", "10 min", "members of a group whose very first words were doubtful, by when (ms)"
@@ -245,15 +251,26 @@ CASES_STATE = _family(
     "qb:{{{shard}}}:{community}:cases:state",
     "hash",
     "for ever",
-    "case number → state|decided by|when|revision|handed to|weight of reports|merged into|messages added",
+    "case number → state|decided by|when|revision|handed to|weight of reports|merged into|messages added|notes of reporters",
 )
 CASES_OPEN = _family(
-    "qb:{{{shard}}}:{community}:cases:open", "zset", "until decided", "case numbers by when they were filed (ms), earlier for what weighs more"
+    "qb:{{{shard}}}:{community}:cases:open",
+    "zset",
+    "until decided",
+    "case numbers by when they were filed (ms), earlier for what weighs more",
 )
 CASES_TOLD = _family(
-    "qb:{{{shard}}}:{community}:cases:told", "hash", "for ever", "case number → what happened to it: JSON lines of act, by, t, before, after, why"
+    "qb:{{{shard}}}:{community}:cases:told",
+    "hash",
+    "for ever",
+    "case number → what happened to it: JSON lines of act, by, t, before, after, why",
 )
-CASES_LAST = _family("qb:{{{shard}}}:{community}:cases:last", "hash", "until erased", "member number → his newest case|time|how it was filed")
+CASES_LAST = _family(
+    "qb:{{{shard}}}:{community}:cases:last",
+    "hash",
+    "until erased",
+    "member number → his newest case|time|how it was filed; warned:member → so of his newest warning",
+)
 CASES_TEXTS = _family(
     "qb:{{{shard}}}:{community}:cases:texts", "hash", "for ever", "keyed digest of a text, or member:digest → case|time|how it was filed"
 )
@@ -270,13 +287,13 @@ EVIDENCE = _family(
     "retention.evidence_days",
     "case number, with .n for more that was said, .rn for more reports or .an for an appeal → time|sealed text",
 )
-WARNINGS = _family("qb:{{{shard}}}:{community}:warnings:{member}", "zset", "until erased", "case numbers that count against a member, by time (ms)")
+WARNINGS = _family(
+    "qb:{{{shard}}}:{community}:warnings:{member}", "zset", "until erased", "case numbers that count against a member, by time (ms)"
+)
 STRIKES_V4 = _family(
     "qb:{{{shard}}}:{community}:strikes:{member}", "list", "until converted", "layout 4: case numbers that counted against a member"
 )
-REPORTS = _family(
-    "qb:{{{shard}}}:{community}:reports", "hash", "for ever", "case number → its reporters: member:weight of his report, …"
-)
+REPORTS = _family("qb:{{{shard}}}:{community}:reports", "hash", "for ever", "case number → its reporters: member:weight of his report, …")
 REPORTS_OF = _family(
     "qb:{{{shard}}}:{community}:reports:of:{member}", "hash", "until erased", "case number that the member reported → about whom|time"
 )
@@ -285,7 +302,10 @@ REPORTS_DAY = _family(
     "qb:{{{shard}}}:{community}:reports:day:{day}", "hash", "2 days", "member number, or member:reported → reports of that day"
 )
 APPEALS = _family(
-    "qb:{{{shard}}}:{community}:appeals", "hash", "for ever", "case number → its newest appeal, JSON: member, revision, t, state, by, at, why"
+    "qb:{{{shard}}}:{community}:appeals",
+    "hash",
+    "for ever",
+    "case number → its newest appeal, JSON: member, revision, t, state, by, at, why",
 )
 APPEALS_OPEN = _family("qb:{{{shard}}}:{community}:appeals:open", "zset", "until decided", "case numbers whose appeal waits, by time (ms)")
 APPEALS_WEEK = _family("qb:{{{shard}}}:{community}:appeals:week:{week}", "hash", "15 days", "member number → appeals of that week")
@@ -293,13 +313,13 @@ TRIAL = _family(
     "qb:{{{shard}}}:{community}:trial",
     "hash",
     "for ever",
-    "trial run of moderation: since (ms), warn and review → how many messages would have been, told 1: its end was",
+    "trial run of moderation: since (ms), warn and review → how many messages would have been, told 1: its end was, once → id of what began it anew",
 )
 TRIAL_ROWS = _family(
     "qb:{{{shard}}}:{community}:trial:rows",
     "hash",
     "retention.evidence_days",
-    "message id → JSON of what a trial would have done: t, m(ember), o(utcome), c(ategory), sealed text",
+    "message id → JSON of what a trial would have done: t, m(ember), o(utcome), c(ategory), n 1: a newcomer, sealed text",
 )
 TICKETS = _family(
     "qb:{{{shard}}}:{community}:tickets", "hash", "for ever", "ticket number → JSON: member, state, chat, asked, since, due, taker, steps…"
@@ -313,9 +333,7 @@ TICKETS_TODAY = _family("qb:{{{shard}}}:{community}:tickets:today:{day}", "hash"
 TICKET_TIMES = _family(
     "qb:{{{shard}}}:{community}:tickets:times", "list", "newest 1,000", "when a ticket was first answered|after how long (ms)"
 )
-MOOD = _family(
-    "qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, c<chat> or m<member> → weighted mean|number of messages"
-)
+MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, c<chat> or m<member> → weighted mean|number of messages")
 MOOD_LINE = _family(
     "qb:{{{shard}}}:{community}:mood:line",
     "hash",

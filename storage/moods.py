@@ -111,10 +111,12 @@ class Moods:
         kept = self._database.command("HGET", keys.MOOD(shard=where.shard, community=where.id), "group")
         return _mood(kept) if kept else None
 
-    def chats(self, where: CommunityKeys) -> dict[str, Mood]:
-        """The mood of each of a community's groups, by chat id."""
-        flat = self._database.command("HSCAN", keys.MOOD(shard=where.shard, community=where.id), 0, "MATCH", "c*", "COUNT", 10_000)[1]
-        return {name[1:]: _mood(kept) for name, kept in zip(flat[::2], flat[1::2], strict=True) if name[0] == "c"}
+    def chats(self, where: CommunityKeys, chats: Sequence[str]) -> dict[str, Mood]:
+        """The moods of some of a community's groups, by chat id, without those in which nothing was said; one round trip."""
+        if not chats:
+            return {}
+        rows = self._database.command("HMGET", keys.MOOD(shard=where.shard, community=where.id), *(f"c{chat}" for chat in chats))
+        return {chat: _mood(kept) for chat, kept in zip(chats, rows, strict=True) if kept}
 
     def line(self, where: CommunityKeys, today: date, days: int) -> list[MoodDay]:
         """The last ``days`` days of a community, today included, oldest first, without those on which nothing was said; one round trip."""
@@ -130,7 +132,8 @@ class Moods:
             hour, count, low, _ = map(int, kept.split("|"))
             if hour_now - WINDOW_H < hour <= hour_now:
                 messages, unhappy = messages + count, unhappy + low
-        return Window(messages, unhappy, int(alarm.split("|")[0]) if alarm else 0)
+        since = int(alarm.split("|")[0]) if alarm else 0
+        return Window(messages, unhappy, since if since <= now_ms + HOUR_MS else 0)
 
     def words(self, where: CommunityKeys, days: Sequence[date]) -> Mapping[str, WordCount]:
         """The words of some days, at most a few thousand each; one round trip."""
@@ -169,10 +172,13 @@ class Moods:
     def erase_user(self, number: int) -> str:
         """Removes the member's mood, and the words of his communities, one of which may be his name; means and counts stay, which name nobody."""
         for where in communities_with(self._database, keys.MOOD):
-            if self._database.command("HDEL", keys.MOOD(shard=where.shard, community=where.id), f"m{number}"):
-                for name in list(self._database.scan(keys.MOOD_WORDS(shard="*", community="*", day="*"))):
-                    if f":{where.id}:mood:words:" in name:
-                        self._database.command("DEL", name)
+            moods, mine = keys.MOOD(shard=where.shard, community=where.id), f"m{number}"
+            if not self._database.command("HEXISTS", moods, mine):
+                continue
+            for name in list(self._database.scan(keys.MOOD_WORDS(shard="*", community="*", day="*"))):
+                if f":{where.id}:mood:words:" in name:
+                    self._database.command("DEL", name)
+            self._database.command("HDEL", moods, mine)  # last: by it a repeat after a crash knows that the words have to go
         return "已删除个人情绪值"
 
 

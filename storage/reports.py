@@ -24,10 +24,11 @@ MOST_REPORTERS = 50
 class Reported:
     """What came of a report: its case, whom that is about as far as anybody knows (0 nobody), and what the report weighs.
 
-    again: he had reported it; decided: people had looked already; day, one: as many reports as a day allows, of anybody or of this one.
+    again: he had reported it; noted: so, and what he wrote now is kept; decided: people had looked already; day, one: as many reports as a day
+    allows, of anybody or of this one.
     """
 
-    outcome: Literal["filed", "joined", "again", "decided", "day", "one"]
+    outcome: Literal["filed", "joined", "again", "noted", "decided", "day", "one"]
     number: int
     member: int
     weight: float
@@ -53,12 +54,12 @@ class Reports:
             [
                 keys.ONCE(**part, id=f"report:{once}"), keys.CASES(**part), keys.CASES_STATE(**part), keys.CASES_OPEN(**part),
                 keys.EVIDENCE(**part), keys.CASES_TEXTS(**part), keys.CASES_TOLD(**part), keys.REPORTS(**part), keys.REPORTERS(**part),
-                keys.REPORTS_DAY(**part, day=today.isoformat()), keys.REPORTS_OF(**part, member=reporter), keys.EVENTS(shard=where.shard),
+                keys.REPORTS_DAY(**part, day=today.isoformat()), keys.REPORTS_OF(**part, member=reporter),
             ],
             [
                 to_ms(now), where.id, reporter, once, json.dumps(filed_row(filing, now, once), ensure_ascii=False),
                 self._seal.close(filing.evidence), ONCE_LIFE_MS, filing.mark, filing.member, DAY_LIFE_MS, most, most_of_one,
-                round(same_for.total_seconds() * 1000), MOST_ADDED, MOST_REPORTERS,
+                round(same_for.total_seconds() * 1000), MOST_ADDED, MOST_REPORTERS, int(bool(filing.evidence.text)), int(bool(filing.evidence.note)),
             ],
         )  # fmt: skip
         outcome, number, member, weight = got.split("|")
@@ -98,7 +99,9 @@ class Reports:
             part = {"shard": where.shard, "community": where.id}
             for case, _, _ in self._of(where, number):
                 for place in self._merged(where, case):
-                    self._database.act(self._forget, [keys.REPORTS(**part)], [place, number])
+                    self._database.act(
+                        self._forget, [keys.REPORTS(**part), keys.CASES_STATE(**part), keys.CASES_OPEN(**part)], [place, number]
+                    )
                 for name, _ in self._written(where, case, number):
                     self._database.command("HDEL", keys.EVIDENCE(**part), name)
             self._database.pipeline([("HDEL", keys.REPORTERS(**part), number), ("DEL", keys.REPORTS_OF(**part, member=number))])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from storage import keys
 from storage.activities import Activities
 from storage.appeals import Appeals
 from storage.archive import ArchiveMarks
@@ -83,6 +84,7 @@ class Stores:
     heard: Heard
     outbox: Outbox
     jobs: Jobs
+    pictures: Jobs
     errands: Errands
     customer_groups: CustomerGroups
     mass_messages: MassMessages
@@ -149,6 +151,7 @@ class Stores:
             "收件箱": self.inbox,
             "发言计数": self.heard,
             "后台工作": self.jobs,
+            "待看的图片": self.pictures,
             "跑腿": self.errands,
             "客户群": self.customer_groups,
             "群发": self.mass_messages,
@@ -191,7 +194,8 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         inbox=Inbox(database, consumer, shards=shards, answers_hours=answers_hours),
         heard=Heard(database),
         outbox=Outbox(database, shards),
-        jobs=Jobs(database, consumer, shards),
+        jobs=Jobs(database, consumer, shards, keys.JOBS),
+        pictures=Jobs(database, consumer, shards, keys.PICTURES),
         errands=Errands(database, shards),
         customer_groups=CustomerGroups(database, shards),
         mass_messages=MassMessages(database),

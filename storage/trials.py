@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from rules.judgement import Outcome, Verdict
+from rules.ladder import Ladder
+from rules.text import fit, normalise
 from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Seal, grounds_of
 from storage.moment import from_ms, to_ms
 
+DEFAULT = Ladder()
+Step = Literal["warned", "hinted", "added"]
 MOST_ROWS = 500
 """Verdicts kept with their texts; more are only counted."""
 
@@ -30,18 +34,22 @@ class TrialRow:
     outcome: Outcome
     category: str
     evidence: Evidence
+    is_newcomer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
     """What a trial would have done since ``since`` (None: it has not begun): ``warned`` messages of ``people`` members, ``reviewed`` messages.
 
+    By the ladder: ``hinted`` newcomers' messages would have brought a hint, and ``added`` ones nothing, being the same again or too soon.
     ``rows`` are the newest kept, newest first; ``is_whole``: all there were.
     """
 
     since: datetime | None = None
     warned: int = 0
     people: int = 0
+    hinted: int = 0
+    added: int = 0
     reviewed: int = 0
     by_category: Mapping[str, int] = field(default_factory=dict)
     rows: Sequence[TrialRow] = ()
@@ -70,27 +78,32 @@ class Trials:
         _, since = self._database.pipeline([("HSETNX", key, "since", to_ms(now)), ("HGET", key, "since")])
         return from_ms(int(since))
 
-    def note(self, where: CommunityKeys, member: int, verdict: Verdict, text: str, now: datetime, *, once: str) -> None:
+    def note(
+        self, where: CommunityKeys, member: int, verdict: Verdict, text: str, now: datetime, *, is_newcomer: bool = False, once: str
+    ) -> None:
         """Keeps what would have become of a message; a repeat changes nothing."""
         part = {"shard": where.shard, "community": where.id}
-        sealed = self._seal.close(Evidence(text, grounds_of(verdict)))
-        row = {"t": to_ms(now), "m": member, "o": verdict.verdict, "c": verdict.category, "sealed": sealed}
+        sealed = self._seal.close(Evidence(fit(text), grounds_of(verdict)))
+        row = {"t": to_ms(now), "m": member, "o": verdict.verdict, "c": verdict.category, "n": int(is_newcomer), "sealed": sealed}
         self._database.act(
             self._note, [keys.TRIAL(**part), keys.TRIAL_ROWS(**part)],
             [to_ms(now), once, json.dumps(row), verdict.verdict, MOST_ROWS],
         )  # fmt: skip
 
-    def report(self, where: CommunityKeys) -> TrialReport:
-        """What the trial would have done; one round trip."""
+    def report(self, where: CommunityKeys, ladder: Ladder = DEFAULT) -> TrialReport:
+        """What the trial would have done by the ladder; one round trip."""
         part = {"shard": where.shard, "community": where.id}
         (since, warned, reviewed), flat = self._database.pipeline(
             [("HMGET", keys.TRIAL(**part), "since", "warn", "review"), ("HGETALL", keys.TRIAL_ROWS(**part))]
         )
         rows = sorted(self._rows(flat), key=lambda row: row.at, reverse=True)
+        steps = _steps(rows, ladder)
         return TrialReport(
             from_ms(int(since)) if since else None,
-            int(warned or 0),
-            len({row.member for row in rows if row.outcome == "warn"}),
+            int(warned or 0) - sum(step != "warned" for _, step in steps),
+            len({member for member, step in steps if step == "warned"}),
+            sum(step == "hinted" for _, step in steps),
+            sum(step == "added" for _, step in steps),
             int(reviewed or 0),
             dict(Counter(row.category for row in rows).most_common()),
             tuple(rows),
@@ -108,10 +121,13 @@ class Trials:
         """Notes that the report of the end was told."""
         self._database.command("HSET", keys.TRIAL(shard=where.shard, community=where.id), "told", 1)
 
-    def restart(self, where: CommunityKeys, now: datetime) -> None:
-        """Begins a trial anew: what was counted goes."""
+    def restart(self, where: CommunityKeys, now: datetime, *, once: str = "") -> None:
+        """Begins a trial anew: what was counted goes. A repeat with the same ``once`` takes nothing away."""
         part = {"shard": where.shard, "community": where.id}
-        self._database.pipeline([("DEL", keys.TRIAL(**part), keys.TRIAL_ROWS(**part)), ("HSET", keys.TRIAL(**part), "since", to_ms(now))])
+        key = keys.TRIAL(**part)
+        if once and self._database.command("HGET", key, "once") == once:
+            return
+        self._database.pipeline([("DEL", key, keys.TRIAL_ROWS(**part)), ("HSET", key, "since", to_ms(now), "once", once)])
 
     def drop_before(self, before: datetime) -> int:
         """Removes rows, with the texts in them, of messages before ``before``; gives how many went."""
@@ -149,4 +165,21 @@ class Trials:
         for message, kept in zip(flat[::2], flat[1::2], strict=True):
             row = json.loads(kept)
             found = self._seal.open(message, f"{row['t']}|{row['sealed']}")
-            yield TrialRow(message, found.at, row["m"], row["o"], row["c"], found.evidence)
+            yield TrialRow(message, found.at, row["m"], row["o"], row["c"], found.evidence, bool(row.get("n")))
+
+
+def _steps(rows: Sequence[TrialRow], ladder: Ladder) -> list[tuple[int, Step]]:
+    """What each message that would be warned of would bring its member; ``rows`` are newest first."""
+    out, texts, last = list[tuple[int, Step]](), set[tuple[int, str]](), dict[int, datetime]()
+    for row in reversed(rows):
+        if row.outcome != "warn":
+            continue
+        mark = (row.member, "".join(filter(str.isalnum, normalise(row.evidence.text))))
+        before = last.get(row.member)
+        if mark in texts or (before is not None and row.at - before < ladder.cool_down):
+            out.append((row.member, "added"))
+        else:
+            last[row.member] = row.at
+            out.append((row.member, "hinted" if row.is_newcomer and ladder.spare_newcomers else "warned"))
+        texts.add(mark)
+    return out

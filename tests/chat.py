@@ -179,6 +179,12 @@ class Chat:
         tree["from"] |= {"name": name} if name else {}
         return self._parse("assistant", tree)
 
+    def pictures(self, *urls: str, user: str = "lilei", group: str = MAIN, id: str = "") -> Message:
+        """What WeCom would send of pictures that a member posts with a mention, as the channel reads it."""
+        items = [{"msgtype": "image", "image": {"url": url}} for url in urls]
+        said = {"msgtype": "text", "text": {"content": f"@{self.config.bot_name}"}}
+        return self._parse("assistant", self._head(user, group, id) | {"msgtype": "mixed", "mixed": {"msg_item": [said, *items]}})
+
     def hears(self, message: Message) -> Said:
         """Takes a message through the pipeline and reads the passive answer."""
         return read_answer(self.receive(message).answer)
@@ -231,6 +237,7 @@ def settings(
     keep_text: bool = False,
     content: Path | None = None,
     mood: dict[str, Any] | None = None,
+    pictures: bool = True,
 ) -> dict[str, Any]:
     """A configuration as an operator would write it."""
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
@@ -251,7 +258,7 @@ def settings(
         "channels": channels,
         "communities": [main, far],
         "content": str(content or ROOT / "rules" / "content"),
-        "moderation": {"dry_run": dry_run},
+        "moderation": {"dry_run": dry_run, "pictures": pictures},
         "mood": mood or {},
         "log": {"keep_text": keep_text},
     }

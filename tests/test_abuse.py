@@ -14,14 +14,19 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.errors import StartError
+from commands.build import models_in_use
 from commands.models import models
+from commands.opening import load_config
 from commands.recipes.abuse import adapted, train
 from commands.recipes.figures import Figure
 from commands.recipes.sayings import ABUSIVE, HARMLESS, sayings
 from rules.abuse import SHIPPED, AbuseModel, shipped
+from rules.adverts import AdvertModel
 from rules.gram_model import GramModel
 from rules.gram_training import NetShape, Texts, fit, fit_net, minimise
 from rules.grams import KINDS, grams, grams_of
+from rules.mood import MoodModel
 from rules.unmask import read
 
 CORPORA = os.environ.get("BOT_CORPORA", "")
@@ -200,6 +205,47 @@ def test_an_operator_trains_on_his_own_texts_and_the_result_is_used(tmp_path: Pa
     assert "训练后判对 2 句" in done.output
     assert AbuseModel.load(tmp_path / "data" / "models" / "abuse.npz").score(read("你是个铁憨批")) > 0.5
     assert "自己训练的" in told.output
+
+
+DAMAGES: list[Callable[[bytes], bytes]] = [
+    lambda data: b"",
+    lambda data: data[: len(data) // 2],
+    lambda data: data[:9000] + b"?" * 99 + data[9099:],
+    lambda data: data[: (at := data.rindex(b"PK\x01\x02") + 10)] + b"\x63" + data[at + 1 :],  # packed in a way that nobody knows
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(("name", "load"), [("abuse", AbuseModel.load), ("mood", MoodModel.load), ("adverts", AdvertModel.load)])
+def test_a_damaged_model_of_ones_own_is_explained(
+    name: str, load: Callable[[Path], object], damage: Callable[[bytes], bytes], tmp_path: Path, config: Path
+) -> None:
+    file = tmp_path / "data" / "models" / f"{name}.npz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(damage(SHIPPED.with_name(f"{name}.npz").read_bytes()))
+
+    with pytest.raises((ValueError, KeyError)):
+        load(file)
+    told = CliRunner().invoke(models, ["report", name, "--corpora", str(tmp_path)], obj=config)
+    assert told.exit_code == 1
+    assert "请删掉它" in told.output
+    with pytest.raises(StartError):
+        models_in_use(load_config(config))
+
+
+def test_a_damaged_model_of_ones_own_is_replaced_by_training(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BOT_CORPORA", raising=False)
+    file = tmp_path / "data" / "models" / "abuse.npz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(SHIPPED.read_bytes()[:5000])
+    texts = tmp_path / "mine.tsv"
+    texts.write_text("你是个铁憨批\t1\n瓜娃子过来吃饭\t0\n", encoding="utf-8")
+
+    done = CliRunner().invoke(models, ["train", "abuse", "--texts", str(texts)], obj=config)
+
+    assert done.exit_code == 0, done.output
+    assert "坏了" in done.output
+    assert AbuseModel.load(file).score(read("你是个铁憨批")) > 0.5
 
 
 @pytest.mark.parametrize(

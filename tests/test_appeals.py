@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from casework import INSULT, OTHER, THIRD, as_moderator, posted, settled, state, to_admins, told
+from casework import INSULT, OTHER, THIRD, as_moderator, posted, quotes, settled, state, to_admins, told
 from chat import FAR, Chat, OpenChat
 from cryptography.fernet import Fernet
 
-from bot.case_desk import remind_of_appeals
+from bot.case_desk import CaseDesk, remind_of_appeals
+from bot.permissions import Actor
 from rules.ladder import Ladder
 from storage.appeals import Appeals, Ruled, Ruling, Taken
+from storage.audit import Audit
 from storage.cases import Case, Cases, Filing
 from storage.community import CommunityKeys
 from storage.connection import Database
@@ -167,7 +169,7 @@ def test_a_single_administrator_sleeps_on_it_and_it_is_noted(open_chat: OpenChat
     chat.later(minutes=11)
     assert "一个人决定" in chat.as_admin("处理 1 撤销 嗯")
     assert "一个人决定的" in chat.stores.audit.newest("main", 1)[0].after
-    assert "只有一位管理员" in chat.as_admin("案件 1")
+    assert "没有别人能决定" in chat.as_admin("案件 1")
 
 
 def test_a_week_allows_so_many_appeals(open_chat: OpenChat) -> None:
@@ -179,6 +181,76 @@ def test_a_week_allows_so_many_appeals(open_chat: OpenChat) -> None:
     assert "一周最多申诉 1 次" in said
     chat.later(days=7)
     assert "收到" in chat.privately("申诉 2 冤枉")
+
+
+def test_a_moderators_appeal_is_ruled_by_who_decided_first_where_nobody_else_may(strict: Chat) -> None:
+    strict.says(INSULT, user="lucy")
+    strict.as_admin("处理 1 警告")
+    strict.privately("申诉 1 我在开玩笑", user="lucy")
+    assert "过 10 分钟" in strict.as_admin("处理 1 撤销 是玩笑")
+    strict.later(minutes=11)
+    assert "关于你自己" in as_moderator(strict, "处理 1 撤销 我说了算"), "not even then"
+    assert "申诉成立" in strict.as_admin("处理 1 撤销 是玩笑")
+    assert "一个人决定的" in strict.stores.audit.newest("main", 1)[0].after
+
+
+def test_a_case_whose_appeal_waits_can_be_handed_over(strict: Chat) -> None:
+    strict.says(INSULT)
+    as_moderator(strict, "处理 1 警告")
+    strict.privately("申诉 1 开玩笑的")
+    assert "移交给" in as_moderator(strict, "处理 1 移交 @boss 请复核")
+    assert "申诉成立" in strict.as_admin("处理 1 撤销 是玩笑")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "申诉 1 凭什么？", "申诉 1 我哪里骂人了？", "申诉 为什么判我？", "申诉：1 我开玩笑的", "申诉：我在开玩笑", "申诉1 我开玩笑的", "申诉1，我开玩笑的",
+        "申诉，我没有骂人", "我要申诉1 开玩笑", "申诉案件1 我开玩笑的", "申诉#1 我开玩笑的", "案件申诉 1 我没说王八蛋", "申诉：我没有骂他王八蛋",
+    ],
+)  # fmt: skip
+def test_natural_ways_to_appeal_are_taken_and_never_judged(strict: Chat, typed: str) -> None:
+    strict.says(INSULT)
+    strict.later(minutes=30)
+    assert "收到你对案件 1 的申诉" in strict.privately(typed)
+    assert strict.stores.cases.count(strict.community.keys) == 1
+
+
+def test_in_a_group_the_word_alone_excuses_nothing_and_warns_nobody(strict: Chat) -> None:
+    for n in range(5):
+        assert "请私聊我" in strict.says(f"申诉 你这个王八蛋{n}", user="hanmei")
+    assert [case.member for case in strict.stores.cases.undecided(strict.community.keys)] == [strict.member("hanmei")]
+    assert state(strict, 1) == "open"
+    assert not told(strict, "hanmei")
+
+
+def test_a_ruling_reaches_its_member_while_the_community_is_paused(strict: Chat) -> None:
+    strict.says(INSULT)
+    strict.privately("申诉 1 误会")
+    strict.as_admin("暂停 1小时")
+    as_moderator(strict, "处理 1 撤销 对不起")
+    assert [one.lane for one in strict.outbox() if "申诉成立" in str(one.body)] == ["now"]
+
+
+def test_a_warning_taken_back_is_told_its_member(strict: Chat) -> None:
+    strict.says(INSULT)
+    strict.as_admin("处理 1 忽略 是歌词")
+    assert "提醒撤销了，不再计数（是歌词）" in told(strict)[-1]
+
+
+def test_a_merge_that_a_crash_cut_short_is_told_by_its_repeat(strict: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ("坏话甲甲", "坏话乙乙"):
+        quotes(strict, words, "举报", user="hanmei")
+    strict.as_admin("案件")
+    desk = CaseDesk(strict.stores, strict.live.current, strict.config, strict.community, strict.clock())
+    boss, record = Actor(strict.member("boss"), "boss", "owner"), Audit.record
+    monkeypatch.setattr(Audit, "record", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.decide(1, "merge", boss, to=2, once="k")
+    monkeypatch.setattr(Audit, "record", record)
+    for _ in range(2):
+        assert desk.decide(1, "merge", boss, to=2, once="k").done.done
+    assert [row.after for row in strict.stores.audit.newest("main", 9)].count("并入案件 2") == 1
 
 
 def test_what_was_never_held_against_a_member_needs_no_appeal(strict: Chat) -> None:
@@ -265,6 +337,27 @@ def test_a_repeat_of_a_ruling_gets_its_first_result_after_the_state_moved_on(cas
     cases.decide(HOME, get(cases, case.number), "warned", LUCY, NOW, once="anew")
     assert rule(appeals, case, "granted", BOSS, once="same") == first
     assert get(cases, case.number).state == "warned"
+
+
+def test_nobody_washes_his_decision_by_anothers_agreement(cases: Cases, appeals: Appeals) -> None:
+    case = warned(cases)
+    cases.decide(HOME, case, "warned", LUCY, NOW, once="lucy")
+    cases.decide(HOME, get(cases, case.number), "warned", BOSS, NOW, once="boss")
+    case = get(cases, case.number)
+    ask(appeals, case)
+    later = NOW + timedelta(hours=1)
+    assert [rule(appeals, case, "upheld", actor, now=later).outcome for actor in (LUCY, BOSS, 93)] == ["same", "same", "done"]
+
+
+def test_where_both_deciders_have_decided_either_may_rule_alone_and_that_is_noted(strict: Chat) -> None:
+    strict.says(INSULT)
+    as_moderator(strict, "处理 1 警告")
+    strict.as_admin("处理 1 警告 同意")
+    strict.privately("申诉 1 我没有骂人")
+    assert "10 分钟" in as_moderator(strict, "处理 1 维持 就是在骂人")
+    strict.later(minutes=11)
+    as_moderator(strict, "处理 1 维持 就是在骂人")
+    assert "一个人决定的" in strict.as_admin("案件 1")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from casework import INSULT, OTHER, by_words_alone, quotes, settled, state, told
-from chat import Chat, OpenChat
+from chat import FAR, Chat, OpenChat
 from visits import Visit, every_page, visit
 
 pytest_plugins = ("chat",)
@@ -41,6 +41,12 @@ def test_a_case_shows_why_with_the_words_pointed_out(busy: Chat) -> None:
     page = visit(busy).opens(f"{CASES}/1")
     assert "你个<mark>王八蛋</mark>，滚" in page
     assert "词库：辱骂 1.00" in page
+
+
+def test_whose_words_were_quoted_is_shown_as_the_reporters_claim(busy: Chat) -> None:
+    assert "举报人说是" in visit(busy).opens(CASES)
+    assert "引用里看不到是谁" in visit(busy).opens(f"{CASES}/2")
+    assert "引用里看不到是谁" not in visit(busy).opens(f"{CASES}/1")
 
 
 def test_a_decision_is_made_on_its_page_and_the_member_told(busy: Chat) -> None:
@@ -91,6 +97,15 @@ def test_a_case_is_handed_over_and_merged(busy: Chat) -> None:
     assert "已合并" in browser.posts(f"{CASES}/3/act", act="merge", to="1")
     assert state(busy, 3) == "merged"
     assert "请选一位" in browser.posts(f"{CASES}/1/act", act="hand", to=str(busy.member("hanmei")))
+
+
+def test_a_case_is_handed_to_whoever_is_offered_though_he_never_spoke_there(busy: Chat) -> None:
+    busy.as_admin("角色 lucy 版主 全部")
+    quotes(busy, "滚", "举报", user="hanmei", group=FAR)
+    browser, there = lucy(busy), "/console/in/far/cases/1"
+    page = browser.opens(there)
+    assert f'<option value="{busy.member("boss")}">' in page
+    assert "已移交" in browser.posts(f"{there}/act", act="hand", to=str(busy.member("boss")))
 
 
 def test_who_is_reported_never_learns_by_whom_though_he_is_a_moderator(busy: Chat) -> None:

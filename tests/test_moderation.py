@@ -122,6 +122,24 @@ def test_the_shipped_list_leaves_complaints_and_chat_alone(shipped: Judge, said:
     assert shipped.judge(said).verdict == "pass"
 
 
+@pytest.mark.parametrize("padding", ["\u200b", "\ufe0f", " ", "好"])
+def test_no_padding_hides_an_insult(shipped: Judge, padding: str) -> None:
+    assert shipped.judge(padding * 2_000 + "你是傻逼").hits == ("傻逼",)
+
+
+@pytest.mark.parametrize("said", ["你个小杂种，冚家铲", "哈麻批", "真是憨批", "生孩子没屁眼"])
+def test_the_shipped_list_knows_insults_of_the_south(shipped: Judge, said: str) -> None:
+    assert shipped.judge(said).verdict != "pass"
+
+
+@pytest.mark.parametrize(
+    "said", ["杂种水稻的产量", "我家养了条杂种狗", "什么是杂种优势", "身残志坚还是脑残志坚", "去沙比亚旅游", "你怎么傻比如果是我早走了",
+             "内射函数是单射", "祝大家三八妇女节快乐", "三八节有活动吗"]
+)  # fmt: skip
+def test_the_shipped_list_finds_nothing_in_words_that_only_hold_one(shipped: Judge, said: str) -> None:
+    assert shipped.lexicon.find(read(said)) == ()
+
+
 @pytest.mark.parametrize("name", ["nus_sms", "lccc_toy", "kdconv", "crosswoz", "ecd_sample"])
 def test_the_shipped_list_hits_one_line_of_real_chat_in_two_thousand_at_most(shipped: Judge, name: str) -> None:
     folder = os.environ.get("BOT_CORPORA")

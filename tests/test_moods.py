@@ -73,7 +73,16 @@ def test_what_is_said_in_a_group_moves_member_group_and_day_in_the_act_that_ends
     today = chat.clock().astimezone(chat.community.zone).date()
     (day,) = chat.stores.moods.line(chat.community.keys, today, 30)
     assert (day.day, day.messages, day.unhappy) == (today, 1, 0)
-    assert list(chat.stores.moods.chats(chat.community.keys)) == [MAIN]
+    assert list(chat.stores.moods.chats(chat.community.keys, (MAIN, SUB))) == [MAIN]
+
+
+def test_among_many_members_every_group_is_found(chat: Chat) -> None:
+    where = CommunityKeys("crowded", 3)
+    scored = [Scored(n, f"g{n % 20}", 1_700_000_000_000 + n, "2026-03-10", 0.5, False) for n in range(3000)]
+    chat.stores.moods.mix(where, scored)
+    groups = [f"g{n}" for n in range(20)]
+    assert list(chat.stores.moods.chats(where, [*groups, "silent"])) == groups
+    assert chat.stores.moods.chats(where, ()) == {}
 
 
 def test_a_repeated_message_is_mixed_once(chat: Chat) -> None:
@@ -246,6 +255,18 @@ def test_a_clock_that_goes_back_breaks_nothing(chat: Chat, back: dict[str, float
     assert ring(chat) <= 1
 
 
+def test_a_clock_that_was_ahead_does_not_blind_the_window(chat: Chat) -> None:
+    chat.later(days=3)
+    complain(chat, 40)
+    assert ring(chat) == 1
+    chat.later(days=-3)
+    complain(chat, 40)
+    window = chat.stores.moods.window(chat.community.keys, to_ms(chat.clock()))
+    assert (window.messages, window.unhappy > 20) == (40, True)
+    assert 0 < window.alarm_ms <= to_ms(chat.clock())
+    assert ring(chat) == 1
+
+
 def test_where_people_come_to_complain_it_takes_more(chat: Chat) -> None:
     support = [{"community": "main", "profile": "support"}]
     _with_policy(chat, {"communities": support})
@@ -338,6 +359,23 @@ def test_a_crisis_stops_marketing_and_nothing_else_until_it_is_lifted(chat: Chat
     assert [entry.data["act"] for entry in chat.log("audit")].count("危机模式") == 2 if chat.log("audit") else True
 
 
+@pytest.mark.parametrize("words", ["开启危机模式", "危机模式开启", "危机模式：开启", "启动 危机模式！", "危机模式 开", "危机模式 开启。"])
+def test_in_an_emergency_any_order_of_the_words_will_do(chat: Chat, words: str) -> None:
+    assert "已开启危机模式" in chat.as_admin(words)
+
+
+@pytest.mark.parametrize("words", ["解除危机模式", "关闭危机模式", "危机模式解除", "危机模式：结束", "退出危机模式。"])
+def test_so_it_will_when_it_is_over(chat: Chat, words: str) -> None:
+    chat.as_admin("危机模式 开启")
+    assert "已解除危机模式" in chat.as_admin(words)
+
+
+@pytest.mark.parametrize("words", ["怎么开启危机模式", "开启危机模式是什么意思", "危机模式开启吗"])
+def test_who_asks_about_it_opens_nothing(chat: Chat, words: str) -> None:
+    chat.as_admin(words)
+    assert chat.stores.pauses.crisis_since("main") == 0
+
+
 def test_a_repeated_opening_after_it_was_lifted_opens_nothing(chat: Chat) -> None:
     chat.says("危机模式 开启", user="boss", id="open")
     chat.says("危机模式 解除", user="boss", id="close")
@@ -422,6 +460,26 @@ def test_erasing_a_member_takes_his_mood_and_leaves_the_groups(chat: Chat) -> No
     assert list(chat.stores.database.scan("qb:{*}:main:mood:words:*")) == []
     assert chat.stores.moods.export_user(number) == {}
     assert chat.stores.moods.find_group(chat.community.keys)
+
+
+def test_an_erasure_that_was_cut_off_is_finished_by_its_repeat(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    complain(chat, 4)
+    number, database = chat.member("unhappy0"), chat.stores.database
+    really = database.command
+
+    def cut_off(*args: Any) -> Any:
+        if args[0] == "DEL":
+            raise ConnectionError("cut off")
+        return really(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "command", cut_off)
+        with pytest.raises(ConnectionError):
+            chat.stores.moods.erase_user(number)
+    assert list(database.scan("qb:{*}:main:mood:words:*"))
+    chat.stores.moods.erase_user(number)
+    assert list(database.scan("qb:{*}:main:mood:words:*")) == []
+    assert chat.stores.moods.export_user(number) == {}
 
 
 def _with_policy(chat: Chat, sheet: dict[str, Any]) -> None:

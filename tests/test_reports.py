@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from casework import INSULT, OTHER, by_words_alone, posted, quotes, settled, state, to_admins, told
+from casework import INSULT, OTHER, RUDE, as_moderator, by_words_alone, posted, quotes, settled, state, to_admins, told
 from chat import FAR, MAIN, Chat, OpenChat
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.ladder import Ladder
-from rules.reporting import category_of, is_campaign, is_plea, weight
+from rules.reporting import appeal_in, asks_about_pleas, category_of, is_campaign, report_in, weight
+from storage import keys
 from storage.cases import Case, Cases, Filing
 from storage.community import CommunityKeys
 from storage.connection import Database
@@ -138,11 +139,101 @@ def test_whoever_is_reported_hears_nothing_of_it_and_never_by_whom(strict: Chat)
     assert "他骂人" not in str(exported)
 
 
+@pytest.mark.parametrize(
+    "typed", ["举报 这人是不是骗子？", "举报 怎么还没人管", "举报 为什么老骂我", "举报 他凭什么骂人", "举报：骂人", "举报，骂人"]
+)
+def test_with_a_quote_whatever_is_asked_is_a_report(strict: Chat, typed: str) -> None:
+    quotes(strict, "加我微信带你赚钱", typed, user="hanmei")
+    assert strict.stores.cases.count(strict.community.keys) == 1
+    assert "收到，谢谢你告诉我们" in told(strict, "hanmei")[-1]
+
+
+@pytest.mark.parametrize(
+    "typed", ["举报@lucy 他骂我王八蛋", "举报：lucy 说我是傻逼", "举报＠lucy 他骂我王八蛋", "我要举报@lucy 他骂我王八蛋"]
+)
+def test_who_reports_is_not_judged_by_what_he_reports(strict: Chat, typed: str) -> None:
+    strict.says(typed, user="hanmei")
+    (case,) = strict.stores.cases.undecided(strict.community.keys)
+    assert case.member == strict.member("lucy")
+
+
+def test_a_report_of_nobody_excuses_no_abuse(strict: Chat) -> None:
+    assert "不知道举报的是谁" in strict.says("举报 你这个王八蛋", user="hanmei")
+    (case,) = strict.stores.cases.undecided(strict.community.keys)
+    assert (case.member, case.state) == (strict.member("hanmei"), "open")
+
+
+def test_whose_words_were_quoted_stays_the_reporters_claim(strict: Chat) -> None:
+    quotes(strict, "你真是没救了", "举报 @lucy 骂人", user="hanmei")
+    for shown in (strict.as_admin("案件"), strict.as_admin("案件 1")):
+        assert "举报人说是" in shown
+        assert "引用里看不到是谁" in shown
+    assert "你真是没救了" not in str(strict.stores.cases.export_user(strict.member("lucy")))
+
+
+def test_in_a_group_nobody_reads_who_reported_one_of_those_who_decide(strict: Chat) -> None:
+    strict.as_admin("角色 lucy 版主")
+    strict.privately("举报 lucy 她偏心还骂人", user="hanmei")
+    for shown in (strict.as_admin("案件"), strict.as_admin("案件 1")):
+        assert "偏心" not in shown
+        assert "hanmei" not in shown
+    assert "偏心" in strict.privately("案件 1", user="boss")
+
+
 def test_what_was_decided_is_not_filed_again(strict: Chat) -> None:
-    privately_quoted(strict, "滚出去", "hanmei")
+    quotes(strict, "滚出去", "举报 @lilei", user="hanmei", group="")
     strict.as_admin("处理 1 忽略 只是玩笑")
-    assert "已经看过了（案件 1）" in privately_quoted(strict, "滚出去", "lucy")
+    assert "已经看过了（案件 1）" in quotes(strict, "滚出去", "举报 @lilei 还在说", user="lucy", group="")
     assert strict.stores.cases.count_undecided(strict.community.keys) == 0
+    assert "还在说" in strict.as_admin("案件 1")
+
+
+def test_what_was_decided_of_one_does_not_shield_who_may_have_said_it_too(strict: Chat) -> None:
+    quotes(strict, "滚出去", "举报 @lilei", user="hanmei", group="")
+    strict.as_admin("处理 1 忽略 只是玩笑")
+    assert "案件 2" in privately_quoted(strict, "滚出去", "lucy")
+
+
+def test_one_refused_report_of_a_member_shields_him_from_no_other(strict: Chat) -> None:
+    strict.privately("举报 lilei 他头像不好看", user="hanmei")
+    strict.as_admin("处理 1 忽略")
+    strict.later(days=2)
+    assert "案件 2" in strict.privately("举报 lilei 他骗了我五千块钱", user="lucy")
+    assert "五千块" in strict.as_admin("案件")
+
+
+def test_what_a_reporter_adds_is_kept_while_his_case_waits(strict: Chat) -> None:
+    strict.privately("举报 lilei 他头像不好看", user="hanmei")
+    assert "也记下了" in strict.privately("举报 lilei 他骗了我五千块钱", user="hanmei")
+    said = strict.as_admin("案件 1")
+    assert "五千块" in said
+    assert "举报 1 人，共重 0.5" in said
+
+
+def test_the_first_who_reports_what_the_machine_filed_is_heard_and_can_be_forgotten(strict: Chat) -> None:
+    strict.says(INSULT)
+    quotes(strict, INSULT, "举报 他天天这样", user="hanmei", group="")
+    assert "他天天这样" in strict.as_admin("案件 1")
+    strict.erase("hanmei")
+    assert "他天天这样" not in strict.as_admin("案件 1")
+
+
+def test_who_reported_a_case_is_not_its_judge_where_there_is_another(strict: Chat) -> None:
+    strict.as_admin("角色 lucy 版主")
+    strict.as_admin("角色 hanmei 版主")
+    strict.privately("举报 lilei 他骂人", user="lucy")
+    assert "是你举报的" in as_moderator(strict, "处理 1 警告")
+    assert state(strict, 1) == "open"
+    strict.as_admin("处理 1 警告")
+    strict.privately("申诉 1 没有骂", user="lilei")
+    assert "是你举报的" in as_moderator(strict, "处理 1 维持 就是骂了")
+
+
+def test_who_is_reported_reads_nothing_of_the_report_in_his_export(strict: Chat) -> None:
+    strict.privately("举报 lilei 他骂人", user="hanmei", id="whose")
+    database = strict.stores.database
+    kept = str(database.command("XRANGE", keys.EVENTS(shard=strict.community.shard), "-", "+"))
+    assert '"reported"' not in kept
 
 
 def test_where_nobody_knows_whose_words_they_were_all_are_reminded_without_a_name(strict: Chat) -> None:
@@ -274,23 +365,70 @@ def test_an_erased_reporter_is_no_longer_named_and_his_words_go(cases: Cases, re
     assert [kept.evidence.by for kept in story.evidence] == [1]
 
 
+def test_an_erased_reporter_takes_his_weight_along_and_nobody_elses_words(cases: Cases, reports: Reports) -> None:
+    for n in (1, 2, 3):
+        report(reports, n)
+    other = report(reports, 9, about=6, mark="other").number
+    reports.erase_user(2)
+    report(reports, 4)
+    story = cases.story(HOME, 1)
+    assert story
+    assert sorted(kept.evidence.by for kept in story.evidence) == [1, 3, 4]
+    assert story.case.weight == pytest.approx(1.5)
+    reports.erase_user(1), reports.erase_user(3), reports.erase_user(4)
+    assert get(cases, 1).weight == pytest.approx(0)
+    assert [case.number for case in cases.undecided(HOME)] == [other, 1]
+
+
+def test_a_report_finds_the_case_at_the_end_of_a_chain(cases: Cases, reports: Reports) -> None:
+    for n, mark in enumerate("abc", 1):
+        report(reports, n, mark=mark)
+    cases.decide(HOME, get(cases, 1), "merge", 9, NOW, to=2, once="x")
+    cases.decide(HOME, get(cases, 2), "merge", 9, NOW, to=3, once="y")
+    assert report(reports, 4, mark="a").number == 3
+
+
+def test_of_two_merges_into_each_other_one_counts(cases: Cases, reports: Reports) -> None:
+    report(reports, 1, mark="a"), report(reports, 2, mark="b")
+    first, second = get(cases, 1), get(cases, 2)
+    assert cases.decide(HOME, first, "merge", 9, NOW, to=2, once="x").done
+    assert cases.decide(HOME, second, "merge", 8, NOW, to=1, once="y").outcome == "target"
+    assert [case.number for case in cases.undecided(HOME)] == [2]
+
+
+def test_the_only_one_who_decides_may_decide_what_he_reported_and_that_is_noted(cases: Cases, reports: Reports) -> None:
+    number = report(reports, 9).number
+    assert cases.decide(HOME, get(cases, number), "warned", 9, NOW, once="a").outcome == "party"
+    done = cases.decide(HOME, get(cases, number), "warned", 9, NOW, is_alone=True, once="b")
+    assert (done.outcome, done.alone) == ("done", True)
+
+
 # Rules ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "report", "appeal"),
     [
-        ("举报 他骂我傻逼", True),
-        ("申诉 3 他先骂的", True),
-        ("  举报：傻逼", False),
-        ("举报", True),
-        ("我举报你全家", False),
-        ("", False),
-        ("傻逼", False),
+        ("举报 他骂我傻逼", "他骂我傻逼", None), ("  举报：傻逼", "傻逼", None), ("举报", "", None), ("我要举报@lucy 骂人", "@lucy 骂人", None),
+        ("舉報 @lucy 罵人", "@lucy 罵人", None), ("申诉 3 他先骂的", None, "3 他先骂的"), ("案件申诉 1 没有", None, "1 没有"),
+        ("申诉1 没有", None, "1 没有"), ("申诉#1 没有", None, "#1 没有"), ("申诉案件1 没有", None, "案件1 没有"), ("申诉，没有", None, "没有"),
+        ("我举报你全家", None, None), ("举报人是谁", None, None), ("申诉期多长", None, None), ("", None, None), ("傻逼", None, None),
     ],
+)  # fmt: skip
+def test_what_is_a_report_and_what_an_appeal(text: str, report: str | None, appeal: str | None) -> None:
+    assert (report_in(text), appeal_in(text)) == (report, appeal)
+
+
+@pytest.mark.parametrize("words", ["怎么用", "有用吗？", "怎么弄", "要多久", "会被别人知道吗", "举报：怎么用？", "在哪里申诉"])
+def test_how_it_works_is_asked(words: str) -> None:
+    assert asks_about_pleas(words)
+
+
+@pytest.mark.parametrize(
+    "words", ["1 凭什么？", "1 我哪里骂人了？", "为什么判我？", "这人是不是骗子？", "怎么还没人管", "他凭什么骂人", "@lucy 为什么老骂我"]
 )
-def test_what_is_a_plea(text: str, expected: bool) -> None:
-    assert is_plea(text) == expected
+def test_what_is_asked_in_anger_is_none_of_that(words: str) -> None:
+    assert not asks_about_pleas(words)
 
 
 @pytest.mark.parametrize(
@@ -309,10 +447,35 @@ def test_a_weight_is_a_share_and_follows_the_record(accepted: int, refused: int)
 
 @pytest.mark.parametrize(
     ("reported", "expected"),
-    [([[5, 5], [5, 5], [5, 5]], True), ([[5], [5], [5]], False), ([[5, 5], [5, 5], [5, 6]], False), ([], False), ([[5, 5, 5]] * 2, False)],
+    [
+        ([[5, 5], [5, 5], [5, 5]], True),
+        ([[5]] * 4, False),
+        ([[5]] * 5, True),
+        ([[5, 5], [5, 5], [5, 6]], False),
+        ([], False),
+        ([[5, 5, 5]] * 2, False),
+    ],
 )
 def test_a_campaign_is_several_who_report_one_only_and_more_than_once(reported: list[list[int]], expected: bool) -> None:
     assert is_campaign(reported) == expected
+
+
+def test_what_is_filed_lies_nowhere_but_sealed(open_chat: OpenChat) -> None:
+    chat = settled(open_chat)
+    chat.as_admin("案件")
+    assert "记下来" not in chat.says(RUDE)
+    assert state(chat, 1) == "open"
+    lies = [
+        key for key in chat.stores.database.scan("qb:*")
+        if "窝囊废" in str(chat.stores.database.command(*READ[chat.stores.database.command("TYPE", key)](key)))
+    ]  # fmt: skip
+    assert [key for key in lies if not key.startswith("qb:{content}")] == []
+
+
+READ = {
+    "string": lambda key: ("GET", key), "hash": lambda key: ("HGETALL", key), "list": lambda key: ("LRANGE", key, 0, -1),
+    "set": lambda key: ("SMEMBERS", key), "zset": lambda key: ("ZRANGE", key, 0, -1), "stream": lambda key: ("XRANGE", key, "-", "+"),
+}  # fmt: skip
 
 
 def test_administrators_get_a_card_of_a_report(open_chat: OpenChat) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.text import LONGEST, Words, core, normalise, stands_alone
+from rules.text import LONGEST, Words, core, fit, normalise, stands_alone
 
 any_text = st.text(st.characters(), max_size=60)
 """Lone surrogates included: JSON can carry them."""
@@ -49,6 +49,21 @@ def test_a_normalised_text_can_be_encoded_and_holds_no_zero_width(text: str) -> 
 def test_no_more_than_the_limit_is_read() -> None:
     assert len(normalise("字" * 100_000)) == LONGEST
     assert len(normalise("\ufdfa" * LONGEST)) == LONGEST  # one character that NFKC makes eighteen of
+
+
+@pytest.mark.parametrize("padding", ["\u200b", "\ufe0f", " ", "\n", "\u3000", "好", "\u3164", "\ufdfa", " \u200b"])
+@pytest.mark.parametrize("count", [LONGEST, 9_000, 60_000])
+def test_padding_hides_nothing_behind_it(padding: str, count: int) -> None:
+    said = padding * count + "有话要说"
+    assert normalise(said).endswith("有话要说")
+    assert len(normalise(said)) <= LONGEST
+    assert normalise(normalise(said)) == normalise(said)
+    assert normalise("有话要说" + padding * count).startswith("有话要说")
+
+
+def test_what_is_read_of_a_long_text_is_no_word_that_nobody_wrote() -> None:
+    assert fit("傻" * LONGEST) == "傻" * LONGEST
+    assert "傻逼" not in fit("傻" * LONGEST + "逼" * LONGEST)
 
 
 @pytest.mark.parametrize(

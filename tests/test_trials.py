@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bot.context import Context
 from bot.judging import Judged, judged
 from bot.message import Message, Reply
+from bot.permissions import Actor
 from bot.pipeline import Gated
-from bot.trials import mode_of, ring_trials, sum_up
+from bot.trials import change_place, mode_of, ring_trials, sum_up
 from rules.contents import MODERATION, text_of
 from rules.judgement import Reason, Verdict
 from rules.policy import Place, Policy
@@ -47,12 +48,29 @@ def trials(database: Database) -> Trials:
 
 def test_a_report_counts_messages_and_people(trials: Trials) -> None:
     for n, (member, verdict) in enumerate([(1, WARNED), (1, WARNED), (2, WARNED), (3, REVIEWED)]):
-        trials.note(HOME, member, verdict, f"话 {n}", NOW + timedelta(seconds=n), once=f"m{n}")
+        trials.note(HOME, member, verdict, f"话 {n}", NOW + timedelta(hours=n), once=f"m{n}")
     report = trials.report(HOME)
     assert (report.warned, report.people, report.reviewed, report.is_whole) == (3, 2, 1, True)
     assert [row.evidence.text for row in report.rows] == ["话 3", "话 2", "话 1", "话 0"]
     assert report.rows[-1].evidence.grounds[0].said == "词库里的“傻逼”"
     assert sum_up(report) == "要是开着，会提醒 2 人（3 条），转人工 1 条（辱骂 4）。"
+
+
+def test_a_report_knows_the_ladder(trials: Trials) -> None:
+    def note(member: int, text: str, minutes: int, *, is_newcomer: bool = False) -> None:
+        trials.note(
+            HOME, member, WARNED, text, NOW + timedelta(minutes=minutes), is_newcomer=is_newcomer, once=f"{member}:{text}:{minutes}"
+        )
+
+    for minutes in range(0, 100, 20):
+        note(1, "同样的话！" if minutes % 40 else "同样的话", minutes)  # one text
+    note(2, "甲", 0)
+    note(2, "乙", 5)  # too soon
+    note(2, "丙", 30)
+    note(3, "新来的", 0, is_newcomer=True)
+    report = trials.report(HOME)
+    assert (report.warned, report.people, report.hinted, report.added) == (3, 2, 1, 5)
+    assert "会提醒 2 人（3 条），只提示新人 1 条，另有 5 条是同样的话或刚提醒过，不再提醒，转人工 0 条" in sum_up(report)
 
 
 def test_a_repeat_is_counted_once(trials: Trials) -> None:
@@ -146,7 +164,7 @@ def test_in_a_first_week_it_is_only_noted_and_told_once_when_it_is_over(open_cha
     assert [ring(chat), ring(chat)] == [1, 0]
     told = [str(delivery.body) for delivery in chat.outbox()]
     assert len(told) == 1
-    assert "会提醒 1 人（1 条）" in told[0]
+    assert "会提醒 0 人（0 条），只提示新人 1 条" in told[0]
     assert "试运行满一周" in told[0]
     chat.says(INSULT)
     assert (found[-1].act, found[-1].is_trial) == ("warn", False)
@@ -195,8 +213,8 @@ def test_who_looks_after_the_community_sees_how_it_stands_and_what_would_have_be
     chat.says(INSULT)
     assert "试运行，到 03 月 17 日 10:00 为止" in chat.as_admin("治理")
     told = chat.as_admin("治理 报告")
-    assert "要是开着，会提醒 1 人（1 条）" in told
-    assert "李雷：会提醒，辱骂：“你这个傻逼”" in told
+    assert "要是开着，会提醒 0 人（0 条），只提示新人 1 条" in told
+    assert "李雷：会提示新人，辱骂：“你这个傻逼”" in told
     assert "只有管理员可以用" in chat.privately("治理 报告")
     assert "治理 报告 1" in chat.as_admin("治理 报告 7")
 
@@ -223,6 +241,41 @@ def test_a_repeat_of_a_change_changes_nothing(chat: Chat) -> None:
     assert len(chat.stores.content.history("moderation", 5)) == 2
 
 
+def test_after_a_crash_a_repeat_finishes_the_change(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat.as_admin("治理")
+    chat.stores.trials.begin(chat.community.keys, chat.clock())
+    chat.later(days=20)
+    boss, place = Actor(chat.member("boss"), "boss", "owner"), Place(trial="on")
+    restart = Trials.restart
+    monkeypatch.setattr(Trials, "restart", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        change_place(chat.stores, chat.community, boss, place, "治理 试运行 开", chat.clock(), once="k")
+    monkeypatch.setattr(Trials, "restart", restart)
+    for _ in range(2):
+        change_place(chat.stores, chat.community, boss, place, "治理 试运行 开", chat.clock(), once="k")
+        chat.later(hours=1)
+    since = chat.stores.trials.report(chat.community.keys).since
+    assert since is not None
+    assert timedelta(0) <= chat.clock() - timedelta(hours=2) - since < timedelta(minutes=1)
+    assert [row.act for row in chat.stores.audit.newest("main", 5)].count("治理") == 1
+    assert len(chat.stores.content.history("moderation", 5)) == 2
+
+
+def test_what_moderators_type_to_the_bot_alone_is_no_part_of_the_trial(open_chat: OpenChat) -> None:
+    chat, _ = listen(open_chat, dry_run=True)
+    chat.privately(INSULT, user="boss")
+    assert chat.stores.trials.report(chat.community.keys).rows == ()
+
+
+def test_members_words_lead_nowhere_in_a_report(open_chat: OpenChat) -> None:
+    chat, _ = listen(open_chat, dry_run=True)
+    chat.says(f"{INSULT} <@all>\n# [点我](http://x.example)")
+    told = chat.as_admin("治理 报告")
+    assert "<@all>" not in told
+    assert "](" not in told
+    assert "\n# " not in told
+
+
 @pytest.mark.parametrize("words", ["治理 一般", "治理 试运行", "治理 试运行 马上", "治理 严格 宽松"])
 def test_a_wrong_word_is_answered_with_an_example(chat: Chat, words: str) -> None:
     assert "治理 试运行 开（关）" in chat.as_admin(words)
@@ -243,6 +296,52 @@ def test_who_floods_is_told_once_and_goes_unanswered_for_a_moment(open_chat: Ope
     chat.later(seconds=90)
     chat.says("慢慢说一句")
     assert not found[-1].is_hushed
+
+
+def test_a_clock_that_goes_back_makes_no_flood_of_what_was_said_before(open_chat: OpenChat) -> None:
+    chat, found = listen(open_chat, dry_run=False)
+    for n in range(7):
+        chat.says(f"第 {n} 句随便说说")
+        chat.later(seconds=7)
+    chat.later(hours=-1)
+    for _ in range(3):
+        chat.says("群规是什么")
+        assert not found[-1].is_hushed
+        chat.later(seconds=70)
+
+
+def test_a_hush_that_lies_in_the_future_is_over(open_chat: OpenChat) -> None:
+    chat, found = listen(open_chat, dry_run=False)
+    for n in range(12):
+        chat.says(f"第 {n} 句随便说说")
+    chat.later(days=-20)
+    chat.says("群规是什么")
+    assert [judgement.is_hushed for judgement in found[-2:]] == [True, False]
+    said = [chat.says(f"第 {n} 句随便说说") for n in range(12)]
+    assert sum("说得有点快" in words for words in said) == 1  # and a new one begins as ever
+
+
+def test_copies_are_counted_over_any_ten_minutes(open_chat: OpenChat) -> None:
+    chat, _ = listen(open_chat, dry_run=False)
+    for n in range(12):
+        chat.says("你好", user=f"u{n}")
+    for n in range(5):
+        chat.says("这个群主是骗子大家快跑啊别信他", user=f"u{n}")
+    chat.later(minutes=9, seconds=59)
+    chat.says("这个群主是骗子大家快跑啊别信他", user="u5")
+    chat.later(seconds=2)
+    limit = chat.live.current.judge.policy.limits.same_by_others
+    for n in range(6, 7 + limit):
+        chat.says("这个群主是骗子大家快跑啊别信他", user=f"u{n}")
+    assert [delivery.id.partition(":")[0] for delivery in chat.outbox()].count("raid") == 1
+
+
+def test_who_says_the_same_once_in_ten_minutes_copies_nothing(open_chat: OpenChat) -> None:
+    chat, found = listen(open_chat, dry_run=False)
+    for _ in range(12):
+        chat.says("大家早上好，今天也要加油呀")
+        chat.later(minutes=6)
+    assert {judgement.act for judgement in found} == {"none"}
 
 
 def test_who_talks_fast_to_others_floods_nobody(open_chat: OpenChat) -> None:
@@ -355,3 +454,12 @@ def test_counts_are_forgotten_with_their_member(database: Database) -> None:
     heard.count_newcomer(1, "chat", 7, NOW)
     assert "3 处" in heard.erase_user(7)
     assert "0 处" in heard.erase_user(7)
+
+
+def test_what_the_operators_own_texts_name_is_no_advertisement(chat: Chat) -> None:
+    advert = "想买的朋友加微信 kefu88001 领优惠券，拼团价 99 元包邮"
+    assert chat.live.current.judge.judge(advert).verdict == "review"
+    chat.stores.content.put("welcome", {"": "first_message: 客服微信 kefu88001\n"}, "boss", chat.clock())
+    chat.live.refresh()
+    assert "kefu88001" in chat.live.current.judge.own
+    assert "contact" not in chat.live.current.judge.judge(advert).categories

@@ -35,6 +35,7 @@ ORDINARY = (
     "hen hao chi, xie xie",
     "请問這個怎麼買",
     "(｡･ω･｡)ﾉ♡ 晚安",
+    "仓库正在拣货，拣货员说下午发",
 )
 
 
@@ -126,7 +127,7 @@ def test_views_of_disguises_are_in_place_and_reading_them_again_finds_no_more_ma
     for view in read(text).views:
         _check_places(view, text)
     last = read(text).views[-1].text
-    assert read(last).plain == last
+    assert read(last).plain == " ".join(last.split())
 
 
 def _check_places(view: View, sent: str) -> None:

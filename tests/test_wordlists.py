@@ -150,6 +150,10 @@ def test_a_word_is_added_found_tried_and_taken_away(chat: Chat) -> None:
     assert "删除 坏种种" in says(chat, "词库 历史")
 
 
+def test_a_word_that_is_called_like_a_category_may_be_listed(chat: Chat) -> None:
+    assert "已添加 1 个：骗子（辱骂，1 级）" in says(chat, "词库 添加 骗子 辱骂 1")
+
+
 def test_a_phrase_shelters_its_words_everywhere(chat: Chat) -> None:
     says(chat, "词库 添加 坏种种 辱骂 3")
     assert "已添加 1 个：坏种种子（放行）" in says(chat, "词库 放行 坏种种子")
@@ -190,6 +194,10 @@ def test_a_wide_word_is_asked_about_first(chat: Chat) -> None:
         ("词库 添加 ·", "例如"),
         ("词库 添加 \u200b", "例如"),
         ("词库 添加 " + "、".join(f"词{n}" for n in range(201)), "一次最多 200 个"),
+        ("词库 添加 苹 果 辱骂 4", "例如：词库 添加"),
+        ("词库 添加 苹果、香蕉 辱骂 4", "“辱骂”看起来是类别"),
+        ("词库 添加 苹 3 果 10级", "例如：词库 添加"),
+        ("词库 添加 苹果 辱骂 广告 3", "例如：词库 添加"),
         ("词库 乱写", "词库 添加 傻叉、煞笔 辱骂 3"),
         ("词库添加", "例如：词库 添加"),
     ],

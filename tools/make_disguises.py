@@ -18,7 +18,7 @@ INITIALS = EMOJI.with_name("initials.txt")
 MOST = 5_500
 """The commonest characters, by jieba's dictionary, that are disguised or serve as a disguise."""
 _ALWAYS = "屄肏屌婊蝻尻艹婢奴逼畜孬屎尿贱"
-_MOST_ALIKE = 12
+_MOST_ALIKE = 16
 _FLAGS = ["\U0001f3f3", *map(chr, range(0x1F1E6, 0x1F200))]
 _HEAD = """\
 # How characters are disguised; made by tools/make_disguises.py, not to be edited.

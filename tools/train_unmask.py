@@ -22,6 +22,8 @@ import yaml
 from rules.restoring import SHIPPED, Pairs
 from rules.text import Words, normalise
 
+_EVERYDAY = frozenset("你我他她它的了啊吗呢吧是不个这那在有就都")
+"""A listed word of two characters with one of these says too little: whatever sounds like the other would be taken for it."""
 _MOST_WORDS = 4_000
 _OFTEN = {2: 6, 3: 3, 4: 3}
 """How often a word of so many characters must stand in blamed texts."""
@@ -30,6 +32,8 @@ _ODDS = 0.7
 _DICTIONARY = 12
 """The dictionary's counts come from that many times more text."""
 _RAREST = 0.8
+_TRADE = "拣货 拣选 拣配 配货 备货 补货 退货 换货 缺货 到货 压货 囤货 理货 验货 铺货 揽件 派件 闪掉 断网 掉线 刷机".split()
+"""Everyday words that neither the texts nor the dictionary have."""
 _LISTED = 3
 """As often as this every word of a list was seen."""
 LABELLED = ("cold", "swsr")
@@ -50,8 +54,9 @@ def main() -> None:
     ordinary += list(_reviews())
     others = [text for side in "ab" for text in _column(asked.corpora / "pawsx_zh" / "public" / "pairs.tsv", side)]
     listed = {word for name in _LISTS for word in _listed(asked.corpora / "lexicons" / "public" / f"{name}.txt")} | set(_shipped_words())
+    listed = {word for word in listed if len(word) > 2 or _EVERYDAY.isdisjoint(word)}
     words = [*sorted(listed), *sorted(_vocabulary(labelled, ordinary) - listed)]
-    fair = [*(text for text, label in labelled if not label), *ordinary, *others]
+    fair = [*(text for text, label in labelled if not label), *ordinary, *others, *_TRADE * _LISTED]
     pairs, single = _counts([text for text, label in labelled if label], fair, words, listed)
     _save(asked.to, words, len(listed), pairs, single)
     print(f"{asked.to}: {len(words):,} words, {len(pairs):,} pairs, {asked.to.stat().st_size:,} bytes")

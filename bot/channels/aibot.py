@@ -173,8 +173,9 @@ def mixed_parts(tree: Tree) -> tuple[str, tuple[Attachment, ...]]:
 
 
 def _attachments(tree: Tree, kind: str) -> tuple[Attachment, ...]:
-    url = leaf(branch(tree, kind), "url") if kind in _FILES else ""
-    return (Attachment(kind, url),) if url else ()
+    file = branch(tree, kind) if kind in _FILES else {}
+    url = leaf(file, "url")
+    return (Attachment(kind, url, aes_key=leaf(file, "aeskey")),) if url else ()
 
 
 def _body(message: Message, answer: Answer) -> dict[str, object]:

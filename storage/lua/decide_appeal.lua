@@ -1,10 +1,10 @@
 -- uses: cases
--- Decides an appeal: granted lifts the strike, upheld leaves everything. Never he who decided before, nor he whom it is about.
+-- Decides an appeal: granted lifts the strike, upheld leaves everything. Never one who decided of the case before, nor who reported it, nor he whom it is about.
 -- KEYS 1 once  2 states  3 appeals by case  4 appeals that wait  5 what happened  6 strikes of the member  7 queue  8 reports by case
 --      9 records of reporters  10 counts of how often people agreed  11 events
 -- ARGV 1 now_ms  2 community  3 actor  4 once id  5 case number  6 granted or upheld  7 once_life_ms  8 member the case is about  9 why
 --      10 whether the actor is the only one who decides: 1 or 0  11 lapse of strikes in ms  12… what is counted
--- Gives 'outcome|state before|strikes|by|alone': done; own (it is about him); same (he decided before: another person has to); soon (he is the only
+-- Gives 'outcome|state before|strikes|by|alone': done; own (it is about him); party (he reported it); same (he decided before: another person has to); soon (he is the only
 -- one, and has to sleep on it for ten minutes); late (no appeal waits; by is who decided it). alone 1: he decided on his own decision, as the only one.
 -- A repeat gets its first result.
 local first = redis.call('GET', KEYS[1])
@@ -21,9 +21,9 @@ local function say(outcome)
 end
 
 if not s or appeal.state ~= 'waiting' then return say('late') end
-local is_own, is_same = actor == ARGV[8], s.by == actor
-if is_own or is_same then
-  if ARGV[10] ~= '1' then return is_own and say('own') or say('same') end
+local is_own, is_same = actor == ARGV[8], s.by == actor or cases.has_decided(KEYS[5], number, actor)
+if is_own or is_same or cases.is_reporter(KEYS[8], number, actor) then
+  if ARGV[10] ~= '1' then return say(is_own and 'own' or is_same and 'same' or 'party') end
   if now - appeal.t < 600000 then return say('soon') end
   alone = 1
 end

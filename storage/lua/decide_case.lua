@@ -1,13 +1,14 @@
 -- uses: cases
 -- Decides a case: its state changes, a strike is counted or lifted, what happened is noted, once.
 -- KEYS 1 once  2 states  3 queue  4 what happened  5 strikes of the member  6 events  7 reports by case  8 records of reporters
---     9 counts of how often people agreed  10 appeals that wait
+--     9 counts of how often people agreed  10 appeals that wait  11 newest case and newest warning by member
 -- ARGV 1 now_ms  2 community  3 actor's member number  4 once id  5 case number  6 act: warned, ignored, hand or merge  7 once_life_ms
 --      8 member the case is about (0 unknown)  9 revision that the decision was made on; '' for: only while nobody has decided  10 why
 --      11 to whom it is handed, or the case that it is merged into  12 lapse of strikes in ms  13 whether the actor is the only one who decides: 1 or 0
 --      14 when it was filed (ms)  15… what is counted where a decision agrees with the judge or not
--- Gives 'outcome|state before|strikes|by|alone': done; late (by 9: by is who was first); own (it is about himself); appealed (an appeal waits,
--- and is decided first); gone. alone 1: about himself, ten minutes later, as nobody else could. A repeat gets its first result.
+-- Gives 'outcome|state before|strikes|by|alone': done; late (by 9: by is who was first); own (it is about himself); party (he reported
+-- it); target (that case was merged itself); appealed (an appeal waits, and is decided first; it may be handed over); gone. alone 1: he reported
+-- it, or it is about himself and ten minutes passed, and nobody else could. A repeat gets its first result.
 local first = redis.call('GET', KEYS[1])
 if first then return first end
 local now, number, act, actor = tonumber(ARGV[1]), ARGV[5], ARGV[6], ARGV[3]
@@ -24,10 +25,17 @@ end
 if s.into ~= '' then return say('late') end
 if ARGV[9] == '' and not redis.call('ZSCORE', KEYS[3], number) then return say('late') end
 if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= s.revision then return say('late') end
-if redis.call('ZSCORE', KEYS[10], number) then return say('appealed') end
+if act ~= 'hand' and redis.call('ZSCORE', KEYS[10], number) then return say('appealed') end
 if actor == ARGV[8] and act ~= 'hand' then
   if ARGV[13] ~= '1' or now - tonumber(ARGV[14]) < 600000 then return say('own') end
   alone = 1
+elseif act ~= 'hand' and cases.is_reporter(KEYS[7], number, actor) then
+  if ARGV[13] ~= '1' then return say('party') end
+  alone = 1
+end
+if act == 'merge' then
+  local target = cases.read(KEYS[2], ARGV[11])
+  if not target or target.into ~= '' or ARGV[11] == number then return say('target') end
 end
 
 local row = {act = act, by = tonumber(actor), before = before, why = ARGV[10], t = now, alone = alone == 1 or nil}
@@ -59,6 +67,7 @@ else
   end
   if s.state == 'warned' and before ~= 'warned' then
     redis.call('ZADD', KEYS[5], ARGV[1], number)
+    redis.call('HSET', KEYS[11], 'warned:' .. ARGV[8], number .. '|' .. ARGV[1] .. '|warn')
   elseif s.state ~= 'warned' then
     redis.call('ZREM', KEYS[5], number)
   end

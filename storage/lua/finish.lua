@@ -3,8 +3,8 @@
 -- changed nothing on its way was not taken in before: it comes in and ends here, if all is as its process took for granted.
 -- KEYS 1 message state  2 inbox  3 events  4 jobs  5 counts  6 active  7 members  8 waiting question  9 notices  10 unanswered  11 due
 --      12 talk  13 first messages of a day  14 how much the member spoke  15 who said the same  16 moods  17 line of moods
---      18 words of moods of a day  19 alarms of moods  20… one outbox queue for each delivery; then, for an answer in parts, its state and the
---      stream of such work
+--      18 words of moods of a day  19 alarms of moods  20 pictures to be looked at  21… one outbox queue for each delivery; then, for an
+--      answer in parts, its state and the stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 life of the counters in ms  16 shard
@@ -14,7 +14,8 @@
 --      26 what is noted where it is the member's first of the day ('' nothing)
 --      27 said, as parts/heard.lua reads it, of one not taken in yet
 --      28 how it felt (JSON: score, low 0/1, chat, day, words, share, least: parts/mood.lua), '' where nobody asks
---      29 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
+--      29 pictures to be looked at (JSON, '' none)
+--      30 number of counters, then name, by each; number of events, then kind, data each; number of notices that were said, then each;
 --      then for each delivery its member of due and its item (JSON); last, whom the answer names besides who asked ('' nobody)
 -- Gives {1, answer} when this call ended it, {0, first answer} when it had ended before, {-1, ''} when it is to be taken in first, because
 --       another works on it, or its member is new, is asked something, has notices or says too much: then nothing else was done.
@@ -54,6 +55,9 @@ end
 if ARGV[12] ~= '' and redis.call('XLEN', KEYS[4]) < tonumber(ARGV[13]) then
   redis.call('XADD', KEYS[4], '*', 'j', ARGV[12])
 end
+if ARGV[29] ~= '' and redis.call('XLEN', KEYS[20]) < tonumber(ARGV[13]) then
+  redis.call('XADD', KEYS[20], '*', 'j', ARGV[29])
+end
 if ARGV[22] ~= '' then redis.call('HSET', KEYS[12], 'topic', ARGV[22]) end
 if ARGV[23] ~= '' then redis.call('HSET', KEYS[12], 'told', ARGV[23]) end
 if ARGV[24] ~= '' then redis.call('HSET', KEYS[12], 'asked', ARGV[24]) end
@@ -62,8 +66,8 @@ if ARGV[28] ~= '' then
   local felt = cjson.decode(ARGV[28])
   mood.feel(KEYS[16], KEYS[17], KEYS[18], KEYS[19], tonumber(now), felt.day, ARGV[4], tonumber(member), felt)
 end
-local fresh, at = false, 30
-for _ = 1, tonumber(ARGV[29]) do
+local fresh, at = false, 31
+for _ = 1, tonumber(ARGV[30]) do
   if redis.call('HINCRBY', KEYS[5], ARGV[at], ARGV[at + 1]) == tonumber(ARGV[at + 1]) then fresh = true end
   at = at + 2
 end
@@ -91,12 +95,12 @@ if ARGV[19] ~= '' then
   redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
   redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
 end
-for queue = 20, queues do
+for queue = 21, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if queues > 19 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 20 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)

@@ -1,7 +1,7 @@
 -- What acts on cases share.
--- A case's state is state|by|t|revision|holder|weight|into|again: open, hinted, warned, ignored, lifted or merged; who decided last (0 the machine)
+-- A case's state is state|by|t|revision|holder|weight|into|again|notes: open, hinted, warned, ignored, lifted or merged; who decided last (0 the machine)
 -- and when; how often people decided; to whom it was handed; the weight of what was reported; the case it was merged into; how often more was
--- said that belongs to it. An older layout kept the state alone.
+-- said that belongs to it; how many notes of reporters it ever got. An older layout kept the state alone.
 local cases = {}
 
 function cases.read(key, number)
@@ -12,12 +12,49 @@ function cases.read(key, number)
   return {
     state = f[1], by = f[2] ~= '' and f[2] or '0', t = f[3] ~= '' and f[3] or '0', revision = tonumber(f[4] or '0') or 0,
     holder = f[5] or '', weight = tonumber(f[6] or '0') or 0, into = f[7] or '', again = tonumber(f[8] or '0') or 0,
+    notes = tonumber(f[9] or '0') or 0,
   }
 end
 
 function cases.write(key, number, s)
   redis.call('HSET', key, number,
-    string.format('%s|%s|%s|%d|%s|%.3f|%s|%d', s.state, s.by or '0', s.t or '0', s.revision, s.holder, s.weight, s.into, s.again))
+    string.format('%s|%s|%s|%d|%s|%.3f|%s|%d|%d', s.state, s.by or '0', s.t or '0', s.revision, s.holder, s.weight, s.into, s.again,
+      s.notes or 0))
+end
+
+-- the case that one was merged into, through all that came after; itself where it was not
+function cases.last(key, number)
+  local s = cases.read(key, number)
+  for _ = 1, 100 do
+    if not s or s.into == '' then break end
+    number = s.into
+    s = cases.read(key, number)
+  end
+  return number, s
+end
+
+-- the case that a field of `key` names as number|time|how, how long ago, and how; a time that is yet to come (the clock was set back) becomes now
+function cases.known(key, field, now)
+  local number, t, how = string.match(redis.call('HGET', key, field) or '', '^(%d+)|(%d+)|(%a+)$')
+  if not number then return nil end
+  if tonumber(t) > now then redis.call('HSET', key, field, string.format('%s|%.0f|%s', number, now, how)) end
+  return number, math.max(0, now - tonumber(t)), how
+end
+
+-- whether a member is among those who reported a case
+function cases.is_reporter(reports, number, member)
+  return string.find(',' .. (redis.call('HGET', reports, number) or ''), ',' .. member .. ':', 1, true) ~= nil
+end
+
+-- whether a member ever decided a case, or an appeal against it
+function cases.has_decided(told, number, member)
+  for line in string.gmatch(redis.call('HGET', told, number) or '', '[^\n]+') do
+    local row = cjson.decode(line)
+    if string.format('%d', row.by) == member and (row.act == 'warned' or row.act == 'ignored' or row.act == 'granted' or row.act == 'upheld') then
+      return true
+    end
+  end
+  return false
 end
 
 -- adds a row to what happened to a case: JSON lines, the oldest first

@@ -6,7 +6,8 @@ local mood = {}
 do
   local WEIGHT, DAYS, WORDS, WORDS_LIFE_MS = 0.05, 400, 3000, 172800000
   local CALM_MS, HOUR_MS, LEAST_PEOPLE = 21600000, 3600000, 3
-  -- an alarm ends when the share stayed below two thirds of its threshold for so long
+  -- an alarm ends when the share stayed below two thirds of its threshold for so long; what lies more than an hour ahead was noted by a clock that
+  -- was wrong, and is forgotten
 
   local function people(bits)
     local count = 0
@@ -44,7 +45,7 @@ do
     local slot = 'h' .. (hour % 24)
     local kept = redis.call('HMGET', line, slot, day)
     local at, count, lows, bits = string.match(kept[1] or '', '^(%d+)|(%d+)|(%d+)|(%d+)$')
-    if not at or tonumber(at) < hour then at, count, lows, bits = hour, 0, 0, 0 end
+    if not at or tonumber(at) < hour or tonumber(at) > hour + 1 then at, count, lows, bits = hour, 0, 0, 0 end
     if tonumber(at) == hour then
       if low == 1 then bits = bit.bor(tonumber(bits), bit.lshift(1, member % 16)) end
       redis.call('HSET', line, slot, string.format('%d|%d|%d|%d', hour, count + 1, lows + low, bits))
@@ -57,6 +58,8 @@ do
   -- Rings once when the share of unhappy messages of 24 hours is too high and several people's; watches for calm afterwards.
   function mood.watch(line, bells, community, now, low, share, least)
     local since, calm = string.match(redis.call('HGET', line, 'alarm') or '', '^(%d+)|(%d+)$')
+    if since and tonumber(since) > now + HOUR_MS then since = nil end
+    if calm and tonumber(calm) > now + HOUR_MS then calm = '0' end
     if share <= 0 or (low == 0 and not since) then return end
     local names, hour = {}, math.floor(now / HOUR_MS)
     for n = 0, 23 do names[#names + 1] = 'h' .. n end
