@@ -135,7 +135,9 @@ class Campaigns:
 
     def _planned(self, api: CustomerApi) -> Plan:
         listed = from_items(WORDS, self._stores.content.items(WORDS.name))
-        words = [word.text for word in listed.words if word.severity >= BLOCKING_SEVERITY and not word.communities]  # rules hold for everybody
+        words = [
+            word.text for word in listed.words if word.severity >= BLOCKING_SEVERITY and not word.communities
+        ]  # rules hold for everybody
         rules = api.list_rules()
         ours = [api.read_rule(id) for id, name in rules if is_ours(name)]
         return plan(words, [Rule(rule.id, rule.name, rule.words) for rule in ours], others=len(rules) - len(ours))

@@ -13,9 +13,8 @@ from bot.message import Message
 from bot.permissions import may
 from bot.staff import to_staff
 from bot.trials import course
-from rules.flooding import copy_digest
+from rules.flooding import copy_digest, fresh
 from rules.judgement import RULES, History, Reason, Verdict
-from rules.policy import without_stale
 from storage.keys import shard_of
 from storage.moment import to_ms
 
@@ -68,7 +67,8 @@ def judged(message: Message, ctx: Context) -> Judged:
     if "raid" in verdict.categories and not is_tried:
         _tell_of_raid(verdict, history, message, ctx)
     is_hushed, hint = (False, "") if is_tried else _hush(verdict, message, ctx)
-    told = without_stale(verdict, history, ctx.contents.judge.policy.limits)
+    own = fresh(history, ctx.contents.judge.policy.limits)
+    told = _verdict(message, ctx, own) if "history" in verdict.sources else verdict
     if told.verdict == "pass":
         return Judged(told, is_hushed=is_hushed, hint=hint)
     if is_tried:

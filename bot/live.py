@@ -96,7 +96,9 @@ class LiveContents:
         self._lock = Lock()
         self._faq = LiveFaq(store, words, FaqFile(faq_folder, words) if faq_folder else None)
         self._word_list = LiveWords(store)
-        self.current = Contents(LazyFaq((), words), words, Judge(Lexicon(), models=models, own=own), Welcome(), _rewards(CheckInRule()), (), {})
+        self.current = Contents(
+            LazyFaq((), words), words, Judge(Lexicon(), models=models, own=own), Welcome(), _rewards(CheckInRule()), (), {}
+        )
 
     @property
     def models(self) -> Models | None:

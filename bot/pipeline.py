@@ -226,7 +226,9 @@ class Pipeline:
         if work.accepted is not UNTOUCHED:
             return inbox.finish(work.place, id, work.accepted.entry, day, ending, work.now_ms)[1]
         is_speech = work.message.event is None
-        answer = inbox.settle(work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech, said=work.said)
+        answer = inbox.settle(
+            work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech, said=work.said
+        )
         if answer is None:
             raise _TakenIn(self._accept(work))
         return answer

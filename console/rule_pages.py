@@ -33,7 +33,8 @@ from rules.contents import (
 
 OPERATOR: Role = "operator"
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.name: kind for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS, SYNONYMS, MODERATION)
+    kind.name: kind
+    for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS, SYNONYMS, MODERATION)
 }
 """What may be edited here, by its name in addresses."""
 HINTS: Mapping[str, str] = {

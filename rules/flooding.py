@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from rules.judgement import RULES, Category, History, Reason
@@ -48,11 +48,17 @@ def find(history: History, limits: Limits) -> tuple[Reason, ...]:
     return tuple(_passed(history, limits))
 
 
-def is_news(category: str, history: History, limits: Limits) -> bool:
-    """Whether a limit was reached with this very message: what goes on afterwards is the same story. A raid is no single member's."""
-    if category == "flood":
-        return history.in_ten_seconds == limits.ten_seconds or history.in_a_minute == limits.minute
-    return category == "copy" and history.same == limits.same
+def fresh(history: History, limits: Limits) -> History:
+    """The history without what was found with an earlier message already, and without raids, which are no single member's."""
+    is_new_flood = history.in_ten_seconds == limits.ten_seconds or history.in_a_minute == limits.minute
+    return replace(
+        history,
+        in_ten_seconds=history.in_ten_seconds if is_new_flood else 0,
+        in_a_minute=history.in_a_minute if is_new_flood else 0,
+        same=history.same if history.same == limits.same else 0,
+        same_by_others=0,
+        newcomers=0,
+    )
 
 
 def _passed(history: History, limits: Limits) -> Iterator[Reason]:

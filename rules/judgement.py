@@ -96,6 +96,11 @@ class Verdict:
         return frozenset(reason.category for reason in self.reasons)
 
     @property
+    def sources(self) -> frozenset[str]:
+        """All reasons' sources."""
+        return frozenset(reason.source for reason in self.reasons)
+
+    @property
     def hits(self) -> tuple[str, ...]:
         """The listed words that were found, worst first."""
         return tuple(reason.word for reason in self.reasons if reason.word)

@@ -12,7 +12,7 @@ from rules import flooding
 from rules.judgement import NO_HISTORY, RULES, History, Reason, Verdict
 from rules.policy import Policy, Standard, decide
 from rules.scanned import find_reason, is_words
-from rules.telling import is_addressed, unquoted
+from rules.telling import is_addressed, unnamed, unquoted
 from rules.unmask import Reading, glance, read
 from rules.wordlist import Lexicon
 
@@ -82,7 +82,7 @@ class Judge:
         return self._said_before(text, history, community)
 
     def _judge(self, text: str, history: History, community: str) -> Verdict:
-        models = self._models
+        models, text = self._models, unnamed(text)
         reading = glance(text)
         abuse = models.abuse.score(reading) if models.abuse else 0.0
         if _may_hide(reading, abuse, models) and (whole := read(text)) is not reading:
@@ -94,7 +94,7 @@ class Judge:
 
     def judge_many(self, texts: Iterable[str], community: str = "") -> Iterator[Verdict]:
         """The verdicts on many texts, in their order, each as :meth:`judge` gives it."""
-        models, rest = self._models, iter(texts)
+        models, rest = self._models, map(unnamed, texts)
         while batch := list(islice(rest, BATCH)):
             readings = [glance(text) for text in batch]
             abuse = list(models.abuse.scores(readings)) if models.abuse else [0.0] * len(readings)
@@ -128,20 +128,27 @@ class Judge:
     ) -> Verdict:  # fmt: skip
         standard = self.policy.standard(community, is_newcomer=history.is_newcomer)
         found = [*self.lexicon.find(reading, community), *adverts]
-        if self._models.abuse and (abuse >= standard.review or (abuse >= standard.addressed and is_addressed(reading))):
-            found.append(_of_model(reading, abuse, self._models.abuse))
+        if self._models.abuse and _is_abuse(reading, abuse, standard):
+            found.append(_of_model(reading, abuse, self._models.abuse, standard))
         if history is not NO_HISTORY:
             found += flooding.find(history, self.policy.limits)
         verdict = decide(reading, found, abuse, mood, standard, has_model=self._models.abuse is not None)
-        return replace(verdict, verdict="review") if verdict.verdict == "warn" and self._only_quotes(reading, standard) else verdict
+        return (
+            replace(verdict, verdict="review") if verdict.verdict == "warn" and self._only_quotes(reading, standard, community) else verdict
+        )
 
-    def _only_quotes(self, reading: Reading, standard: Standard) -> bool:
+    def _only_quotes(self, reading: Reading, standard: Standard, community: str) -> bool:
         """Whether a text is harmless but for what it quotes: then a person looks, who sees what is whose."""
         rest = unquoted(reading.sent)
         if rest is None:
             return False
         own, model = read(rest), self._models.abuse
-        return not self.lexicon.find(own) and (model is None or model.score(own) < standard.review)
+        return not self.lexicon.find(own, community) and (model is None or not _is_abuse(own, model.score(own), standard))
+
+
+def _is_abuse(reading: Reading, abuse: float, standard: Standard) -> bool:
+    """Whether the model of abuse is so sure that a person should look."""
+    return abuse >= standard.review or (abuse >= standard.addressed and is_addressed(reading))
 
 
 def _may_hide(reading: Reading, abuse: float, models: Models) -> bool:
@@ -149,9 +156,15 @@ def _may_hide(reading: Reading, abuse: float, models: Models) -> bool:
     return models.abuse is None or len(reading.plain) <= SHORT or abuse >= SUSPICIOUS
 
 
-def _of_model(reading: Reading, abuse: float, model: Explained) -> Reason:
-    """What the model of abuse says, with the words that weighed most."""
+def _of_model(reading: Reading, abuse: float, model: Explained, standard: Standard) -> Reason:
+    """What the model of abuse says, with the words that weighed most: what is certain where that is enough to warn, else also what was guessed."""
+    certain, steps = reading.certain, tuple[str, ...]()
+    if certain is not reading:
+        if (sure := model.score(certain)) >= min(abuse, standard.warn):
+            reading, abuse = certain, sure
+        else:
+            steps = reading.views[-1].steps
     spans = model.why(reading)
     words = "、".join(f"“{reading.sent[start:end]}”" for start, end in spans)
     said = f"读起来像辱骂（{abuse:.2f}）" + (f"，最像的是{words}" if words else "")
-    return Reason("abuse", "insult", abuse, 2, RULES["insult"], said, spans[0] if spans else None)
+    return Reason("abuse", "insult", abuse, 2, RULES["insult"], said, spans[0] if spans else None, steps)

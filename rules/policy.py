@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rules.flooding import Limits, is_news
-from rules.judgement import History, Outcome, Reason, Verdict
+from rules.flooding import Limits
+from rules.judgement import Outcome, Reason, Verdict
 from rules.ladder import Ladder
 from rules.mood_rules import MoodRules
-from rules.telling import told
-from rules.unmask import Reading
+from rules.telling import is_addressed, told
+from rules.unmask import GUESSES, Reading
 
 Strictness = Literal["strict", "normal", "gentle"]
 Profile = Literal["chat", "support"]
@@ -19,6 +19,11 @@ Trial = Literal["auto", "on", "off"]
 
 WORST = 3
 NEVER = 2.0
+LONG = 12
+"""Letters from which a text says enough for the model of abuse to warn by itself."""
+ADDRESSED = 6
+"""The same where it is said to somebody."""
+_HARD = frozenset({"insult", "threat"})
 _ORDER: Mapping[Outcome, int] = {"pass": 0, "review": 1, "warn": 2}
 
 
@@ -101,30 +106,30 @@ def decide(reading: Reading, found: Sequence[Reason], abuse: float, mood: float,
     """The verdict that a standard makes of what was found. Without a model of abuse the word list stands alone."""
     if not found:
         return Verdict(abuse=abuse, mood=mood)
-    outcomes = [_outcome(reason, reading, abuse if has_model else 1.0, standard) for reason in found]
+    outcomes = [_outcome(reason, found, reading, abuse if has_model else 1.0, standard) for reason in found]
     ranked = sorted(zip(outcomes, found, strict=True), key=lambda each: (-_ORDER[each[0]], -each[1].severity, -each[1].score))
     return Verdict(ranked[0][0], ranked[0][1].severity, tuple(reason for _, reason in ranked), abuse, mood)
 
 
-def _outcome(reason: Reason, reading: Reading, abuse: float, standard: Standard) -> Outcome:
+def _outcome(reason: Reason, found: Sequence[Reason], reading: Reading, abuse: float, standard: Standard) -> Outcome:
     """What one reason leads to. An advertisement needs a person's eye, who knows what is allowed to be sold."""
     if reason.source == "abuse":
-        wanted: Outcome = "warn" if reason.score >= standard.warn else "review"
-    elif reason.severity >= WORST and reason.score >= 1 and reason.category in ("insult", "threat") and abuse >= standard.word:
+        wanted: Outcome = "warn" if reason.score >= standard.warn and _is_backed(reason, found, reading) else "review"
+    elif reason.severity >= WORST and reason.score >= 1 and reason.category in _HARD and abuse >= standard.word:
         wanted = "warn"
     else:
         wanted = "review" if reason.severity >= standard.least else "pass"
-    if wanted == "pass" or reason.category not in ("insult", "threat"):
+    if wanted == "pass" or reason.category not in _HARD:
         return wanted
     most = told(reading, reason)
     return wanted if most is None or _ORDER[wanted] <= _ORDER[most] else most
 
 
-def without_stale(verdict: Verdict, history: History, limits: Limits) -> Verdict:
-    """The verdict without the floods and copies that were found with an earlier message, and without raids."""
-    fresh = tuple(found for found in verdict.reasons if found.source != "history" or is_news(found.category, history, limits))
-    if len(fresh) == len(verdict.reasons):
-        return verdict
-    if not fresh or all(found.severity < 2 for found in fresh):
-        return replace(verdict, verdict="pass", severity=0, reasons=())
-    return replace(verdict, severity=fresh[0].severity, reasons=fresh)
+def _is_backed(reason: Reason, found: Sequence[Reason], reading: Reading) -> bool:
+    """Whether the model of abuse may warn: not of what was guessed, nor of an odd word that nobody listed (喷子, 滚)."""
+    if not GUESSES.isdisjoint(reason.steps):
+        return False
+    if any(each.source == "words" and each.category in _HARD and each.score >= 1 and each.severity > 1 for each in found):
+        return True
+    letters = sum(map(str.isalnum, reading.plain))
+    return letters >= LONG or (letters >= ADDRESSED and is_addressed(reading))

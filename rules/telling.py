@@ -36,6 +36,7 @@ _QUOTED = re.compile(
     r"[“「『《\"][^“”「」『』《》\"]{1,200}[”」』》\"]|‘[^‘’]{1,200}’"
     r"|(?<=[说骂喊回发写道问叫喷怼了我])(?:了|道|着|过)?[:：].*$", re.DOTALL
 )  # fmt: skip
+_MENTION = re.compile(r"(?<![0-9A-Za-z._-])[@＠][^\s:：@＠,，.。!！?？;；、…你妳您]{1,64}(?=[\s:：@＠]|$)")
 _ADDRESSED = re.compile("[你妳您]|泥马|尔等|滚|去死|nm|丫")
 
 
@@ -56,6 +57,14 @@ def told(reading: Reading, reason: Reason) -> Outcome | None:
     if _TOLD.search(plain) or _ASKED.search(plain) or _FUN.search(plain):
         return "review"
     return None
+
+
+def unnamed(text: str) -> str:
+    """A text with blanks for the names behind @, which are others' words; all else stays where it is.
+
+    What speaks to somebody, or has parts as a sentence has, is no name.
+    """
+    return _MENTION.sub(lambda found: "@" + " " * (len(found[0]) - 1), text) if "@" in text or "＠" in text else text
 
 
 def unquoted(text: str) -> str | None:

@@ -75,6 +75,12 @@ class Reading:
         """The text in one width and case, simplified, without invisible characters."""
         return self.views[0].text
 
+    @property
+    def certain(self) -> Reading:
+        """The reading without the ways that are only guessed; itself where there are none."""
+        kept = tuple(view for view in self.views if not view.is_guess)
+        return self if len(kept) == len(self.views) else Reading(self.sent, kept)
+
 
 @lru_cache(maxsize=64)
 def glance(text: str) -> Reading:

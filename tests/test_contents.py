@@ -110,7 +110,11 @@ def test_all_problems_are_told_at_once_with_their_lines() -> None:
         (FAQ, "- !!python/object/apply:os.system [ls]", "不支持 YAML 的类型标记"),
         (FAQ, "- [a]: b", "冒号前面要有名称"),
         (FAQ, "[]\n---\n[]\n", "只能有一份内容"),
-        (WORDS, "groups: [{category: spam, severity: 3, rule: 规, words: [词]}]", "只能是 insult、threat、porn、advert、contact、scam、despair、other"),
+        (
+            WORDS,
+            "groups: [{category: spam, severity: 3, rule: 规, words: [词]}]",
+            "只能是 insult、threat、porn、advert、contact、scam、despair、other",
+        ),
         (WORDS, "groups: [{category: scam, severity: 4, rule: 规, words: [词]}]", "不能大于 3"),
         (WORDS, "groups: [{category: scam, severity: 2, rule: 规, words: [SB, ｓｂ]}]", "“sb”前面已经有了"),
         (WORDS, "groups: [{category: scam, severity: 2, rule: 规, words: []}]", "至少要有 1 项"),

@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from bot.config import Config
 from commands.build import models_in_use
 from rules.content_file import ContentProblem
 from rules.contents import MODERATION, WORDS, dump, parse
-from rules.flooding import Limits, copy_digest, find, is_news
+from rules.flooding import Limits, copy_digest, find, fresh
 from rules.judgement import History, Outcome
 from rules.moderation import BATCH, Judge, Models
-from rules.policy import STANDARDS, Place, Policy, Strictness, without_stale
+from rules.policy import STANDARDS, Place, Policy, Strictness
 from rules.telling import told
 from rules.unmask import Reading, read
 from rules.wordlist import Lexicon, Word
@@ -67,7 +67,11 @@ def judge(score: float, policy: Policy | None = None) -> Judge:
     ("text", "score", "outcome"),
     [
         ("你好呀", 0.1, "pass"),
-        ("你好呀", 0.99, "warn"),
+        ("你们这群人呀", 0.99, "warn"),
+        ("你好呀", 0.99, "review"),  # an odd word that nobody listed
+        ("那群人实在看不下去", 0.99, "review"),
+        ("那群人实在叫人看不下去了真的", 0.99, "warn"),
+        ("讨厌鬼", 0.99, "warn"),  # listed
         ("你好呀", 0.5, "review"),  # said to somebody
         ("好呀", 0.5, "pass"),
         ("好呀", 0.65, "review"),
@@ -92,6 +96,44 @@ def test_the_model_says_what_weighed_most() -> None:
     assert (reason.span, reason.category, reason.source) == ((0, 2), "insult", "abuse")
 
 
+class SureOf(Sure):
+    """A model that finds abuse where a view of a text has some words."""
+
+    def score(self, reading: Reading) -> float:
+        return self.abuse if any("傻逼" in view.text for view in reading.views) else 0.01
+
+    def scores(self, readings: Sequence[Reading]) -> list[float]:
+        return [self.score(reading) for reading in readings]
+
+
+def test_nobody_is_warned_of_what_is_only_guessed() -> None:
+    one = Judge(LEXICON, None, Models(SureOf(0.98)))
+    (guessed,) = one.judge("莎碧你今天来不来呀").reasons
+    assert one.judge("莎碧你今天来不来呀").verdict == "review"
+    assert "同音字" in guessed.steps
+    assert one.judge("傻·逼你今天来不来呀").verdict == "warn"
+    assert one.judge("傻逼你今天来不来，莎碧").reasons[0].steps == ()
+
+
+@pytest.mark.parametrize("text", ["@大笨蛋 今晚吃饭吗", "＠大笨蛋他爹 收到请回复", "收到 @大笨蛋", "@大笨蛋: 好的", "@莎碧 到了吗"])
+def test_a_nickname_is_nobodys_words(text: str) -> None:
+    one = Judge(Lexicon((*LISTED, Word("傻逼", 3, "insult", RULE))), None, Models(SureOf(0.98)))
+    assert one.judge(text).verdict == "pass"
+    assert [found.verdict for found in one.judge_many([text])] == ["pass"]
+
+
+@pytest.mark.parametrize("text", ["@张三 大笨蛋", "@你这个大笨蛋", "mail@大笨蛋", "@张三，大笨蛋"])
+def test_what_is_said_to_somebody_who_is_named_is_still_said(text: str) -> None:
+    (reason,) = judge(0.3).judge(text).reasons
+    assert text[slice(*reason.span or (0, 0))] == "大笨蛋"
+
+
+def test_a_quote_is_judged_by_its_own_community() -> None:
+    listed = Lexicon((*LISTED, Word("臭皮匠", 3, "insult", RULE, ("here",))))
+    text = "“大笨蛋”，臭皮匠你听好"
+    assert [Judge(listed).judge(text, community=id).verdict for id in ("here", "there")] == ["warn", "review"]
+
+
 @given(score=st.floats(0, 1), text=st.sampled_from(["你好", "大笨蛋", "讨厌鬼", "我的意思是大笨蛋"]))
 @settings(deadline=None)
 def test_stricter_is_never_milder(score: float, text: str) -> None:
@@ -104,17 +146,17 @@ def test_stricter_is_never_milder(score: float, text: str) -> None:
 @settings(deadline=None)
 def test_a_support_group_warns_by_no_model_and_looks_at_less(score: float) -> None:
     support = Policy(places={"help": Place(profile="support")})
-    found = judge(score, support).judge("你们这群人", community="help").verdict
+    found = judge(score, support).judge("你们这群人呀", community="help").verdict
     assert found != "warn"
-    assert found == "pass" or judge(score).judge("你们这群人").verdict != "pass"
+    assert found == "pass" or judge(score).judge("你们这群人呀").verdict != "pass"
     assert judge(0.1, support).judge("讨厌鬼", community="help").verdict == "pass"
     assert judge(0.99, support).judge("大笨蛋", community="help").verdict == "warn"
 
 
 def test_a_newcomer_has_a_milder_standard_but_listed_words_count_alike() -> None:
     newcomer, edge = History(is_newcomer=True), STANDARDS["normal"].warn
-    assert judge(edge).judge("你们这群人").verdict == "warn"
-    assert judge(edge).judge("你们这群人", newcomer).verdict == "review"
+    assert judge(edge).judge("你们这群人呀").verdict == "warn"
+    assert judge(edge).judge("你们这群人呀", newcomer).verdict == "review"
     assert judge(0.85).judge("大笨蛋", newcomer).verdict == "warn"
 
 
@@ -149,7 +191,7 @@ def test_what_many_say_is_judged_once() -> None:
             return super().score(reading)
 
     one = Judge(LEXICON, None, Models(Counting(0.99)))
-    assert {one.judge("签到").verdict for _ in range(5)} == {"warn"}
+    assert {one.judge("签到").verdict for _ in range(5)} == {"review"}
     assert asked == ["签到"]
 
 
@@ -199,13 +241,18 @@ def test_each_limit_gives_its_reason(history: History, categories: list[str]) ->
 
 def test_what_goes_on_is_no_news() -> None:
     limits = Limits()
-    for count, is_new in ((7, False), (8, True), (9, False)):
-        assert is_news("flood", History(in_ten_seconds=count), limits) == is_new
-    going_on = History(in_ten_seconds=12)
-    verdict = judge(0.9).judge("你们这群人", going_on)
-    assert {reason.category for reason in verdict.reasons} == {"flood", "insult"}
-    assert {reason.category for reason in without_stale(verdict, going_on, limits).reasons} == {"insult"}
-    assert without_stale(judge(0.1).judge("你好", going_on), going_on, limits).verdict == "pass"
+    for count, categories in ((7, []), (8, ["flood"]), (9, [])):
+        assert [reason.category for reason in find(fresh(History(in_ten_seconds=count), limits), limits)] == categories
+    going_on = History(in_ten_seconds=12, in_a_minute=25, same=9, same_by_others=6, newcomers=5, is_newcomer=True)
+    assert find(fresh(replace(going_on, in_a_minute=26), limits), limits) == ()
+    assert fresh(going_on, limits).is_newcomer
+    assert judge(0.9).judge("你们这群人呀", fresh(going_on, limits)).categories == {"flood", "insult"}
+
+
+def test_a_raid_makes_no_case_of_what_alone_would_have_been_none() -> None:
+    raided = History(same_by_others=8)
+    assert judge(0.1).judge("我真是个大笨蛋", raided).verdict == "review"
+    assert judge(0.1).judge("我真是个大笨蛋", fresh(raided, Limits())).verdict == "pass"
 
 
 @pytest.mark.parametrize(("one", "other"), [("加我微信领红包啦啦", "加 我 微信，领红包啦啦！"), ("ＡＢＣＤＥＦＧＨ你好", "abcdefgh你好")])
