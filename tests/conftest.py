@@ -58,6 +58,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS
         yield server
 
 
+@pytest.fixture
+def durable(redis_server: EmbeddedServer) -> Iterator[None]:
+    """The same server as operators have it: what is acknowledged stands in a file."""
+    ask(redis_server.socket, "CONFIG SET appendonly yes")
+    yield
+    ask(redis_server.socket, "CONFIG SET appendonly no")
+
+
 @pytest.fixture(scope="session")
 def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Words:
     """One dictionary for all tests: reading it takes half a second."""

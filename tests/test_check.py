@@ -89,6 +89,9 @@ def wecom() -> Iterator[Server]:
         yield server
 
 
+pytestmark = pytest.mark.usefixtures("durable")
+
+
 class Stage:
     """A configuration, and what a check of it says. Settings are as in config.yaml; ``secrets`` replace those of the environment."""
 

@@ -124,6 +124,7 @@ def test_erasing_without_being_asked_needs_a_word(chat: Chat, cli: Cli) -> None:
 # check ------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("durable")
 def test_a_check_without_problems_ends_with_0(tmp_path: Path, cli: Cli) -> None:
     writes(tmp_path)
     ran = cli("check")

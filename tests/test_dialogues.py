@@ -389,7 +389,7 @@ def test_ignoring_a_warned_case_lifts_the_strike_and_warning_it_again_counts_it_
     assert "已警告 → 已忽略。该成员现有 0 次警告" in chat.as_admin("处理 1 忽略")
     assert "已忽略 → 已警告。该成员现有 1 次警告" in chat.as_admin("处理 1 警告")
     assert "已警告 → 已警告。该成员现有 1 次警告" in chat.as_admin("处理 1 警告")
-    assert len(chat.outbox()) == 2, "a warning that stands is not sent again"
+    assert len(chat.outbox()) == 3, "the warning, that it was taken back, the warning again; one that stands is not sent again"
     history = [row.data for row in chat.log("admin") if row.data["act"] == "decide_case"]
     assert [(row["before"], row["after"]) for row in history] == [("warned", "ignored"), ("ignored", "warned"), ("warned", "warned")]
 
@@ -526,7 +526,7 @@ def test_a_process_whose_clock_is_behind_does_not_open_a_day_again(chat: Chat) -
 
 
 def test_the_settings_of_these_tests_name_only_what_they_need() -> None:
-    assert set(settings()) == {"wecom", "admins", "channels", "communities", "content", "moderation", "log"}
+    assert set(settings()) == {"wecom", "admins", "channels", "communities", "content", "moderation", "mood", "log"}
     assert ADMINS not in settings()["communities"][0]["groups"]
 
 

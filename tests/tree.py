@@ -146,6 +146,7 @@ class Tree:
             "wecom": {"corp_id": CORP, "api_base": api_base},
             "bot_name": "小助手",
             "admins": ["boss"],
+            "moderation": {"dry_run": False},
             "channels": [
                 self._channel("assistant"),
                 self._channel("desk") | {"agent_id": 1000002, "secret": "${OUT_DESK_SECRET}"},
