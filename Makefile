@@ -31,7 +31,7 @@ run: install ## 启动演示 http://127.0.0.1:8080/demo/，不需要账号或密
 	@$(VENV) run.py demo --port $(PORT)
 
 test: install-dev ## 全部测试；单跑一个：make test ARGS="tests/test_points.py -k 签到"；留下网页截图：make test BOT_PICTURES=artifacts
-	@$(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install-dev ## 格式、写法、分层、无用代码、依赖清单
 	$(VENV) -m ruff check .
