@@ -63,7 +63,8 @@ class SynonymOffice:
     def remove(self, word: str, *, once: str, force: bool = False) -> tuple[int, Regression]:
         """Takes a word out of every group that it stands in; a group of one goes with it. Raises UserError."""
         version, table = self._read()
-        if not any(word in group for kind in SYNONYM_KINDS for group in table[kind]) and not once_made(self._stores, once):
+        # a repeat of what was done before finds nothing left to do
+        if not any(word in group for kind in SYNONYM_KINDS for group in table[kind]) and not self._stores.content.made(SYNONYMS.name, once):
             raise UserError(f"同义词里没有“{word}”。看它在哪一组：问答 同义词 {word}")
         rest = {kind: [left for group in table[kind] if len(left := [one for one in group if one != word]) > 1] for kind in SYNONYM_KINDS}
         return self._publish(version, rest, f"删同义词 {word}", once=once, force=force)
@@ -115,11 +116,6 @@ class SynonymOffice:
         after = Faq.over(Index.of(entries, scheme_of(self._contents.words, wanted)))
         found: list[Broken] = list(breaks(faq, after, cases))
         return Regression(tuple(found), len(cases))
-
-
-def once_made(stores: Stores, once: str) -> bool:
-    """Whether a change of that name was published before: its repeat finds nothing left to do."""
-    return bool(stores.content.made(SYNONYMS.name, once))
 
 
 def _checked(table: dict[str, Any]) -> Synonyms:

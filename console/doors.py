@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from bot.communities import Community
 from bot.http import client_address, network_digest
+from bot.members import name_of
 from bot.permissions import Role, may, role_in
 from console.parts import Parts, Visitor, visitor
 from storage.limits import Limits, Rules
@@ -94,7 +95,7 @@ class Doors:
             return None
         roles = {place.id: role_in(place.id, user, number, parts.config, parts.stores) for place in parts.places}
         held = {id: role for id, role in roles.items() if may(role, "viewer")}
-        name = parts.stores.directory.find_name(number) or f"成员 {number}"
+        name = name_of(parts.stores, number)
         return Visitor(number, name, session, cookie, held, role_in(ALL, user, number, parts.config, parts.stores)) if held else None
 
     def _to_login(self) -> BaseResponse:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from bot.communities import Community
 from bot.errors import UserError
 from bot.flow_desk import STATUS, FlowDesk, Progress
+from bot.members import name_of
 from bot.permissions import Actor, Role, role_in
 from bot.praise import badge_name, praise_alone
 from bot.private import tell
@@ -302,7 +303,7 @@ class MemberPages:
 
         def called(number: int) -> str:
             if number not in names:
-                names[number] = self._parts.stores.directory.find_name(number) or f"成员 {number}"
+                names[number] = name_of(self._parts.stores, number)
             return names[number]
 
         return called

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
+from bot.members import name_of
 from bot.permissions import Actor
 from rules.content_diff import difference, tell_change
 from rules.contents import KINDS, ContentProblem, Kind, is_one_of, text_of, to_items
@@ -104,7 +105,7 @@ def _items(kind: Kind[Any], text: str) -> dict[str, str]:
 def _told(stores: Stores, version: Version, zone: ZoneInfo) -> str:
     who = version.author
     if who.isdigit():
-        who = stores.directory.find_name(int(who)) or f"成员 {who}"
+        who = name_of(stores, int(who))
     note = f"  {version.note}" if version.note else ""
     return f"第 {version.number} 版  {version.at.astimezone(zone):%Y-%m-%d %H:%M}  {who}  {version.count} 处{note}"
 

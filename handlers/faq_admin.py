@@ -12,6 +12,7 @@ from bot.context import Context
 from bot.errors import UserError
 from bot.faq_edits import PROMPT, Edit, behind_command, first_word, make_edit, office_of, pick_entry, shortened, told_broken
 from bot.faq_office import Office, Row
+from bot.members import name_of
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
@@ -220,7 +221,7 @@ SYNONYM_USAGE = """写法是：
 
 
 def _synonyms(text: str, message: Message, ctx: Context) -> Reply:
-    office = SynonymOffice(ctx.stores, ctx.contents, ctx.actor, ctx.now())
+    office = _synonym_office(ctx)
     act, rest = first_word(text)
     if not act:
         return Reply("同义词：" + "，".join(f"{title} {n} 组" for title, n in office.counts().items()) + "。\n" + SYNONYM_USAGE)
@@ -237,7 +238,7 @@ def _synonyms(text: str, message: Message, ctx: Context) -> Reply:
 
 
 def _change_synonyms(act: str, rest: str, message: Message, ctx: Context, *, force: bool = False) -> Reply:
-    office = SynonymOffice(ctx.stores, ctx.contents, ctx.actor, ctx.now())
+    office = _synonym_office(ctx)
     if act == "撤销":
         return Reply(f"已撤销，现在是同义词第 {office.undo(once=message.id)} 版，两秒内各处生效。")
     if act in ("删除", "去掉"):
@@ -254,6 +255,10 @@ def _change_synonyms(act: str, rest: str, message: Message, ctx: Context, *, for
         return Reply(f"没有改。{told_broken(tried).strip()}\n回复 1 仍然修改，2 放弃。", prompt=sure, note={"breaks": len(tried.broken)})
     checked = f"，核对了 {tried.total} 个问法" if tried.total else ""
     return Reply(f"{said}。同义词第 {version} 版，两秒内各处生效{checked}。撤销请说：问答 同义词 撤销", note={"synonyms_version": version})
+
+
+def _synonym_office(ctx: Context) -> SynonymOffice:
+    return SynonymOffice(ctx.stores, ctx.contents, ctx.actor, ctx.now())
 
 
 def _synonym_words(text: str) -> tuple[str, list[str]]:
@@ -378,6 +383,4 @@ def _outcome(outcome: str, entry: Entry | None) -> str:
 
 def _who(author: str, ctx: Context) -> str:
     """Who made a version: a member by his name, or what the store says."""
-    if not author.isdecimal():
-        return author
-    return ctx.stores.directory.find_name(int(author)) or f"成员 {author}"
+    return name_of(ctx.stores, int(author)) if author.isdecimal() else author

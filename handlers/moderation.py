@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from bot.case_words import STATES, appeal_line, card, line, report_lines, seen_b
 from bot.context import Context
 from bot.errors import UserError
 from bot.judging import Judged, judged
-from bot.members import MENTION_ENDS, all_called, called, find_meant
+from bot.members import MENTION_ENDS, all_called, called, find_meant, name_of
 from bot.message import Message, Replies, Reply
 from bot.pipeline import Gated
 from bot.router import Router
@@ -118,16 +118,15 @@ def _queue(page: int, message: Message, ctx: Context) -> Replies:
     if not cases:
         return Reply("\n".join(filter(None, ["没有待处理的案件。" if page == 1 else "没有更多了。", appeals])))
     more = store.count_undecided(where) - (page - 1) * PAGE - len(cases)
-    lines = [line(case, ctx.community.zone, _reader(case, message, ctx)) for case in cases]
+    reader = _reader(message, ctx)
+    lines = [line(case, ctx.community.zone, reader(case)) for case in cases]
     lines += [f"……还有 {more} 件，说“案件 第{page + 1}页”看"] if more > 0 else []
     lines += [appeals] if appeals else []
     how = "看一件：`案件 编号`；处理：`处理 编号 警告` 或 `处理 编号 忽略`"
     listed = Reply(f"{ctx.community.name} · 待处理的案件：\n" + "\n".join(lines) + f"\n{how}", about=_named(cases))
     # The card is a reply of its own: where cards are shown, its text would not be, and the other cases would go unseen.
     return (
-        [listed, Reply(card=card(cases[0], ctx.community, message.id, _reader(cases[0], message, ctx)), about=_named(cases[:1]))]
-        if page == 1
-        else listed
+        [listed, Reply(card=card(cases[0], ctx.community, message.id, reader(cases[0])), about=_named(cases[:1]))] if page == 1 else listed
     )
 
 
@@ -136,7 +135,7 @@ def _story(number: int, message: Message, ctx: Context) -> Replies:
     story = ctx.stores.cases.story(ctx.community.keys, number)
     if story is None:
         raise UserError(f"没有编号为 {number} 的案件。说“案件”看还有哪些。")
-    reader, appeal = _reader(story.case, message, ctx), ctx.stores.appeals.find(ctx.community.keys, number)
+    reader, appeal = _reader(message, ctx)(story.case), ctx.stores.appeals.find(ctx.community.keys, number)
     is_hidden = bool(story.case.reporters) and reader != ctx.member
     story = seen_by(story, reader)
     said, about = story_lines(story, appeal, ctx.stores, ctx.community.zone)
@@ -239,8 +238,9 @@ def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
         face = _outcome(number, STATES[done.before], said, Fact("处理人", who, user=user), ctx)
         return [Reply(said, update_card=face, note={"case": number, "decided_before": True}, about=_settlers(settled))]
     said = _said(settled, DECISIONS[word], 0, ctx)
-    who = ctx.person.name or f"成员 {ctx.member}"
-    face = _outcome(number, f"{STATES[done.before]} → {STATES[DECISIONS[word]]}", said, Fact("处理人", who, user=message.user), ctx)
+    face = _outcome(
+        number, f"{STATES[done.before]} → {STATES[DECISIONS[word]]}", said, Fact("处理人", ctx.actor.name, user=message.user), ctx
+    )
     return [Reply(said, update_card=face, note={"case": number, "decided": word}, counts=_counts(settled, DECISIONS[word]))]
 
 
@@ -281,16 +281,17 @@ def _counts(settled: Settled, decision: Decision) -> tuple[str, ...]:
 
 def _who(settled: Settled, ctx: Context) -> str:
     by = settled.done.by
-    return ctx.stores.directory.find_name(by) or (f"成员 {by}" if by else "管理员")
+    return name_of(ctx.stores, by) if by else "管理员"
 
 
 def _settlers(settled: Settled) -> tuple[int, ...]:
     return (settled.done.by,) if settled.done.by else ()
 
 
-def _reader(case: Case, message: Message, ctx: Context) -> int:
-    """For whose eyes a case is shown: in a group whoever it is about may be reading, where he is one of those who decide."""
-    return ctx.member if message.is_private or case.member not in _desk(ctx).deciders() else case.member
+def _reader(message: Message, ctx: Context) -> Callable[[Case], int]:
+    """For whose eyes cases are shown: in a group whoever one is about may be reading, where he is one of those who decide."""
+    deciders = set[int]() if message.is_private else _desk(ctx).deciders()
+    return lambda case: case.member if case.member in deciders else ctx.member
 
 
 def _named(cases: Sequence[Case]) -> tuple[int, ...]:
