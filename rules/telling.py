@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rules.judgement import Outcome, Reason
+from rules.text import normalise
 from rules.unmask import Reading
 
 _SAYS = "骂|说|喊|叫|回|发|评论|留言|吼|嚷|怼|喷|冲"
@@ -49,7 +50,8 @@ def told(reading: Reading, reason: Reason) -> Outcome | None:
     """How far a reason may lead, for what is told and not said: ``pass`` or ``review``; None where it is said to somebody."""
     plain = reading.plain
     if not _ADDRESSED.search(plain):
-        before = reading.sent[: reason.span[0]] if reason.source == "words" and reason.span else ""
+        # read as the rest is: what is invisible, or of another width, makes it no other sentence
+        before = normalise(reading.sent[: reason.span[0]]) if reason.source == "words" and reason.span else ""
         if _SELF.search(before[-24:]):
             return "pass"
         if _OF_SELF.search(plain):

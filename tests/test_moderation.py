@@ -100,6 +100,10 @@ def test_zero_width_characters_change_nothing(text: str, data: st.DataObject) ->
     assert (hidden.verdict, hidden.severity, set(hidden.hits)) == (plain.verdict, plain.severity, set(plain.hits))
 
 
+def test_an_invisible_character_makes_of_what_one_says_of_oneself_nothing_else() -> None:
+    assert {JUDGE.judge(said).verdict for said in ("我好sb", "我\xad好sb", "我\u200b好\u2060sb", "我好\xadsb")} == {"pass"}
+
+
 @given(any_text, st.sampled_from(["傻逼", "加微信免费领"]), any_text)
 def test_a_chinese_word_is_found_wherever_it_stands(before: str, word: str, after: str) -> None:
     assert word in JUDGE.judge(before + "。" + word + "。" + after).hits
