@@ -22,6 +22,7 @@ from commands.console import console_link
 from commands.content import content
 from commands.demo import demo
 from commands.faq import faq
+from commands.figures import figures
 from commands.judge import judge
 from commands.log import log
 from commands.lottery import lottery
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
     serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
-    lottery, faq, ask, judge, models, check, outbox, app,
+    lottery, figures, faq, ask, judge, models, check, outbox, app,
 )  # fmt: skip
 
 

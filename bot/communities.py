@@ -7,10 +7,11 @@ from datetime import tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from bot.config import DEFAULT_TIMEZONE, CommunityConfig, Config
+from bot.config import CommunityConfig, Config
 from storage.community import CommunityKeys
 from storage.groups import Groups
 from storage.keys import shard_of
+from storage.moment import DEFAULT_TIMEZONE
 
 LOBBY = "~lobby"
 """The community of single chats with people who were never seen in a group, when none is configured."""
@@ -32,7 +33,7 @@ class Community:
     @property
     def keys(self) -> CommunityKeys:
         """What stores want to know of it."""
-        return CommunityKeys(self.id, self.shard)
+        return CommunityKeys(self.id, self.shard, self.zone)
 
 
 class Communities:
@@ -41,6 +42,7 @@ class Communities:
     def __init__(self, config: Config, groups: Groups, shards: int) -> None:
         self._groups = groups
         self._shards = shards
+        self._channels = frozenset(channel.kind for channel in config.channels)
         self._known = {listed.id: listed_community(listed, shards) for listed in config.communities}
         self._unlisted: dict[str, Community] = {}
         self._admin_groups = frozenset(listed.admin_group for listed in config.communities if listed.admin_group)
@@ -52,6 +54,11 @@ class Communities:
     def listed(self) -> tuple[Community, ...]:
         """The communities of the configuration."""
         return tuple(self._known.values())
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The kinds of channels through which anything is heard of them."""
+        return self._channels
 
     def of_chat(self, chat: str, now_ms: int) -> Community:
         """The community of a group; an unlisted group's first message costs a round trip."""

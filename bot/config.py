@@ -14,6 +14,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
@@ -23,8 +24,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic_core import PydanticCustomError
 
 from bot.errors import ConfigError
+from storage.moment import DEFAULT_TIMEZONE
 
-DEFAULT_TIMEZONE = "Asia/Shanghai"
 ADMINS = "~admin"
 """Stands for the chat of a community's admin group wherever a webhook is looked up."""
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
@@ -452,6 +453,14 @@ class BoardsConfig(Section):
     leave_out_roles: bool = Field(default=False, description="所有者和有角色的成员（管理员、运营、版主、观察员）不上排行榜")
 
 
+class ConsoleConfig(Section):
+    """网页控制台。"""
+
+    password_login: bool = Field(
+        default=True, description="除了企业微信里“控制台”给的链接，是否也可以用密码加验证码登录；要各人先用链接进来、自己设好"
+    )
+
+
 class MetricsConfig(Section):
     """监控指标（/metrics，Prometheus 格式）。"""
 
@@ -487,6 +496,7 @@ class Config(Section):
     moderation: ModerationConfig = Field(default=ModerationConfig(), description="社群治理")
     mood: MoodConfig = Field(default=MoodConfig(), description="情绪值")
     boards: BoardsConfig = Field(default=BoardsConfig(), description="排行榜")
+    console: ConsoleConfig = Field(default=ConsoleConfig(), description="网页控制台")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="监控指标")
 
     _folder: Path = PrivateAttr(default=Path())
@@ -961,6 +971,7 @@ def _suggestion(key: str, model: type[Section] | None) -> str:
     return "删掉它；这里可以写的是 " + "、".join(names)
 
 
+@cache
 def _known_keys() -> frozenset[str]:
     models: tuple[type[Section], ...] = (Config, CommunityConfig, *_sections().values(), *CHANNEL_MODELS.values())
     return frozenset(key for model in models for key in model.model_fields)

@@ -24,7 +24,7 @@ from bot.errors import ApiError
 from bot.invitation_desk import Newcomer
 from rules.roster import Difference, Roster, compare
 from storage.connection import StorageAway
-from storage.customer_groups import KnownGroup, Look, News
+from storage.customer_groups import KnownGroup, Look, Moves, News
 from storage.errands import Errand
 from storage.limits import Limits
 from storage.moment import to_ms
@@ -210,7 +210,8 @@ class Customers:
         events = list(_events(group.chat, difference, after, missed=missed))
         if before.roster is None or before.is_closed:
             events.insert(0, (0, {"group": "known", "chat": group.chat, "members": len(after.seats)}))
-        news = self._news(community, group, before, self._told(found, numbers, difference), events)
+        moves = self._moved(community, group, before, after, difference)
+        news = self._news(community, group, before, self._told(found, numbers, difference), events, moves)
         self._see_roster(community, group.chat, *_moves(found, numbers, difference, before))
         return self._stores.customer_groups.keep(group, before, after, news, now, self._day(community, now))
 
@@ -229,12 +230,15 @@ class Customers:
         community, now = self._communities.named(errand.where.id), self._clock()
         told = GroupNews(before.roster.name, is_closed=True)
         events = [(0, {"group": "dismissed", "chat": group.chat, "members": len(before.roster.seats)})]
-        news = self._news(community, group, before, told, events)
+        left = tuple(before.roster.seats)
+        moves = Moves(left=left, gone=self._gone(community, group, left))
+        news = self._news(community, group, before, told, events, moves)
         return self._stores.customer_groups.close(group, before, news, now, self._day(community, now))
 
     def _news(
-        self, community: Community, group: KnownGroup, before: Look, told: GroupNews, events: Sequence[tuple[int, Mapping[str, Any]]]
-    ) -> News:
+        self, community: Community, group: KnownGroup, before: Look, told: GroupNews, events: Sequence[tuple[int, Mapping[str, Any]]],
+        moves: Moves,
+    ) -> News:  # fmt: skip
         counts = {name: n for name, n in (("joins", len(told.joined)), ("leaves", len(told.left))) if n}
         text = self._compose(community, told)
         notice = None
@@ -243,7 +247,18 @@ class Customers:
             notice = deliveries.to_admins(self._config, community.id, text, id=id, now_ms=self._now_ms())
         about = tuple(person.number for person in (*told.joined, *told.left))
         newcomers = tuple(person.number for person in told.joined) if community.is_listed else ()
-        return News(events, counts, (replace(notice, mergeable=True, about=about),) if notice else (), newcomers)
+        told_of = [*_counted(group.chat, moves), *events]
+        return News(told_of, counts, (replace(notice, mergeable=True, about=about),) if notice else (), newcomers, moves)
+
+    def _moved(self, community: Community, group: KnownGroup, before: Look, after: Roster, difference: Difference) -> Moves:
+        """Who moved, as the community counts it: who is in another of its groups is not gone."""
+        was_unknown = before.roster is None or before.is_closed
+        found = [number for number in after.seats if number not in difference.joined] if was_unknown else difference.relearned
+        return Moves(difference.joined, found, difference.left, self._gone(community, group, difference.left))
+
+    def _gone(self, community: Community, group: KnownGroup, left: Sequence[int]) -> list[int]:
+        still = self._stores.customer_groups.seated(community.keys, left, without=group.chat)
+        return [number for number in left if number not in still]
 
     def _numbers_of(self, members: Sequence[Listed], community: Community) -> dict[str, int]:
         """The member numbers behind a roster. A name is learned where none is known; a customer's always, for nowhere else is it told."""
@@ -316,6 +331,14 @@ def _events(chat: str, difference: Difference, after: Roster, *, missed: bool) -
         yield number, {"group": "join", **about, "kind": after.seats[number].kind}
     for what in difference.altered:
         yield (after.owner if what == "owner" else 0), {"group": what, **about}
+
+
+def _counted(chat: str, moves: Moves) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """What the log is told of who counts as here, and who no more."""
+    for number in moves.left:
+        yield number, {"group": "out", "chat": chat, "gone": number in moves.gone}
+    for number in moves.found:
+        yield number, {"group": "found", "chat": chat}
 
 
 def _moves(

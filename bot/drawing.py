@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bot.errors import UserError
-from bot.pictures import bars, board, calendar, gem, invite, mood, podium, poster, progress, replies, roll, scores, voice, winners
+from bot.pictures import bars, board, calendar, gem, invite, mood, podium, poster, progress, replies, report, roll, scores, voice, winners
 from bot.pictures.canvas import Studio
 
 PREFIX = "drawn:"
@@ -57,6 +57,7 @@ PAINTERS: Mapping[str, Painter] = {
     "invite": Painter("邀请海报", invite.Invite, invite.paint),
     "mood": Painter("情绪走势", mood.MoodLine, mood.paint),
     "gem": Painter("精华", gem.Gem, gem.paint),
+    "report": Painter("报表", report.Report, report.paint),
 }
 """Every painter by its name."""
 

@@ -10,7 +10,7 @@ from bot.channels import app, robot
 from bot.channels.answer import BETWEEN, is_address, spoken, without_card
 from bot.channels.pieces import split
 from bot.channels.text import sound
-from bot.config import AibotWsChannel, AppChannel, Config
+from bot.config import ADMINS, AibotWsChannel, AppChannel, Config
 from bot.deliveries import answer_later, app_channel
 from bot.drawing import shown_members
 from bot.files import PLACE, shown_name
@@ -109,8 +109,11 @@ def _delivery(
     if message.is_private:
         desk = channel if isinstance(channel, AppChannel) else app_channel(config)
         return replace(made, target=f"app.{desk.name}.{member}", via="app", channel=desk.name, member=member) if desk and member else None
-    if config.webhook_for(community, message.chat) is not None:
-        return replace(made, target=f"hook.{community}.{message.chat or 'main'}", via="webhook", chat=message.chat)
+    listed = config.community(community)
+    is_admins = listed is not None and message.chat == listed.admin_group
+    if config.webhook_for(community, ADMINS if is_admins else message.chat) is not None:
+        place, chat = ("admin", ADMINS) if is_admins else (message.chat or "main", message.chat)
+        return replace(made, target=f"hook.{community}.{place}", via="webhook", chat=chat)
     link = ws_channel(config)
     return _by_link(made, link, message.chat, 0) if link else None
 
@@ -125,6 +128,13 @@ def picture_to_group(config: Config, community: str, chat: str, name: str, *, id
     link, listed = ws_channel(config), config.community(community)
     place = chat or (listed.groups[0] if listed and listed.groups else "")
     return _by_link(made, link, place, 0) if link and listed and place else None
+
+
+def enclosing(post: Delivery, kind: Kind, name: str) -> Delivery:
+    """A picture or file that goes the same way as a text: a delivery of its own to the same target."""
+    frame = {"msgtype": kind, kind: {PLACE: name}}
+    body = {"cmd": SEND, "frame": frame, "text": f"[{_NAMES[kind]}]"} if post.via == "aibot_ws" else frame
+    return replace(post, id=f"{post.id}:{kind}", body=body, mergeable=False, about=shown_members(name))
 
 
 def _by_link(made: Delivery, channel: AibotWsChannel, chat: str, member: int) -> Delivery:

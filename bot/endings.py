@@ -22,8 +22,10 @@ from bot.message import Message, Prompt, Reply
 from bot.picture_watch import task_of
 from bot.router import Match
 from bot.work import Work
+from rules.figures import TAKES_PART
 from storage.inbox import Ending
 from storage.keys import shard_of
+from storage.moods import Felt
 from storage.notices import read_notice
 from storage.outbox import Delivery
 from storage.stores import Stores
@@ -84,7 +86,9 @@ class Endings:
         replies, beside = enclose(self._config, message, replies, work.community.id, place.member, in_time=in_time, now_ms=work.now_ms)
         said = self._said(work, replies, in_time=in_time)
         queued = [*queued, *beside, *(replace(delivery, about=about) for delivery in said.deliveries)]
-        note = _note(match, replies, took_ms)
+        felt, is_active = self._feelings.felt(work, match), message.event is None and place.member > 0 and not work.is_confidential
+        named = [name for reply in replies for name in reply.counts]
+        note = _note(match, replies, took_ms) | _counted(work, named, felt)
         prompt = _next_prompt(replies, shown=shown_card(replies) if said.shows_card else None)
         return Ending(
             answer=said.passive,
@@ -93,16 +97,17 @@ class Endings:
                 *_audit(match, note),
                 ("outbound", self._outbound_facts(work, match, said.passive, queued, replies)),
             ],
-            counts=_counts(message, replies),
+            counts=_counts(work, named, felt),
             deliveries=queued,
             prompt=waiting_for(prompt, work.now_ms, work.community.id) if prompt else "-" if match and match.answers_prompt else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._feelings.job(work, match),
             pictures="" if _answers_secret(work, match) else task_of(self._config, work, match),
-            felt=self._feelings.felt(work, match),
-            is_active=message.event is None and place.member > 0,
-            pays_first=message.event is None and place.member > 0 and self._pays_first(),
+            felt=felt,
+            is_active=is_active,
+            takes_part=place.member > 0 and not work.is_confidential and not TAKES_PART.isdisjoint(named),
+            pays_first=is_active and self._pays_first(),
             stream=self._stream_start(work, replies, shows_parts=in_time and self._kind(message) == "aibot"),
             notices_said=notices if said.is_delivered or (said.passive and in_time) else (),
             was_first=work.accepted.is_first,
@@ -110,6 +115,7 @@ class Endings:
             told=str(work.now_ms) if any(reply.told for reply in replies) else "",
             asked="" if is_filed else self._asked(work, match, replies),
             about=about,
+            is_confidential=work.is_confidential,
         )
 
     def _said(self, work: Work, replies: list[Reply], *, in_time: bool) -> _Said:
@@ -249,10 +255,22 @@ def _note(match: Match | None, replies: Sequence[Reply], took_ms: float) -> dict
     return note
 
 
-def _counts(message: Message, replies: Sequence[Reply]) -> dict[str, int]:
+def _counts(work: Work, named: Sequence[str], felt: Felt | None) -> dict[str, int]:
     """What the day's counters are raised by."""
-    named = Counter(name for reply in replies for name in reply.counts)
-    return {"messages" if message.event is None else "events": 1} | named
+    counts = {"messages": 1, f"h:{work.local.hour}": 1} if work.message.event is None else {"events": 1}
+    if felt is not None and work.place.chat:
+        counts |= {"felt": 1, "unhappy": 1} if felt.is_low else {"felt": 1}
+    return counts | Counter(named) if named else counts
+
+
+def _counted(work: Work, named: Sequence[str], felt: Felt | None) -> dict[str, Any]:
+    """What the log is told of it, so that the counters can be found again (rules/recount.py)."""
+    facts: dict[str, Any] = {"chat": work.place.chat} if work.place.chat else {}
+    if work.message.event is not None:
+        facts["event"] = True
+    if named:
+        facts["counts"] = named
+    return facts | {"felt": int(felt.is_low)} if felt is not None and work.place.chat else facts
 
 
 def _audit(match: Match | None, note: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -165,6 +165,12 @@ def list_entries(office: Office, *, search: str = "", only: Only = "", page: int
     return Listed(tuple(_row(office, entry, hits, judged) for entry in shown), len(ids), page, pages, version, rivals)
 
 
+def find_entries(office: Office, search: str) -> Iterator[Entry]:
+    """The entries of this community that say what is looked for, in their order, each parsed when it is its turn."""
+    wanted = search[:MOST_QUERY].strip().casefold()
+    return (entry_from_json(text) for text in office.texts()[1].values() if _mentions(text, wanted))
+
+
 def get_entry(office: Office, id: str) -> Entry:
     """An entry of this community. Raises UserError when there is none."""
     entry = office.desk.find(id)

@@ -393,11 +393,14 @@ class FlowDesk:
         brief = _encode({"flow": flow.id, "n": after.n, "seq": after.seq, **({"besides": turn.besides} if turn.besides else {})}).decode()
         let_go = before.digest if before and before.held and not (after.held and after.digest == before.digest) else ""
         takes_hold = after.held and not (before and before.held and after.digest == before.digest)
+        counts = [_COUNTED[label] for label in labels if label in _COUNTED]
         done = self.stores.flows.step(
             turn.community.keys, turn.member, after, self.now, expect=before.revision if before else 0,
             due=self._due(flow, after, turn.community), deliveries=sent, once=turn.once,
             hold=flow.source if takes_hold else "", release=let_go,
-            reached=labels, told={"act": "flow", "flow": flow.id, "to": after.status, "step": _label(flow, after), "seq": after.seq},
+            reached=labels, counts=counts,
+            told={"act": "flow", "flow": flow.id, "to": after.status, "step": _label(flow, after), "seq": after.seq}
+            | ({"counts": counts} if counts else {}),
             result=_encode(kept).decode() if turn.once else "", brief=brief,
         )  # fmt: skip
         if done.outcome == "moved":
@@ -714,6 +717,7 @@ class FlowDesk:
 
 
 OVER, BEGUN = "完成", "开始"
+_COUNTED = {BEGUN: "flows_begun", OVER: "flows_done"}
 """What the funnel calls the end of a flow and its beginning."""
 
 

@@ -81,6 +81,7 @@ def note_left(stores: Stores, config: Config, user: str, how: str, now: datetime
         return False
     had = stores.roles.drop(number) if number else []
     stores.sessions.end_all(number)
+    stores.accounts.drop(number)
     since = stores.leavers.leave(user, now, is_admin=is_admin)
     for grant in had:
         place = "" if grant.place == ALL else grant.place

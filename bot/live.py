@@ -27,16 +27,19 @@ from rules.contents import ContentProblem, Kind, Push, Welcome
 from rules.duty import DutyPlans
 from rules.faq_terms import Synonyms, shipped
 from rules.flows import Flows, flows_of
+from rules.health import HealthRules
 from rules.invitations import InvitationRules
 from rules.levels import Levels
 from rules.moderation import Judge, Models
 from rules.points import CheckInRule, PointRules, check_in_reward
 from rules.quiz import Question
+from rules.reports import Timetables
 from rules.shop import Shop
 from rules.submissions import Contributions
 from rules.surveys import Survey
 from rules.text import Words
 from rules.wordlist import Lexicon
+from rules.workdays import Workdays
 from storage.connection import StorageAway
 from storage.content import ContentStore
 from storage.directory import Directory
@@ -74,6 +77,9 @@ class Contents:
     surveys: tuple[Survey, ...] = ()
     invitations: InvitationRules = dataclasses.field(default_factory=InvitationRules)
     synonyms: Synonyms = dataclasses.field(default_factory=shipped)
+    workdays: Workdays = dataclasses.field(default_factory=Workdays)
+    reports: Timetables = dataclasses.field(default_factory=Timetables)
+    health: HealthRules = dataclasses.field(default_factory=HealthRules)
 
 
 class LiveContents:
@@ -212,4 +218,7 @@ _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "surveys": lambda surveys: {"surveys": surveys},
     "invitations": lambda rules: {"invitations": rules},
     "synonyms": lambda table: {"synonyms": table},
+    "workdays": lambda table: {"workdays": table},
+    "reports": lambda timetables: {"reports": timetables},
+    "health": lambda rules: {"health": rules},
 }

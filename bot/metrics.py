@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -51,10 +53,34 @@ class Metrics:
             "bot_inbox_unfinished", "Accepted messages that are not finished", registry=registry, multiprocess_mode="mostrecent"
         )
 
+        def newest(name: str, says: str, *labels: str) -> Gauge:
+            return Gauge(name, says, labels, registry=registry, multiprocess_mode="mostrecent")
+
+        self.waiting = newest("bot_queue_waiting", "What waits, by queue", "queue")
+        self.dead = newest("bot_dead_letters", "What was given up and waits for a person, by queue", "queue")
+        self.late = newest("bot_outbox_late_seconds", "For how long the delivery that is most overdue should have been sent")
+        self.lights = newest("bot_health_lights", "Health lights of a community by colour", "community", "colour")
+        self.active = newest("bot_active_members", "Members of a community who spoke today", "community")
+        self.members = newest("bot_members", "Members of a community", "community")
+
     def note_tickets(self, waiting: int, overdue: int) -> None:
         """How many questions wait for a person, and how many of them longer than was promised."""
         self.tickets.labels("waiting").set(waiting)
         self.tickets.labels("overdue").set(overdue)
+
+    def note_queues(self, *, waiting: Mapping[str, int], dead: Mapping[str, int], late_s: float) -> None:
+        """How much waits and was given up, by queue, and how late the outbox is."""
+        for gauge, found in ((self.waiting, waiting), (self.dead, dead)):
+            for queue, n in found.items():
+                gauge.labels(queue).set(n)
+        self.late.set(late_s)
+
+    def note_community(self, community: str, lights: Mapping[str, int], *, active: int, members: int) -> None:
+        """How a community is today."""
+        for colour, n in lights.items():
+            self.lights.labels(community, colour).set(n)
+        self.active.labels(community).set(active)
+        self.members.labels(community).set(members)
 
     @staticmethod
     def text() -> bytes:

@@ -65,12 +65,13 @@ def table(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    state = "死信" if row.state == "dead" else f"等待 {_time(row.next_s)}" if row.next_s else "待发"
+    state = "死信" if row.state == "dead" else f"等待 {age(row.next_s)}" if row.next_s else "待发"
     target = row.target if len(row.target) <= _LONGEST else f"{row.target[:_LONGEST]}…"
-    return row.id, row.community, row.way, target, state, _time(row.age_s), str(row.tries), row.reason or "—", row.opening
+    return row.id, row.community, row.way, target, state, age(row.age_s), str(row.tries), row.reason or "—", row.opening
 
 
-def _time(seconds: int) -> str:
+def age(seconds: int) -> str:
+    """A length of time as people say it, in its largest unit."""
     for size, unit in ((86_400, "天"), (3_600, "小时"), (60, "分钟")):
         if seconds >= size:
             return f"{seconds // size} {unit}"

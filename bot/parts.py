@@ -23,7 +23,8 @@ def parts_of(delivery: Delivery, most_bytes: Mapping[str, int]) -> list[Delivery
     if not limit or len(said.encode("utf-8", "replace")) <= limit:
         return [delivery]
     pieces = [piece.strip("\n") for piece in split(said.encode("utf-8", "replace").decode(), limit) if piece.strip()]
-    return [_saying(delivery, piece, id=f"{delivery.id}/{number}") for number, piece in enumerate(pieces, 1)]
+    counted = (delivery, *(replace(delivery, pushed="") for _ in pieces[1:]))  # a push in parts is one
+    return [_saying(part, piece, id=f"{delivery.id}/{number}") for number, (part, piece) in enumerate(zip(counted, pieces, strict=True), 1)]
 
 
 def merged(head: Delivery, behind: Sequence[Delivery], most_bytes: Mapping[str, int]) -> tuple[Delivery, int]:

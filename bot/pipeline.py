@@ -186,6 +186,7 @@ class Pipeline:
         started = time.perf_counter()
         match = None if work.message.overheard else self._find_route(work)
         work.said = self._said(work, match)
+        work.is_confidential = match is not None and match.route.is_confidential
         context = self._context(work, match)
         try:
             replies = self._handle(work.message, context, match)
@@ -204,7 +205,7 @@ class Pipeline:
             self._take_in(work, as_assumed=False)
             self._fail(work, match, error)
             return Outcome("answer")
-        return Outcome("answer", self._finish(work, context.today().isoformat(), ending))
+        return Outcome("answer", self._finish(work, work.local.date().isoformat(), ending))
 
     def _said(self, work: Work, match: Match | None) -> Said | None:
         """What is counted of a message: nothing of events, of commands, and of what is said in an activity.
@@ -393,7 +394,10 @@ class Pipeline:
         message, place = work.message, work.place
         payload = _encode(_Kept(message, place.member, work.community.id, work.as_json)).decode()
         facts = self._inbound_facts(message)
-        return self._stores.inbox.accept(place, message.id, payload, facts, work.now_ms, is_speech=message.event is None, said=work.said)
+        return self._stores.inbox.accept(
+            place, message.id, payload, facts, work.now_ms, is_speech=message.event is None, said=work.said,
+            is_confidential=work.is_confidential,
+        )  # fmt: skip
 
     def _await_answer(self, shard: int, id: str) -> str | None:
         """Waits for the process that is at work on the same message."""

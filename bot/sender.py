@@ -282,6 +282,7 @@ class Sender:
             **notes,
             "via": delivery.via,
             "lane": delivery.lane,
+            **({"pushed": delivery.pushed} if delivery.pushed else {}),
             "message": delivery.message,
             "attempts": delivery.attempts + lease.losses + 1,
             "waited_ms": max(now_ms - delivery.born_ms, 0) if delivery.born_ms else 0,

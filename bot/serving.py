@@ -41,6 +41,12 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         threading.Thread(target=self._hang_up, name="hang-up", daemon=True).start()
         super().init_process()
 
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stops: what holds an answer open for minutes (``extensions["at_exit"]`` of the application) ends first."""
+        for end in self.wsgi.extensions.get("at_exit", ()):
+            end()
+        super().handle_exit(sig, frame)
+
     def handle(self, conn: Any) -> Any:
         """Serves one request of a connection."""
         self._reading[conn] = time.monotonic() + READ_WITHIN_S

@@ -15,13 +15,14 @@ import structlog
 
 from bot import canary, deliveries
 from bot.alarms import ALARM
-from bot.config import DEFAULT_TIMEZONE, Config
+from bot.config import Config
 from bot.metrics import Metrics
 from rules import silence
 from storage.arrivals import Arrivals, Heard
 from storage.connection import StorageAway
 from storage.keys import shard_of
-from storage.moment import from_ms, to_ms
+from storage.machine import Machine
+from storage.moment import DEFAULT_TIMEZONE, from_ms, to_ms
 from storage.pauses import Pauses
 from storage.stores import Stores
 
@@ -60,6 +61,20 @@ def keep_pauses(pauses: Pauses, stop: Event) -> None:
             log.warning("pauses not looked at", reason=str(away))
         except Exception as error:
             log.error("pauses not looked at", error=type(error).__name__, exc_info=True)
+
+
+def keep_alive(machine: Machine, clock: Callable[[], datetime], program: Callable[[], str], stop: Event) -> None:
+    """Gives signs of life of this process, which runs the ``program`` of this mark, for ever."""
+    since, mark = clock(), program()
+    while True:
+        try:
+            machine.beat(to_ms(since), to_ms(clock()), mark)
+        except StorageAway as away:
+            log.warning("sign of life waits", reason=str(away))
+        except Exception as error:
+            log.error("no sign of life", error=type(error).__name__, exc_info=True)
+        if stop.wait(FLUSH_S):
+            return
 
 
 class Watch:

@@ -103,10 +103,15 @@ def hearing_table(config: Config) -> list[str]:
     return _aligned(rows)
 
 
-def reasons(config: Config) -> list[str]:
-    """Why a message may not arrive through the configured channels, aligned for a terminal."""
+def reasons_of(config: Config) -> list[tuple[str, str]]:
+    """Why a message may not arrive through the configured channels, each with what to do."""
     kinds = {channel.kind for channel in config.channels}
-    return _aligned([(why, what) for which, why, what in REASONS if which & kinds])
+    return [(why, what) for which, why, what in REASONS if which & kinds]
+
+
+def reasons(config: Config) -> list[str]:
+    """The same, aligned for a terminal."""
+    return _aligned(reasons_of(config))
 
 
 def markdown() -> str:

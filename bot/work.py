@@ -16,7 +16,7 @@ from storage.moment import to_ms
 class Work:
     """A message on its way: where it lives, who sent it, what accepting told – or what is taken for granted while it is ``UNTOUCHED``.
 
-    ``said`` is what is counted of it, None for what is not counted.
+    ``said`` is what is counted of it, None for what is not counted; of one that ``is_confidential`` nothing may tell whose it is.
     """
 
     message: Message
@@ -27,7 +27,13 @@ class Work:
     now: datetime
     as_json: bool
     said: Said | None = None
+    is_confidential: bool = False
 
     @property
     def now_ms(self) -> int:
         return to_ms(self.now)
+
+    @property
+    def local(self) -> datetime:
+        """The moment in the community's zone: on the day and in the hour in which the message counts."""
+        return self.now.astimezone(self.community.zone)

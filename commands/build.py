@@ -4,10 +4,11 @@ pay for a web server."""
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,24 +86,23 @@ def own_addresses(config: Config) -> frozenset[str]:
 
 def models_in_use(config: Config) -> Models:
     """The judges besides the word list: those that an operator trained (``run.py models train``), else those that ship. Raises StartError."""
-    from rules.abuse import SHIPPED as ABUSE
-    from rules.abuse import AbuseModel
-    from rules.adverts import SHIPPED as ADVERTS
-    from rules.adverts import AdvertModel
+    from rules import abuse, adverts, mood
     from rules.moderation import Models
-    from rules.mood import SHIPPED as MOOD
-    from rules.mood import MoodModel
 
     folder = config.data_path / "models"
-    return Models(_load(AbuseModel.load, folder, ABUSE), _load(AdvertModel.load, folder, ADVERTS), _load(MoodModel.load, folder, MOOD))
+    return Models(
+        _load(abuse.AbuseModel.load, folder, abuse.SHIPPED, abuse.shipped),
+        _load(adverts.AdvertModel.load, folder, adverts.SHIPPED, adverts.shipped),
+        _load(mood.MoodModel.load, folder, mood.SHIPPED, mood.shipped),
+    )
 
 
-def _load(load: Callable[[Path], Model], folder: Path, shipped: Path) -> Model | None:
+def _load(load: Callable[[Path], Model], folder: Path, file: Path, shipped: Callable[[], Model]) -> Model | None:
     from bot.errors import StartError
 
-    own = folder / shipped.name
+    own = folder / file.name
     if not own.exists():
-        return load(shipped) if shipped.exists() else None
+        return shipped() if file.exists() else None
     try:
         return load(own)
     except (OSError, ValueError, KeyError) as error:
@@ -141,6 +141,7 @@ def create_web(bot: Bot) -> Flask:
     from bot.forward import demo_page
     from bot.http import create_app
     from bot.invite_page import invite_page
+    from console.api import api
     from console.pages import console
     from console.parts import Parts
 
@@ -152,6 +153,7 @@ def create_web(bot: Bot) -> Flask:
         bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table, _read_items, _table_of
     )  # fmt: skip
     app.register_blueprint(console(parts))
+    app.register_blueprint(api(parts))
     app.register_blueprint(invite_page(bot.stores, bot.config, bot.live, bot.communities, now))
     if target := os.environ.get("BOT_DEMO_URL"):
         app.register_blueprint(demo_page(target))
@@ -170,7 +172,7 @@ def _export_file(store: ContentStore, name: str) -> bytes:
     return export_file(store, name)
 
 
-def _write_table(name: str, title: str, rows: Sequence[Sequence[str]]) -> bytes:
+def _write_table(name: str, title: str, rows: Iterable[Sequence[str]]) -> bytes:
     from rules.sheets import write_table
 
     return write_table(name, title, rows)
@@ -189,12 +191,25 @@ def _table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:
 
 
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
-    """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the count of arrivals and learn of pauses."""
-    from bot.watch import keep_count, keep_pauses
+    """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the
+    count of arrivals, learn of pauses and give signs of life."""
+    from bot.watch import keep_alive, keep_count, keep_pauses
 
+    alive = (bot.stores.machine, now, program_mark, threading.Event())
+    threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
     threading.Thread(target=keep_pauses, args=(bot.stores.pauses, threading.Event()), name="pauses", daemon=True).start()
     threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
+
+
+def program_mark() -> str:
+    """What tells one version of the program from another: the beginning of a digest of all that it is made of."""
+    rooms = ("rules", "storage", "bot", "handlers", "scheduler", "console", "commands")
+    files = (path for room in rooms for path in sorted((HERE / room).rglob("*")) if path.suffix in (".py", ".lua", ".html", ".js", ".css"))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def metrics_folder(config: Config) -> Path:

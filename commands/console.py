@@ -13,8 +13,9 @@ from commands.opening import config_option, load_config, stores_of
 @click.command("console-link")
 @config_option
 @click.argument("user")
+@click.option("--drop-password", is_flag=True, help="同时关闭他的密码登录：忘了密码，或者手机和恢复码都丢了")
 @click.pass_obj
-def console_link(path: Path, later: Path | None, user: str) -> None:
+def console_link(path: Path, later: Path | None, user: str, drop_password: bool) -> None:
     """给一个人登录控制台的一次性链接，5 分钟内有效。USER 是企业微信 userid（写在 admins 里的也行）或成员编号。"""
     from bot.console_links import login_link
     from bot.errors import UserError
@@ -32,6 +33,9 @@ def console_link(path: Path, later: Path | None, user: str) -> None:
             raise UserError(f"{user} 没有角色，进不了控制台：把他写进 config.yaml 的 admins，或在管理群里说“角色 @他 运营”")
         link = login_link(stores, config.server, number, now())
         stores.audit.record("", COMMAND_LINE.id, "控制台链接", f"成员 {number}", "", "", now(), once="")
+        if drop_password and stores.accounts.drop(number):
+            stores.sessions.end_all(number)
+            stores.audit.record("", COMMAND_LINE.id, "关闭他的密码登录", f"成员 {number}", "", "", now(), once="")
     click.echo(f"{link.url}\n打不开的话，在 {link.page} 输入登录码 {link.code}")
     if link.is_local:
         click.echo("（config.yaml 里没有写 server.public_url，这个网址只在机器人所在的机器上能打开。）", err=True)

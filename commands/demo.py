@@ -51,7 +51,10 @@ def _open_demo(port: int, stage: Stage, environment: Mapping[str, str]) -> None:
     if not wait_until_ready(port):
         return
     if not stage.opened.exists():
+        figures = threading.Thread(target=_bring_past, args=(environment["BOT_REDIS_URL"],), daemon=True)
+        figures.start()  # while the other program starts
         _bring_in(stage, environment)
+        figures.join()
     click.echo(f"\n  演示已就绪：http://127.0.0.1:{port}/demo/")
     click.echo("  控制台：在演示里做王店长（boss），私聊小助手说“控制台”，打开它给的链接。\n  按 Ctrl-C 结束。\n")
     speak(port + 1, stage.lines)
@@ -62,5 +65,23 @@ def _bring_in(stage: Stage, environment: Mapping[str, str]) -> None:
     """``members import``, as an operator would type it. It ends with the demo, however that ends."""
     way = "kernel" if sys.platform == "linux" else "watch"
     tie = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid()), way]
-    words = [sys.executable, str(HERE / "run.py"), "members", "import", str(stage.history), "--config", str(stage.bot_config)]
+    words = [sys.executable, str(HERE / "run.py"), "members", "import", str(stage.history), "-c", "main", "--config", str(stage.bot_config)]
     subprocess.run([*tie, *words], env={**os.environ, **environment}, check=False)
+
+
+def _bring_past(url: str) -> None:
+    """The figures of nine weeks, from which the console has something to show. From here: a program of its own would take a second to start."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from commands.past import bring_past, pasts
+    from simulator.opening import MAIN, NAMES, PHOTOS, STARTERS, user_of
+    from storage.connection import Database
+    from storage.moment import DEFAULT_TIMEZONE
+    from storage.schema import settle_schema
+
+    now, database = datetime.now(ZoneInfo(DEFAULT_TIMEZONE)), Database(url)
+    everybody = [user_of(n) for n in range(1, len(NAMES) + 1)]
+    found = pasts(everybody, well=("main", MAIN), unwell=("starters", STARTERS), young=("photos", PHOTOS))
+    bring_past(database, settle_schema(database, int(now.timestamp() * 1000)), found, now.date())
+    database.close()

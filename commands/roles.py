@@ -80,9 +80,13 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 def start_clock(bot: Bot) -> Any:
     """The clock, ringing; new content plans it anew."""
+    from bot.vitals import look
     from scheduler.clock import Clock
 
-    ringing = Clock(bot.stores, bot.config, bot.live, bot.communities, now, bot.metrics.note_tickets)
+    ringing = Clock(
+        bot.stores, bot.config, bot.live, bot.communities, now, bot.metrics.note_tickets,
+        on_minute=lambda: look(bot.stores, bot.communities, bot.live.current, now, bot.metrics),
+    )  # fmt: skip
     ringing.start()
     watch(bot, ringing.plan)
     return ringing

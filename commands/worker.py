@@ -149,9 +149,10 @@ def _send(bot: Bot, stop: threading.Event) -> None:
 
     from bot.activities.lottery import PROOFS, proof_file
     from bot.alarms import Alarms
-    from bot.files import Files
+    from bot.files import Files, Make
     from bot.leavers import Reach
     from bot.media import Media
+    from bot.report_desk import BOOKS, book_file
     from bot.uploads import Uploads
     from bot.webhooks import WebhookKeys
     from storage.media import MediaStore
@@ -170,7 +171,10 @@ def _send(bot: Bot, stop: threading.Event) -> None:
             bot.metrics.broken.labels(circuit.name).set(int(circuit.is_open))
         alarms.circuit_changed(circuit)
 
-    makers = {PROOFS: partial(proof_file, bot.stores, config, bot.communities)}
+    def book(name: str) -> bytes:
+        return book_file(bot.stores, config, bot.live, bot.communities, now(), name)
+
+    makers: dict[str, Make] = {PROOFS: partial(proof_file, bot.stores, config, bot.communities), BOOKS: book}
     uploads = Uploads(Files(config.files_path, makers), Media(MediaStore(database), now))
     ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads)
     Sender(

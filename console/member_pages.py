@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -17,14 +15,16 @@ from bot.communities import Community
 from bot.errors import UserError
 from bot.flow_desk import STATUS, FlowDesk, Progress
 from bot.members import name_of
-from bot.permissions import Actor, Role, role_in
+from bot.permissions import Actor, Role
 from bot.praise import badge_name, praise_alone
 from bot.private import tell
+from bot.profiles import Event, past_of, profile_of
 from bot.shop_desk import STATES
 from bot.tagging import change_tag
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
+from console.people import Busy, People
 from handlers.levels import ACTS, honour, words_of_honour
 from handlers.points import adjust_points, title_of_row, words_of_adjustment
 from handlers.tags import read_tags
@@ -33,13 +33,18 @@ from rules.levels import Level, level_of, next_level, progress
 from rules.months import EARLIEST_YEAR
 from storage.boards import Place
 from storage.check_ins import Standing
+from storage.notes import LONGEST, MOST, Full
 from storage.points import MOST_NOTE, Account
 
 VIEWER: Role = "viewer"
+MODERATOR: Role = "moderator"
 OPERATOR: Role = "operator"
 PAGE = 20
 ROWS = 12
 ORDERS = 5
+NEWEST = 8
+"""What happened last, as the member's page shows it; the rest has a page of its own."""
+EVENTS = 30
 MOST_FOUND = 200
 """With so many found a search ends; whoever is among more is found by a longer part of his name."""
 MOST_SHOWN_TAGS = 40
@@ -86,13 +91,15 @@ class MemberPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_search = Lock()
+        self._search = People(parts.stores)
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
         rules: tuple[tuple[str, str, Any, Role, str], ...] = (
             ("members", "members", self.listed, VIEWER, "GET"),
-            ("members/<int:member>", "member", self.show, OPERATOR, "GET"),
+            ("members/<int:member>", "member", self.show, MODERATOR, "GET"),
+            ("members/<int:member>/past", "member_past", self.past, MODERATOR, "GET"),
+            ("members/<int:member>/notes", "member_notes", self.note, MODERATOR, "POST"),
             ("members/<int:member>/points", "member_points", self.adjust, OPERATOR, "POST"),
             ("members/<int:member>/tags", "member_tags", self.tag, OPERATOR, "POST"),
             ("members/<int:member>/badges", "member_badges", self.honour, OPERATOR, "POST"),
@@ -125,27 +132,11 @@ class MemberPages:
 
     def _searched(self, community: Community, search: str) -> Listed:
         """Whom a member number, a WeCom user id or a part of a name fits, as far as he was seen here."""
-        stores, wanted = self._parts.stores, search.lstrip("@＠").strip()
-        numbers = [int(wanted)] if wanted.isdecimal() and len(wanted) < 16 else []
-        if (by_id := stores.directory.find_number(wanted)) is not None:
-            numbers.append(by_id)
-        found = dict.fromkeys(stores.roster.seen(community.keys, numbers))
-        with self._searching():
-            for batch in stores.directory.walk_containing(wanted) if wanted else ():
-                found |= dict.fromkeys(stores.roster.seen(community.keys, batch))
-                if len(found) >= MOST_FOUND:
-                    break
-        return Listed(self._people(community, list(found)[:PAGE]), len(found), has_more=False)
-
-    @contextmanager
-    def _searching(self) -> Iterator[None]:
-        """Lets one search look through all names at a time: of a hundred thousand that takes a moment."""
-        if not self._one_search.acquire(timeout=2):
-            abort(429)
         try:
-            yield
-        finally:
-            self._one_search.release()
+            found = self._search.search(community, search, most=MOST_FOUND)
+        except Busy:
+            abort(429)
+        return Listed(self._people(community, found[:PAGE]), len(found), has_more=False)
 
     def _people(self, community: Community, numbers: Sequence[int], places: Sequence[Place] = ()) -> list[Person]:
         """Members with what a line of the list says; five round trips, however many they are."""
@@ -170,29 +161,42 @@ class MemberPages:
         return self._page(community, member)
 
     def _page(self, community: Community, member: int, problem: str = "") -> str:
-        stores, where, today, now = self._parts.stores, community.keys, self._today(community), self._parts.clock()
+        stores, where, now = self._parts.stores, community.keys, self._parts.clock()
         user, contents, page = self._user_of(community, member), self._parts.live.current, page_of()
-        rows = stores.points.rows(where, member, ROWS + 1, (page - 1) * ROWS)
-        account = stores.points.account(where, member, today)
-        called = self._caller()
+        rows, called = stores.points.rows(where, member, ROWS + 1, (page - 1) * ROWS), self._caller()
+        his = profile_of(stores, contents, self._parts.config, community, member, user, now)
         flows = FlowDesk(stores, contents, self._parts.config, now).of_member(where, member)
-        badges = stores.badges.of(where, member)
+        past, notes = past_of(stores, contents, community, member, now), stores.notes.of(where, member)
         return render_template(
-            "member.html",
-            number=member, name=called(member), role=role_in(community.id, user, member, self._parts.config, stores),
-            account=account, level=level_of(contents.levels, account.earned), levels=contents.levels,
-            following=next_level(contents.levels, account.earned), progress=progress(contents.levels, account.earned),
-            standing=stores.check_ins.standing(where, member, today), counts=stores.badges.counts(where, member),
-            since=stores.roster.since(where, member), last_active=stores.roster.last_active(where, member, user, today),
-            strikes=stores.cases.count_strikes(where, member, self._parts.clock(), contents.judge.policy.ladder.lapse),
+            "member.html", his=his, number=member, levels=contents.levels, following=next_level(contents.levels, his.account.earned),
+            progress=progress(contents.levels, his.account.earned),
             rows=[(row, title_of_row(row, contents.points, called, owner="他")) for row in rows[:ROWS]], page=page, has_more=len(rows) > ROWS,
-            badges=[(held, badge_name(contents.badges, held), contents.badges.find(held.id)) for held in badges],
-            given=[badge for badge in contents.badges.badges if not badge.month_top],
-            tags=stores.tags.of(where, member), all_tags=list(stores.tags.all(where))[:MOST_SHOWN_TAGS],
+            badges=[(held, badge_name(contents.badges, held), contents.badges.find(held.id)) for held in his.badges],
+            given=[badge for badge in contents.badges.badges if not badge.month_top], all_tags=list(stores.tags.all(where))[:MOST_SHOWN_TAGS],
             month=self._month(community, member), orders=stores.orders.of_member(where, member, ORDERS), states=STATES,
             flows=flows, status=STATUS, startable=self._startable(community, flows), most=contents.points.most_at_once,
-            once=fresh_once(), problem=problem, typed=request.form,
+            past=[(event, self._link(community, event)) for event in past[:NEWEST]], has_past=len(past) > NEWEST,
+            notes=[(note, called(note.by)) for note in notes], longest=LONGEST, once=fresh_once(), problem=problem, typed=request.form,
         )  # fmt: skip
+
+    def past(self, community: Community, member: int) -> str:
+        """All that happened to a member, by pages."""
+        self._user_of(community, member)
+        page = page_of()
+        past = past_of(self._parts.stores, self._parts.live.current, community, member, self._parts.clock())
+        shown = past[(page - 1) * EVENTS : page * EVENTS]
+        return render_template(
+            "member_past.html", number=member, name=name_of(self._parts.stores, member), page=page, has_more=len(past) > page * EVENTS,
+            past=[(event, self._link(community, event)) for event in shown],
+        )  # fmt: skip
+
+    def _link(self, community: Community, event: Event) -> str:
+        """Where an event is looked at, '' nowhere."""
+        rights: Mapping[str, Role] = {"inviter": OPERATOR}
+        if not event.page or not visitor().may(community.id, rights.get(event.page, VIEWER)):
+            return ""
+        arguments: dict[str, Any] = {"member" if event.page in ("member", "inviter") else "number": event.number}
+        return url_for(f"console.{event.page}", place=community.id, **arguments)
 
     def _startable(self, community: Community, inside: Sequence[Progress]) -> list[tuple[str, str]]:
         active = {one.flow for one in inside if one.is_active}
@@ -276,6 +280,26 @@ class MemberPages:
             id=f"honour:{community.id}:{member}:{once}",
         )
         return "badge_given"
+
+    def note(self, community: Community, member: int) -> Any:
+        """Writes a note about a member, or removes one; the audit says that it was done, and not what it says: it goes with the member."""
+        return self._done(community, member, self._note)
+
+    def _note(self, community: Community, member: int, actor: Actor, once: str) -> str:
+        notes, audit, now = self._parts.stores.notes, self._parts.stores.audit, self._parts.clock()
+        if request.form.get("act") == "remove":
+            number = request.form.get("number", "")
+            if not (number.isdecimal() and len(number) < 9 and notes.remove(community.keys, member, int(number), once=once)):
+                raise UserError("这条备注刚刚已经删掉了。")
+            audit.record(community.id, actor.id, "删除备注", f"成员 {member}", f"第 {number} 条", "", now, once=once)
+            return "note_removed"
+        text = words_of("words", LONGEST, wanted="请写备注，例如：对新品感兴趣，下周回访")
+        try:
+            number = str(notes.add(community.keys, member, text, actor.member, now, once=once))
+        except Full:
+            raise UserError(f"一个人最多 {MOST} 条备注，请先删掉一些，例如最早的那条。") from None
+        audit.record(community.id, actor.id, "写备注", f"成员 {member}", "", f"第 {number} 条，{len(text)} 字", now, once=once)
+        return "noted"
 
     def _done(self, community: Community, member: int, act: Callable[[Community, int, Actor, str], str]) -> Any:
         """Does an act for a member and goes back to his page, which says so or what was wrong."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from bot.communities import Communities, Community
 from bot.config import Config
 from bot.faq_office import Office, Shelf, office_for
 from bot.live import LiveContents
+from bot.numbers import Numbers
 from bot.permissions import Actor, Role, may
 from rules.content_kind import Kind
 from rules.entries import Entry
@@ -54,13 +55,18 @@ class Parts:
     clock: Callable[[], datetime]
     plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
     export_file: Callable[[ContentStore, str], bytes]
-    write_table: Callable[[str, str, Sequence[Sequence[str]]], bytes]
+    write_table: Callable[[str, str, Iterable[Sequence[str]]], bytes]
     read_items: Callable[[Kind[Any], str, bytes], Mapping[str, str]]
     table_of: Callable[[Kind[Any], Mapping[str, str], str], bytes]
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shelf", Shelf(self.stores.content))
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers of all places at this moment."""
+        return Numbers(self.stores, self.communities, self.clock, self.live.current)
 
     @property
     def is_https(self) -> bool:

@@ -10,22 +10,26 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from bot.communities import Community
 from bot.errors import UserError
 from bot.permissions import Role
+from console.asked import once_of
 from console.doors import needs
 from console.parts import Parts, visitor
-from handlers.contents import check, publish
+from handlers.contents import check, publish, undo
 from rules.contents import (
     BADGES,
     CHALLENGES,
     CONTRIBUTIONS,
     FLOWS,
+    HEALTH,
     INVITATIONS,
     LEVELS,
     MODERATION,
     POINTS,
     QUIZZES,
+    REPORTS,
     SHOP,
     SURVEYS,
     SYNONYMS,
+    WORKDAYS,
     Kind,
     text_of,
     text_of_one,
@@ -34,7 +38,23 @@ from rules.contents import (
 OPERATOR: Role = "operator"
 KINDS: Mapping[str, Kind[Any]] = {
     kind.name: kind
-    for kind in (POINTS, LEVELS, BADGES, CHALLENGES, SHOP, FLOWS, QUIZZES, SURVEYS, CONTRIBUTIONS, INVITATIONS, SYNONYMS, MODERATION)
+    for kind in (
+        POINTS,
+        LEVELS,
+        BADGES,
+        CHALLENGES,
+        SHOP,
+        FLOWS,
+        QUIZZES,
+        SURVEYS,
+        CONTRIBUTIONS,
+        INVITATIONS,
+        SYNONYMS,
+        MODERATION,
+        REPORTS,
+        HEALTH,
+        WORKDAYS,
+    )
 }
 """What may be edited here, by its name in addresses."""
 HINTS: Mapping[str, str] = {
@@ -49,6 +69,9 @@ HINTS: Mapping[str, str] = {
     "invitations": "邀请来的人要留几天才算数，得多少分，满几位另有什么，短时间内太多要不要先看一下。",
     "moderation": "判得多严、哪些社群不一样、几条算刷屏、提醒的分寸和用词。",
     "synonyms": "意思相同的说法，问答按它认出换了词的问题。改了以后问答的索引会重做；可以先在“问答 测试”里试。",
+    "health": "每个指标从多少起变黄、变红；哪些社群不一样。",
+    "reports": "日报、周报、月报什么时候自动发到管理群，哪一种不发。",
+    "workdays": "放假和调休上班的日子。已公布的年份程序自带，这里写还没公布的和社群自己的；推送、日历和指标都按它算。",
     "contributions": "投稿通过和精华各算几分 KOC 分，作者等级（基础到孵化）要多少篇。",
 }
 LONGEST = 200_000
@@ -66,6 +89,7 @@ class RulePages:
         guard = needs(self._parts, OPERATOR)
         pages.add_url_rule("/in/<place>/rules/<kind>", "rules", guard(self.show))
         pages.add_url_rule("/in/<place>/rules/<kind>/save", "rules_save", guard(self.save), methods=["POST"])
+        pages.add_url_rule("/in/<place>/rules/<kind>/undo", "rules_undo", guard(self.undo), methods=["POST"])
 
     def show(self, community: Community, kind: str) -> str:
         """The file in force, or one of its items."""
@@ -90,7 +114,22 @@ class RulePages:
             return self._page(found, text, version, problems=str(problem).splitlines()), 400
         self._parts.live.refresh()  # this process shows it at once, the others within two seconds
         said = "published" if done != version else "unchanged"
-        return redirect(url_for("console.rules", place=community.id, kind=found.name, id=request.form.get("id") or None, said=said), 303)
+        return redirect(
+            url_for("console.rules", place=community.id, kind=found.name, id=request.form.get("id") or None, said=said, version=done), 303
+        )
+
+    def undo(self, community: Community, kind: str) -> Any:
+        """Takes back what one version changed, as a new version."""
+        found, digits, once = self._shared(community, kind), request.form.get("version", ""), once_of()
+        number = int(digits) if digits.isdecimal() and len(digits) < 12 else 0
+        stores, actor = self._parts.stores, visitor().actor(community.id)
+        try:
+            undo(stores, found, number, actor, self._parts.clock(), once=once)
+        except UserError as problem:
+            version, items = stores.content.snapshot(found.name)
+            return self._page(found, self._text(found, items, ""), version, problems=str(problem).splitlines()), 409
+        self._parts.live.refresh()
+        return redirect(url_for("console.rules", place=community.id, kind=found.name, said="undone"), 303)
 
     def _page(
         self, kind: Kind[Any], text: str, version: int, *, problems: list[str] | None = None, changes: int | None = None

@@ -14,6 +14,11 @@ _SAYINGS: Mapping[str, str] = {
     "ignored": "已忽略，30 天内再问也不再列出。",
     "merged": "已归入，这些问法以后会得到这个答案。",
     "adopted": "已变成新的问答。",
+    "password_changed": "密码已换，你在别处的登录也都结束了。",
+    "password_closed": "密码登录已关闭，以后用企业微信里“控制台”给的链接。",
+    "session_ended": "那个登录已结束。",
+    "login_ended": "已结束，他要重新登录。",
+    "token_revoked": "令牌已吊销，用它的程序从现在起读不到了。",
     "others": "你在别处的登录都已结束。",
     "crisis": "已开启危机模式，营销推送停下。",
     "crisis_over": "已解除危机模式，营销推送照常。",
@@ -59,7 +64,21 @@ _SAYINGS: Mapping[str, str] = {
     "words_saved": "已修改，两秒内在所有进程生效。",
     "words_removed": "已从词库删除。",
     "words_imported": "词库已导入。",
+    "report_sent": "已交给发送队列，马上出现在管理群里。",
+    "push_saved": "已保存，到时间就发。",
+    "push_drafted": "已存为草稿，不会发。",
+    "push_moved": "已改期。",
+    "push_removed": "已删除。",
+    "activity_moved": "活动已改期，截止时间跟着走。要改回去就再挪一次。",
     "published": "已发布，两秒内在所有进程生效。",
+    "role_given": "角色已给，两秒内生效。他对机器人说“控制台”就能登录。",
+    "role_taken": "角色已收回，他在控制台的登录也结束了。",
+    "webhook": "Webhook 已换，两秒内在所有进程生效；旧的从此作废。",
+    "letter_replay": "已放回队尾，马上再发一次。",
+    "letter_drop": "已丢弃。",
+    "letter_gone": "这一条刚刚已经处理过了。",
+    "noted": "备注已记下。",
+    "note_removed": "备注已删除。",
     "unchanged": "和现在的一样，没有改动。",
 }
 
@@ -67,6 +86,8 @@ _SAYINGS: Mapping[str, str] = {
 _UNDO: Mapping[str, str] = {
     **dict.fromkeys(("saved", "added", "removed", "imported", "adopted", "merged"), "console.faq_undo"),
     **dict.fromkeys(("words_added", "words_saved", "words_removed", "words_imported"), "console.words_undo"),
+    **dict.fromkeys(("push_saved", "push_drafted", "push_moved", "push_removed"), "console.calendar_undo"),
+    "published": "console.rules_undo",
 }
 """Where to undo what changed operators' content."""
 

@@ -40,7 +40,7 @@ def _appeal(message: Message, ctx: Context) -> Reply:
     match taken.outcome:
         case "ok":
             said = f"收到你对案件 {number} 的申诉，会由另一位管理员复核，结果私下告诉你。"
-            return Reply(said, note=note, counts=("appeals",))
+            return Reply(said, note=note)
         case "again":
             return Reply(_so_far(number, ctx), note=note)
         case "week":

@@ -204,7 +204,7 @@ def _decide(number: int, word: str, why: str, message: Message, ctx: Context) ->
     note = {"submission": number, "review": decision if done.is_done else "kept"}
     if not done.is_done:
         return Reply(f"{number} 号{STATES[done.reviewed.before]}，不能再改成“{STATES[decision]}”。", note=note)
-    return Reply(_told(done), image=done.image, note=note, counts=(f"submissions_{decision}",))
+    return Reply(_told(done), image=done.image, note=note)
 
 
 def _told(done: Judged) -> str:

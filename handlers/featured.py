@@ -57,7 +57,7 @@ def _feature(number: int, reason: str, message: Message, ctx: Context) -> list[R
     done = featured.done
     gained = f"积分 +{done.n}，" if done.n else ""
     text = f"✍️ {called(ctx.stores, number)} 的内容被评为精华：{reason}。{gained}第 {done.count} 篇。"
-    said = Reply(text, note={"featured": number, "points": done.n}, counts=("featured",), about=(number,))
+    said = Reply(text, note={"featured": number, "points": done.n}, about=(number,))
     is_public = bool(message.chat) and not ctx.in_admin_group
     told = Reply(f"✍️ 你在“{ctx.community.name}”的内容被评为精华：{reason}。{gained}谢谢分享！", to=number, about=(number,))
     return [said, told, *praise(ctx, featured.before, featured.after, member=number, private=not is_public, once=f"featured|{message.id}")]

@@ -61,5 +61,5 @@ def _judge(verdict: Verdict, thanks: str, message: Message, ctx: Context) -> Rep
 def _count(talk: Talk, verdict: Verdict, ctx: Context) -> dict[str, object]:
     """Counts a verdict; the same answer judged by word and by a click is one answer."""
     answer = topic_of(talk.entry, talk.answered_ms)
-    ctx.stores.feedback.give(ctx.community.keys, talk.entry, answer, ctx.member, verdict)
+    ctx.stores.feedback.give(ctx.community.keys, talk.entry, answer, ctx.member, verdict, ctx.now())
     return {"feedback": verdict or "taken back", "entry": talk.entry}

@@ -170,7 +170,7 @@ def answer(message: Message, ctx: Context) -> Reply:
         return Reply(_too_late(done, desk, ctx) + "你的答案没有发出。", note={"ticket": number, "late": True})
     return Reply(
         f"工单 {number} 已答复{_called(done.ticket.member, ctx)}。这一问一答也放进了“未答”，可以采纳成问答。",
-        note={"ticket": number, "human": "answered"}, counts=("tickets_answered",),
+        note={"ticket": number, "human": "answered"},
     )  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def _ask(words: str, message: Message, ctx: Context) -> Reply:
         return _add(question, message, ctx)
     quoted = "" if words else f"“{one_line(question, 40)}”"
     said = f"已把{quoted or '问题'}转给人工，工单 {ticket.number}。{desk.promise(ticket)}。\n要补充请说“补充 ……”，不等了请说“取消人工”。"
-    return Reply(said, note={"ticket": opened.number, "human": "opened"}, counts=("tickets",))
+    return Reply(said, note={"ticket": opened.number, "human": "opened"})
 
 
 def _add(words: str, message: Message, ctx: Context) -> Reply:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import find_members, listed, name_of, still_here
+from bot.members import find_members, listed, still_here
 from bot.message import Message, Prompt, Reply
-from bot.permissions import TITLES, may, role_in
+from bot.permissions import TITLES, may
 from bot.praise import badge_name, level_name
+from bot.profiles import profile_of
 from bot.router import Router
-from rules.levels import level_of
 
 USAGE = "写法是：成员 @谁，例如：成员 @李雷，或者用编号：成员 12"
 MOST_BADGES = 10
-MOST_ORDERS = 50
 
 router = Router()
 
@@ -53,27 +52,24 @@ def choose(message: Message, ctx: Context) -> Reply:
 
 
 def _profile(number: int, ctx: Context) -> Reply:
-    stores, where, today, zone = ctx.stores, ctx.community.keys, ctx.today(), ctx.community.zone
+    stores, zone = ctx.stores, ctx.community.zone
     user = stores.directory.find_user(number)
     if user is None:
         raise UserError(f"没有这个成员，可能刚刚删除了数据。{USAGE}")
-    since, last = stores.roster.since(where, number), stores.roster.last_active(where, number, user, today)
-    standing, earned = stores.check_ins.standing(where, number, today), stores.points.earned(where, number)
-    counts, badges = stores.badges.counts(where, number), stores.badges.of(where, number)
-    orders = [order for order in stores.orders.of_member(where, number, MOST_ORDERS) if order.waits]
-    role = role_in(ctx.community.id, user, number, ctx.config, stores)
-    named = "、".join(badge_name(ctx.contents.badges, badge) for badge in badges[-MOST_BADGES:])
+    his = profile_of(stores, ctx.contents, ctx.config, ctx.community, number, user, ctx.now())
+    named = "、".join(badge_name(ctx.contents.badges, badge) for badge in his.badges[-MOST_BADGES:])
     lines = [
-        f"**{name_of(stores, number)}**（成员 {number}，{TITLES[role]}）",
-        f"• 第一次发言：{f'{since.astimezone(zone):%Y-%m-%d}' if since else '还没有在群里发过言'}",
-        f"• 最近发言：{last.isoformat() if last else '60 天内没有'}",
-        f"• 等级：{level_name(ctx.contents.levels, level_of(ctx.contents.levels, earned))}",
-        f"• 积分：{stores.points.balance(where, number)}，累计获得 {earned}",
-        f"• 签到：连续 {standing.streak} 天，最长 {standing.longest} 天，共 {standing.total} 天",
-        f"• 勋章：{f'{len(badges)} 枚，{named}' if badges else '没有'}",
-        f"• 被感谢 {counts['thanks']} 次，精华 {counts['featured']} 篇",
-        f"• 标签：{'、'.join(stores.tags.of(where, number)) or '没有'}",
-        f"• 待处理的订单：{'、'.join(f'{order.number} {order.name}' for order in orders) or '没有'}",
-        f"• 计入的违规：{stores.cases.count_strikes(where, number, ctx.now(), ctx.contents.judge.policy.ladder.lapse)} 次",
+        f"**{his.name}**（成员 {number}，{TITLES[his.role]}）",
+        f"• 第一次发言：{f'{his.since.astimezone(zone):%Y-%m-%d}' if his.since else '还没有在群里发过言'}",
+        f"• 最近发言：{his.last_active.isoformat() if his.last_active else '60 天内没有'}",
+        f"• 等级：{level_name(ctx.contents.levels, his.level)}",
+        f"• 积分：{his.account.balance}，累计获得 {his.account.earned}",
+        f"• 签到：连续 {his.standing.streak} 天，最长 {his.standing.longest} 天，共 {his.standing.total} 天",
+        f"• 勋章：{f'{len(his.badges)} 枚，{named}' if his.badges else '没有'}",
+        f"• 被感谢 {his.thanks} 次，精华 {his.featured} 篇，邀请来 {his.invited} 人",
+        *([f"• 情绪：{his.mood}"] if his.mood else []),
+        f"• 标签：{'、'.join(his.tags) or '没有'}",
+        f"• 待处理的订单：{'、'.join(f'{order.number} {order.name}' for order in his.waiting) or '没有'}",
+        f"• 计入的违规：{his.strikes} 次",
     ]
     return Reply("\n".join(lines), note={"profile": number}, about=(number,), markdown=True)

@@ -77,10 +77,10 @@ def _act(found: Judged, message: Message, ctx: Context) -> Gated:
             is_harmless = filed.state in ("ignored", "lifted")  # people found so: it is said again as any other words are
             return Gated((Reply(note=note | {"added": True}, is_filed=not is_harmless),), stops=act != "file" and not is_harmless)
         case "filed":
-            return Gated((Reply(note=note, counts=("cases",), is_filed=True), *cards_for_staff(ctx, desk.get(filed.number), message.id)))
+            return Gated((Reply(note=note, is_filed=True), *cards_for_staff(ctx, desk.get(filed.number), message.id)))
     strikes = filed.strikes if filed.outcome == "warned" else 0
     to = None if message.is_private else ctx.member
-    warning = Reply(desk.warning(verdict.rule, filed.number, strikes), to=to, note=note | {"warned": True}, counts=("cases", "warnings"))
+    warning = Reply(desk.warning(verdict.rule, filed.number, strikes), to=to, note=note | {"warned": True})
     if strikes:
         id = f"case:{ctx.community.id}:{filed.number}:strike"
         if message.chat:
@@ -206,7 +206,7 @@ def _decide(number: int, word: str, rest: str, message: Message, ctx: Context) -
         return Reply(said, note={"case": number, "decided_before": True}, about=_settlers(settled))
     if decision == "hand":
         return Reply(f"案件 {number} 移交给{called(ctx.stores, to)}了，已私下告诉他。", note={"case": number, "handed": to}, about=about)
-    return Reply(_said(settled, decision, to, ctx), note={"case": number, "decided": word}, counts=_counts(settled, decision))
+    return Reply(_said(settled, decision, to, ctx), note={"case": number, "decided": word})
 
 
 def _receiver(number: int, rest: str, ctx: Context) -> tuple[int, str]:
@@ -241,7 +241,7 @@ def decide_by_card(message: Message, ctx: Context) -> list[Reply]:
     face = _outcome(
         number, f"{STATES[done.before]} → {STATES[DECISIONS[word]]}", said, Fact("处理人", ctx.actor.name, user=message.user), ctx
     )
-    return [Reply(said, update_card=face, note={"case": number, "decided": word}, counts=_counts(settled, DECISIONS[word]))]
+    return [Reply(said, update_card=face, note={"case": number, "decided": word})]
 
 
 def _rule(number: int, ruling: Ruling, why: str, message: Message, ctx: Context) -> Reply:
@@ -255,7 +255,7 @@ def _rule(number: int, ruling: Ruling, why: str, message: Message, ctx: Context)
     said = "申诉成立，提醒撤销，已私下道歉" if ruling == "granted" else "维持原判，已私下告诉他理由"
     alone = "没有别人能复核，记录里注明了是一个人决定的。" if ruled.alone else ""
     text = f"{ctx.community.name} · 案件 {number}：{said}。该成员现有 {ruled.strikes} 次警告。{error_rate_line(found.rule)}{alone}"
-    return Reply(text, note={"case": number, "ruled": ruling}, counts=("appeals_granted",) if ruling == "granted" else ("appeals_upheld",))
+    return Reply(text, note={"case": number, "ruled": ruling})
 
 
 # Small steps ----------------------------------------------------------------------------------------------------------------
@@ -273,10 +273,6 @@ def _said(settled: Settled, decision: Decision, to: int, ctx: Context) -> str:
     )
     alone = "这是关于你自己的，记录里注明了是一个人决定的。" if done.alone else ""
     return f"{ctx.community.name} · 案件 {case.number}：{STATES[done.before]} → {after}。{strikes}{alone}"
-
-
-def _counts(settled: Settled, decision: Decision) -> tuple[str, ...]:
-    return ("warnings",) if decision == "warned" and settled.done.before != "warned" else ()
 
 
 def _who(settled: Settled, ctx: Context) -> str:

@@ -153,7 +153,7 @@ def _cancel(number: int, message: Message, ctx: Context) -> Reply:
     if not done.done:
         return Reply(f"订单 {number} {STATES[done.order.state]}，不能取消了。有问题请说“人工”。", note={"order": number, "late": True})
     text = f"订单 {number}（{done.order.name}）已取消，退回 {done.order.price} 积分，现有 {done.balance} 积分。"
-    return Reply(text, note={"order": number, "shop": "cancelled"}, counts=("orders_cancelled",))
+    return Reply(text, note={"order": number, "shop": "cancelled"})
 
 
 def _is_page(words: tuple[str, ...]) -> bool:
@@ -222,8 +222,7 @@ def _settle(number: int, is_done: bool, words: str, message: Message, ctx: Conte
     if settled.was == "done":
         said += f"它之前已经完成，库存没有动；东西收回来了就说“商城 补货 {order.name} 1”。"
     note = {"order": number, "shop": "done" if is_done else "refunded"}
-    counts = ("orders_done" if is_done else "orders_refunded",)
-    return [Reply(said, note=note, counts=counts), Reply(words_of_settling(settled, words), to=order.member)]
+    return [Reply(said, note=note), Reply(words_of_settling(settled, words), to=order.member)]
 
 
 def words_of_settling(settled: Settled, words: str) -> str:

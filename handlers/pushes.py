@@ -1,51 +1,188 @@
-"""定时推送: what goes out when the clock rings. The clock says when; each planned moment is claimed once over all processes."""
+"""推送: operators plan in a chat what is to be said, look at it and take it back. What they do is done at the desk (bot/push_desk.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
 
-import structlog
+from bot.context import Context
+from bot.errors import UserError
+from bot.faq_edits import behind_command, first_word, office_of
+from bot.message import Message, Reply
+from bot.push_desk import Done, Kept, Moved, PushDesk
+from bot.router import Router
+from rules.activity_words import read_moment
+from rules.calendar import AT, WEEKDAY_NAMES, next_moment, parse_at, say_when
+from rules.contents import Push
+from rules.questions import asks
 
-from bot import deliveries
-from bot.communities import Communities, Community
-from bot.config import Config
-from rules.contents import Push, fill
-from storage.moment import to_ms
-from storage.stores import Stores
+MOST_LISTED = 20
+MOST_WORDS = 5
+"""Words of which a moment is made: 下周五 下午 3 点."""
+MORNING = time(9)
+"""When what is planned for a day without an hour is said."""
+USAGE = """推送怎么用：
+• 推送 列表：有哪些，下次什么时候发
+• 推送 新建 明天 9:00 早上好：只发一次
+• 推送 预览 3：私聊发给你自己看
+• 推送 取消 3：不发了，留作草稿；推送 启用 3：照常发
+• 推送 撤销：收回最近一次修改
+每天、每周重复的，和改时间，请到控制台的“日历”。"""
+NEW_USAGE = "写法是：推送 新建 时间 内容，例如：推送 新建 明天 9:00 早上好，今天三点有直播"
+SHOW_USAGE = "写法是：推送 预览 编号，例如：推送 预览 3。编号看“推送 列表”"
+STOP_USAGE = "写法是：推送 取消 编号，例如：推送 取消 3。编号看“推送 列表”"
+START_USAGE = "写法是：推送 启用 编号，例如：推送 启用 3。编号看“推送 列表”"
+UNDO_USAGE = "写法是：推送 撤销，或者：推送 撤销 版本号，例如：推送 撤销 12"
 
-log = structlog.get_logger(__name__)
+_TIMELY = re.compile(r"[0-9一二三四五六七八九十点分半刻后]")
+"""How a moment ends that is written without a blank before what is to be said."""
+
+router = Router()
 
 
-def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, now: datetime) -> bool:
-    """Queues a push for one planned moment; False when another process was first, or when no webhook leads into the group.
+@router.command("推送", role="operator", takes_words=True, private=True, unless=asks)
+def pushes(message: Message, ctx: Context) -> Reply:
+    """推送 列表/新建/预览/取消/启用/撤销：定时推送，只说“推送”看全部用法"""
+    word, rest = first_word(behind_command(message.text))
+    return _act(word, rest, message, ctx)
 
-    What falls due while the community is paused is not made up for, and neither is marketing in a crisis.
-    """
-    is_unfit = push.marketing and stores.pauses.crisis_since(community.id) > 0
-    if is_unfit:
-        log.info("marketing withheld in a crisis", push=push.id, community=community.id, planned=planned.isoformat())
-    if is_unfit or stores.pauses.of(community.id):
-        stores.firings.begin_anew(community.keys, push.id, now)
-        return False
-    at = to_ms(planned)
-    delivery = deliveries.to_group(
-        config,
-        community.id,
-        "",
-        fill(push.text, {"nickname": "大家"}),
-        id=f"push:{community.id}:{push.id}@{at}",
-        lane="bulk",
-        now_ms=to_ms(now),
+
+@router.pattern(
+    r"(?s)\s*推送(列表|清单|新建|添加|预览|取消|停用|启用|撤销)(?:[\s:：]+(.*))?", name="推送列表", role="operator", private=True
+)  # fmt: skip
+def pushes_joined(message: Message, ctx: Context) -> Reply:
+    """推送：动词和命令写在一起"""
+    return _act(ctx.args[0], ctx.args[1] or "", message, ctx)
+
+
+def read_plan(text: str, now: datetime) -> tuple[datetime, str] | None:
+    """The moment that a text begins with (``now`` is local), to the minute, and what stands behind it; None where it begins with none."""
+    words = list(re.finditer(r"\S+", text))
+    for last in reversed(words[:MOST_WORDS]):
+        if found := read_moment(text[: last.end()], now, bare=MORNING):
+            return found.replace(second=0, microsecond=0), text[last.end() :].strip()
+    if words:
+        first = words[0][0]
+        for end in range(len(first) - 1, 1, -1):
+            if _TIMELY.fullmatch(first[end - 1]) and (found := read_moment(first[:end], now, bare=MORNING)):
+                return found.replace(second=0, microsecond=0), text[words[0].start() + end :].strip()
+    return None
+
+
+def _act(word: str, rest: str, message: Message, ctx: Context) -> Reply:
+    act = _ACTS.get(word)
+    if act is None:
+        raise UserError(USAGE)
+    try:
+        return act(rest, message, ctx)
+    except Moved:
+        raise UserError("这条推送刚刚被别人改过，请再看一次：推送 列表") from None
+
+
+def _list(rest: str, message: Message, ctx: Context) -> Reply:
+    del rest, message
+    desk = _desk(ctx)
+    found = [(desk.is_over(kept.push), _next(desk, kept.push), kept.push) for kept in desk.pushes()]
+    # what comes soonest first, then what has no moment ahead
+    left = sorted((one for one in found if not one[0]), key=lambda one: (not one[2].enabled, one[1] is None, one[1] or desk.now))
+    if not left:
+        return Reply("还没有要发的推送。说一句就能建，例如：推送 新建 明天 9:00 早上好")
+    rows = [_row(push, moment, desk) for _, moment, push in left[:MOST_LISTED]]
+    more = [f"……还有 {len(left) - MOST_LISTED} 条，请到控制台的“日历”看"] if len(left) > MOST_LISTED else []
+    return Reply(
+        "\n".join([f"“{ctx.community.name}”的推送（{len(left)} 条）：", *rows, *more, "看内容：推送 预览 编号；不发了：推送 取消 编号"])
     )
-    if delivery is None:
-        return False
-    facts = {"push": push.id, "planned": planned.isoformat(), "late_s": round((now - planned).total_seconds(), 1)}
-    return stores.firings.claim(community.keys, push.id, planned, delivery, now, facts)
 
 
-def audience(push: Push, communities: Communities) -> Iterable[Community]:
-    """The listed communities that a push goes to."""
-    if not push.enabled:
-        return ()
-    return [community for community in communities.listed if push.community in ("*", community.id)]
+def _make(rest: str, message: Message, ctx: Context) -> Reply:
+    found = read_plan(rest, ctx.now().astimezone(ctx.community.zone))
+    if found is None or not found[1]:
+        raise UserError(NEW_USAGE if found is None or not rest else f"还没有写要发什么。{NEW_USAGE}")
+    at, text = found
+    done = _desk(ctx).make(Push("", "", text, ctx.community.id, at=at.strftime(AT)), once=message.id)
+    assert done.after
+    push = done.after
+    return Reply(
+        f"定好了：{_said_at(push.at)}发到“{ctx.community.name}”（编号 {push.id}）：\n{push.text}\n"
+        f"先看看样子：推送 预览 {push.id}；不发了：推送 取消 {push.id}；收回这次新建：推送 撤销 {done.version}"
+    )
+
+
+def _show(rest: str, message: Message, ctx: Context) -> Reply:
+    desk, kept = _picked(rest, ctx, SHOW_USAGE)
+    desk.show_to(ctx.member, kept.push.text, once=message.id)
+    state = "" if kept.push.enabled else "它现在是草稿，不会发。"
+    return Reply(f"“{kept.push.label}”（{say_when(kept.push)}）已私聊发给你。{state}")
+
+
+def _stop(rest: str, message: Message, ctx: Context) -> Reply:
+    desk, kept = _picked(rest, ctx, STOP_USAGE)
+    done = desk.switch(kept.push.id, kept.mark, is_on=False, once=message.id)
+    return Reply(f"“{kept.push.label}”不发了，留作草稿。反悔：推送 启用 {kept.push.id}，或者：推送 撤销 {done.version}")
+
+
+def _start(rest: str, message: Message, ctx: Context) -> Reply:
+    desk, kept = _picked(rest, ctx, START_USAGE)
+    done = desk.switch(kept.push.id, kept.mark, is_on=True, once=message.id)
+    return Reply(f"“{kept.push.label}”照常发：{_when(done, kept)}。不发了：推送 取消 {kept.push.id}")
+
+
+def _undo(rest: str, message: Message, ctx: Context) -> Reply:
+    word, desk = rest.strip(), _desk(ctx)
+    if word and not (word.isascii() and word.isdecimal() and len(word) < 8):
+        raise UserError(UNDO_USAGE)
+    number = int(word) if word else desk.newest_version()
+    version = desk.undo(number, once=message.id)
+    return Reply(f"已撤销推送的第 {number} 版。要再改回来：推送 撤销 {version}")
+
+
+_Act = Callable[[str, Message, Context], Reply]
+_ACTS: Mapping[str, _Act] = {
+    **dict.fromkeys(("列表", "清单", "列出"), _list),
+    **dict.fromkeys(("新建", "添加", "新增"), _make),
+    **dict.fromkeys(("预览", "试看"), _show),
+    **dict.fromkeys(("取消", "停用"), _stop),
+    **dict.fromkeys(("启用", "恢复"), _start),
+    "撤销": _undo,
+}
+
+
+# Small steps ----------------------------------------------------------------------------------------------------------------
+
+
+def _desk(ctx: Context) -> PushDesk:
+    return PushDesk.of(office_of(ctx), ctx.config)
+
+
+def _picked(rest: str, ctx: Context, usage: str) -> tuple[PushDesk, Kept]:
+    id = rest.strip().removeprefix("#").removesuffix("号")
+    if not id or len(id.split()) > 1 or len(id) > 64:
+        raise UserError(usage)
+    desk = _desk(ctx)
+    return desk, desk.get(id)
+
+
+def _next(desk: PushDesk, push: Push) -> datetime | None:
+    return next_moment(push, desk.community.zone, desk.now, desk.contents.workdays)
+
+
+def _row(push: Push, moment: datetime | None, desk: PushDesk) -> str:
+    when = say_when(push) if push.cron or not moment else _said_at(push.at)
+    following = f"，下次 {moment.astimezone(desk.community.zone):%m-%d %H:%M}" if moment and push.cron and push.enabled else ""
+    marks = "".join(
+        f"〔{mark}〕"
+        for mark, is_so in (("草稿", not push.enabled), ("营销", push.marketing), ("所有社群", push.community == "*"))
+        if is_so
+    )
+    return f"• {push.id}  {push.label}{marks}  {when}{following}"
+
+
+def _when(done: Done, kept: Kept) -> str:
+    return say_when(done.after or kept.push)
+
+
+def _said_at(at: str) -> str:
+    """A moment as people say it: 12 月 1 日（周二）09:00."""
+    moment = parse_at(at)
+    return f"{moment.month} 月 {moment.day} 日（周{WEEKDAY_NAMES[moment.weekday()]}）{moment:%H:%M} "

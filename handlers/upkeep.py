@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.config import Config
+from storage.moment import to_ms
 from storage.stores import Stores
 
 
@@ -25,5 +26,6 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
         # nobody works on what was queued before the setting was changed, and it holds texts
         "mood jobs": 0 if config.mood.model == "snownlp" else stores.jobs.drop(),
+        "processes": stores.machine.sweep(to_ms(now)),
         "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.pictures, stores.streams)),
     }

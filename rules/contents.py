@@ -19,12 +19,16 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from rules import duty
+from rules.calendar import AT, parse_at
+from rules.calendar import Cron as Cron
+from rules.calendar import parse_cron as parse_cron
 from rules.content_badges import BADGES as BADGES
 from rules.content_challenges import CHALLENGES as CHALLENGES
 from rules.content_contributions import CONTRIBUTIONS as CONTRIBUTIONS
 from rules.content_file import ContentProblem as ContentProblem
 from rules.content_file import Path, lines_of, read
 from rules.content_flows import FLOWS as FLOWS
+from rules.content_health import HEALTH as HEALTH
 from rules.content_invitations import INVITATIONS as INVITATIONS
 from rules.content_kind import VARIABLES as VARIABLES
 from rules.content_kind import (
@@ -51,20 +55,29 @@ from rules.content_levels import LEVELS as LEVELS
 from rules.content_moderation import MODERATION as MODERATION
 from rules.content_points import POINTS as POINTS
 from rules.content_quizzes import QUIZZES as QUIZZES
+from rules.content_reports import REPORTS as REPORTS
 from rules.content_shop import SHOP as SHOP
 from rules.content_surveys import SURVEYS as SURVEYS
 from rules.content_synonyms import SYNONYMS as SYNONYMS
 from rules.content_words import WORDS as WORDS
+from rules.content_workdays import WORKDAYS as WORKDAYS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
+from rules.lines import one_line
 from rules.regression import FaqTest
 from rules.text import normalise
+from rules.workdays import Sort
 
 MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50
 """Problems named one by one; more are only counted."""
+LONGEST_TITLE = 40
+"""Characters of a push's title."""
+SHOWN = 20
+"""Characters of a text that stand for a title."""
 
+_MARKS = re.compile(r"[*`#>]+")
 _FILE = re.compile(r"[^\s/\\:][^/\\:\x00-\x1f]{0,99}(?:/[^\s/\\:][^/\\:\x00-\x1f]{0,99}){0,4}")
 _decode_entry = msgspec.json.Decoder(Entry).decode
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -84,9 +97,10 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A text said by the clock. ``community`` is an id or ``*``; a firing missed by up to ``grace_minutes`` is made up for.
+    """A text said by the clock: again and again (``cron``), or once (``at``, by the wall clock of each community).
 
-    ``marketing`` is not said while a community is in crisis.
+    ``community`` is an id or ``*``; ``days`` are those on which what comes again and again is said. One that is not ``enabled`` is a draft. A firing missed
+    by up to ``grace_minutes`` is made up for. ``marketing`` is not said while a community is in crisis.
     """
 
     id: str
@@ -96,80 +110,14 @@ class Push:
     enabled: bool = True
     grace_minutes: int = 60
     marketing: bool = False
+    at: str = ""
+    days: Sort = "all"
+    title: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """When something is due: the minutes, hours, days, months (1–12) and weekdays (``mon`` … ``sun``) that fit, each in order."""
-
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...]
-    days: tuple[int, ...]
-    months: tuple[int, ...]
-    weekdays: tuple[str, ...]
-
-
-# Cron ---------------------------------------------------------------------------------------------------------------
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    first: int
-    last: int
-    names: tuple[str, ...] = ()
-
-
-_FIELDS = (_Field("分", 0, 59), _Field("时", 0, 23), _Field("日", 1, 31), _Field("月", 1, 12, _MONTHS), _Field("星期", 0, 7, _WEEKDAYS))
-_PART = re.compile("(?P<low>[*]|[a-z]{3}|[0-9]{1,2})(?:-(?P<high>[a-z]{3}|[0-9]{1,2}))?(?:/(?P<step>[0-9]{1,2}))?")
-
-
-def parse_cron(text: str) -> Cron:
-    """The five fields of ``text`` as cron reads them (weekday 0 and 7 are Sunday). ValueError says in Chinese what is wrong.
-
-    Day and weekday cannot both be limited: cron fires when either fits, APScheduler when both do, and operators expect now this, now that.
-    """
-    words = text.lower().split()
-    if len(words) != len(_FIELDS):
-        raise ValueError(f"cron 要有 5 段（分 时 日 月 星期），这里有 {len(words)} 段，例如 0 9 * * *")
-    minutes, hours, days, months, weekdays = (_parse_field(word, field) for word, field in zip(words, _FIELDS, strict=True))
-    if words[2] != "*" and words[4] != "*":
-        raise ValueError("日和星期不能同时限定，请把其中一段写成 *")
-    if all(min(days) > _LONGEST_MONTH[month - 1] for month in months):
-        raise ValueError("这个日期永远不会到来，请检查日和月")
-    due = {day % 7 for day in weekdays}
-    return Cron(minutes, hours, days, months, tuple(_WEEKDAYS[day] for day in (1, 2, 3, 4, 5, 6, 0) if day in due))
-
-
-def _parse_field(word: str, field: _Field) -> tuple[int, ...]:
-    found: set[int] = set()
-    for part in word.split(","):
-        found.update(_parse_part(part, field))
-    return tuple(sorted(found))
-
-
-def _parse_part(part: str, field: _Field) -> range:
-    match = _PART.fullmatch(part)
-    if match is None or (match["low"] == "*" and match["high"]):
-        raise ValueError(f"{field.name}“{part}”看不懂，可以写 *、5、1-5、1,3,5 或 */10")
-    step = int(match["step"] or 1)
-    everything = match["low"] == "*"
-    low = field.first if everything else _number(match["low"], field)
-    high = _number(match["high"], field) if match["high"] else field.last if everything or match["step"] else low
-    if step == 0 or low > high:
-        raise ValueError(f"{field.name}“{part}”没有包含任何时间，请从小写到大，间隔至少是 1")
-    return range(low, high + 1, step)
-
-
-def _number(word: str, field: _Field) -> int:
-    if word in field.names:
-        return field.names.index(word) + field.first
-    if not word.isdigit() or not field.first <= int(word) <= field.last:
-        raise ValueError(f"{field.name}“{word}”超出范围，应在 {field.first}–{field.last} 之间")
-    return int(word)
+    @property
+    def label(self) -> str:
+        """What it is called in lists: its title, else how its text begins, without the marks of Markdown."""
+        return self.title or one_line(_MARKS.sub("", self.text), SHOWN)
 
 
 # Models -------------------------------------------------------------------------------------------------------------
@@ -211,8 +159,13 @@ def _is_days(text: str) -> str:
 
 
 def _is_cron(text: str) -> str:
-    parse_cron(text)
+    if text:
+        parse_cron(text)
     return " ".join(text.lower().split())
+
+
+def _is_moment(text: str) -> str:
+    return parse_at(text).strftime(AT) if text else ""
 
 
 def _has_both_parts(text: str) -> str:
@@ -280,12 +233,23 @@ class PushRow(Row):
     """One scheduled text."""
 
     id: Id
-    cron: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_cron)]
+    cron: Annotated[str, Field(max_length=200), AfterValidator(_is_cron)] = ""
+    at: Annotated[str, Field(max_length=20), AfterValidator(_is_moment)] = ""
+    days: Sort = "all"
+    title: Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(has_no_line_break)] = ""
     community: Id = "*"
     enabled: bool = True
     grace_minutes: Annotated[int, Field(ge=0, le=1_440)] = 60
     marketing: bool = False
     text: Body
+
+    @model_validator(mode="after")
+    def _is_due_somehow(self) -> PushRow:
+        if bool(self.cron) == bool(self.at):
+            raise ValueError("cron（每天、每周……重复发）和 at（只发一次，例如 2026-12-01 09:00）要写一个，只写一个")
+        if self.at and self.days != "all":
+            raise ValueError("只发一次的不用写 days，日期已经定了")
+        return self
 
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]
@@ -379,10 +343,28 @@ def _entries_from_json(texts: Iterable[str]) -> tuple[Entry, ...]:
     return tuple(map(entry_from_json, texts))
 
 
+_UNSAID = {"cron": "", "at": "", "days": "all", "title": ""}
+"""Fields of a push that its row leaves out where they say nothing."""
+
+
+def push_row(push: Push) -> dict[str, Any]:
+    """The row of a push, in plain types."""
+    return {name: value for name, value in asdict(push).items() if _UNSAID.get(name) != value}
+
+
+def check_push(push: Push) -> tuple[str, ...]:
+    """What is wrong with a push, in Chinese with its remedy; empty when nothing is."""
+    return _wrong_with(PushRow, push_row(push))
+
+
 def check_entry(entry: Entry) -> tuple[str, ...]:
     """What is wrong with an entry, in Chinese with its remedy; empty when nothing is."""
+    return _wrong_with(FaqRow, _faq_row(entry))
+
+
+def _wrong_with(model: type[Row], row: Mapping[str, Any]) -> tuple[str, ...]:
     try:
-        FaqRow.model_validate(_faq_row(entry))
+        model.model_validate(row)
     except ValidationError as error:
         return tuple(f"{_where(path)}{say}" for path, say in _details(error))
     return ()
@@ -441,7 +423,7 @@ PUSHES: Kind[tuple[Push, ...]] = Kind(
     True,
     TypeAdapter(tuple[PushRow, ...]),
     lambda rows: tuple(Push(**dict(row)) for row in rows),
-    lambda pushes: [asdict(push) for push in pushes],
+    lambda pushes: [push_row(push) for push in pushes],
     twin_ids,
 )
 FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
@@ -459,7 +441,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     kind.name: kind
     for kind in (
         FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES,
-        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS, SYNONYMS, MODERATION,
+        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS, SYNONYMS, MODERATION, WORKDAYS, REPORTS, HEALTH,
     )
 }  # fmt: skip
 """Every kind by its name."""

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -69,23 +70,26 @@ class GramModel:
 
     def heaviest(self, text: str, most: int = 3) -> Sequence[tuple[int, int]]:
         """Up to ``most`` parts of ``text`` that speak most for it, in their order and apart from each other (start, end exclusive)."""
-        weighed = self._spread(text)
-        edges = np.diff(np.concatenate(([False], weighed > 0, [False])).astype(np.int8))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        before = np.concatenate(([0.0], np.cumsum(weighed)))
-        worst = np.argsort(before[starts] - before[ends], kind="stable")[:most]
-        return sorted(zip(starts[worst].tolist(), ends[worst].tolist(), strict=True))
+        parts: list[tuple[float, int, int]] = []
+        at = 0
+        for is_for, weights in groupby(self._spread(text), lambda weight: round(weight, 9) > 0):
+            together = [*weights]
+            if is_for:
+                parts.append((-sum(together), at, at + len(together)))
+            at += len(together)
+        return sorted((start, end) for _, start, end in sorted(parts)[:most])
 
-    def _spread(self, text: str) -> NDArray[np.float64]:
+    def _spread(self, text: str) -> Sequence[float]:
         """What each character weighs: a run's weight is shared among its characters."""
-        weights = self._weights(grams_of(text))
-        steps = np.zeros(len(text) + 1)
-        places = np.arange(weights.shape[1]) - 1
-        for run, width in zip(weights, _SPREADS, strict=False):
-            starts, ends = (np.clip(places + side, 0, len(text)) for side in (0, width))
-            share = run / np.maximum(1, ends - starts)
-            steps += np.bincount(starts, share, len(text) + 1) - np.bincount(ends, share, len(text) + 1)
-        return np.cumsum(np.round(steps, 9))[:-1]
+        size = len(text)
+        weighed = [0.0] * size
+        for run, width in zip(self._weights(grams_of(text)).tolist(), _SPREADS, strict=False):
+            for place, weight in enumerate(run, start=-1):
+                if weight:
+                    start, end = max(0, place), min(size, place + width)
+                    for at in range(start, end):
+                        weighed[at] += weight / (end - start)
+        return weighed
 
     def _weights(self, found: Grams) -> NDArray[np.int8]:
         """What each run weighs, by kind and place."""

@@ -13,7 +13,7 @@ from rules.judgement import NO_HISTORY, RULES, History, Reason, Verdict
 from rules.policy import Policy, Standard, decide
 from rules.scanned import find_reason, is_words
 from rules.telling import is_addressed, unnamed, unquoted
-from rules.unmask import Reading, glance, read
+from rules.unmask import Reading, deepen, glance, read
 from rules.wordlist import Lexicon
 
 BATCH = 256
@@ -98,16 +98,14 @@ class Judge:
         while batch := list(islice(rest, BATCH)):
             readings = [glance(text) for text in batch]
             abuse = list(models.abuse.scores(readings)) if models.abuse else [0.0] * len(readings)
-            deeper = {
-                at: whole
-                for at, (reading, score) in enumerate(zip(readings, abuse, strict=True))
-                if _may_hide(reading, score, models) and (whole := read(batch[at])) is not reading
-            }
+            hiding = [at for at, score in enumerate(abuse) if _may_hide(readings[at], score, models)]
+            whole = deepen([readings[at] for at in hiding])
+            deeper = {at: reading for at, reading in zip(hiding, whole, strict=True) if reading is not readings[at]}
             if models.abuse:
                 for at, score in zip(deeper, models.abuse.scores(list(deeper.values())), strict=True):
                     abuse[at] = score
-            for at, whole in deeper.items():
-                readings[at] = whole
+            for at, reading in deeper.items():
+                readings[at] = reading
             moods = models.mood.scores(readings) if models.mood else [NEUTRAL] * len(readings)
             adverts = models.adverts.find_many(readings, self._allowed) if models.adverts else [()] * len(readings)
             for reading, found, score, mood in zip(readings, adverts, abuse, moods, strict=True):

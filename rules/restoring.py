@@ -132,6 +132,13 @@ class Pairs:
             {char: levels[start:end] for char, start, end in rows},
         )
 
+    def numbers(self) -> NDArray[np.uint32]:
+        """Every pair that was seen as a number, in their order, and one above them all."""
+        heads = "".join(self.following).encode("utf-16-le"), [*map(len, self.following.values())]
+        first = np.repeat(np.frombuffer(heads[0], np.uint16), heads[1]).astype(np.uint32)
+        second = np.frombuffer("".join(self.following.values()).encode("utf-16-le"), np.uint16)
+        return np.append(np.sort(first << 16 | second), np.uint32(0xFFFF_FFFF))
+
     @staticmethod
     def arrays(single: Mapping[str, float], pairs: Mapping[str, float]) -> Mapping[str, NDArray[np.generic]]:
         """What a file keeps of these counts; a pair's characters must be among the single ones."""
@@ -164,6 +171,7 @@ class Restorer:
         self._single = pairs.single
         self._following = pairs.following
         self._levels = pairs.levels
+        self._usual = pairs.numbers()
         self._disguises = disguises
         self._total = math.log2(sum(2**bits for bits in pairs.single.values()) or 1)
         self._firsts: defaultdict[str, int] = defaultdict(int)
@@ -211,6 +219,20 @@ class Restorer:
                 places += [match.start() + at for at, is_usual in enumerate(usual) if not is_usual]
         return places
 
+    def odd_places_of(self, plains: Sequence[str]) -> list[list[int]]:
+        """:meth:`odd_places` of many texts in a seventh of the time; of one it would take longer."""
+        chars = np.frombuffer(("\0".join(plains) + "\0").encode("utf-32-le", "surrogatepass"), np.uint32)
+        is_chinese = chars - np.uint32(0x4E00) < np.uint32(0x5200)
+        places = np.flatnonzero(is_chinese[:-1] & is_chinese[1:])
+        pairs = chars[places] << 16 | chars[places + 1]
+        odd = places[self._usual[self._usual.searchsorted(pairs)] != pairs]
+        starts = np.cumsum([0, *(len(plain) + 1 for plain in plains)])
+        owners = starts.searchsorted(odd, "right") - 1
+        found: list[list[int]] = [[] for _ in plains]
+        for owner, place in zip(owners.tolist(), (odd - starts[owners]).tolist(), strict=True):
+            found[owner].append(place)
+        return found
+
     def is_mixed(self, plain: str, odd: Sequence[int]) -> bool:
         """A quick look: whether something may stand for a character without being one – emoji, parts of characters, letters, a character repeated."""
         if not self._signs.isdisjoint(plain):
@@ -230,7 +252,13 @@ class Restorer:
 
     def restore(self, plain: str) -> list[Restored]:
         """The words that ``plain`` hides, in their order, apart from each other."""
-        odd = self.odd_places(plain)
+        return self._restored(plain, self.odd_places(plain))
+
+    def restore_many(self, plains: Sequence[str]) -> list[list[Restored]]:
+        """:meth:`restore` of many texts, in less time."""
+        return [self._restored(plain, odd) for plain, odd in zip(plains, self.odd_places_of(plains), strict=True)]
+
+    def _restored(self, plain: str, odd: Sequence[int]) -> list[Restored]:
         if self.is_mixed(plain, odd) or any(plain[at : at + 2] in self._joins or plain[at : at + 3] in self._joins for at in odd):
             units = self._units(plain)
             places = self._places(units)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import count
+from itertools import chain, count, islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -23,6 +22,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 from xlsxwriter import Workbook
 
+from rules.cells import csv_pieces, defused, fused
 from rules.content_file import ContentProblem
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -36,12 +36,12 @@ MOST_DENSE = 100
 MOST_ROWS = 600_000
 """Rows of all sheets together, empty ones too."""
 MOST_COLUMNS = 64
+FIRST_ROWS = 200
+"""Rows by which a written table's columns get their widths."""
 LONGEST_CELL = 32_767
 """Excel's own limit, in characters; CSV has none, up to LONGEST_FIELD."""
 LONGEST_FIELD = 1_000_000
 
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
-_DEFUSED = re.compile(r"'+[=+\-@＝＋－＠\t\r]")
 _BAD_EXCEL = (
     zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError, OSError, EOFError,
     NotImplementedError, RuntimeError, OverflowError, zlib.error, lzma.LZMAError,
@@ -69,7 +69,7 @@ def read_csv(data: bytes) -> Sheet:
         for number, cells in enumerate(reader):
             _refuse_endless(number + 1)
             if any(cells):
-                rows.append((line, [_fused(cell) for cell in cells[:MOST_COLUMNS]]))
+                rows.append((line, [fused(cell) for cell in cells[:MOST_COLUMNS]]))
             line = reader.line_num + 1
     except csv.Error as error:
         remedy = f"有一格超过 {LONGEST_FIELD} 个字，请拆成几条" if "limit" in str(error) else "引号不成对，请检查这一行和它前后的引号"
@@ -95,9 +95,7 @@ def read_excel(data: bytes, *, most_unpacked: int = MOST_UNPACKED) -> list[Sheet
 
 def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
     """A CSV file that Excel opens with the right characters: UTF-8 with its mark."""
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows([_defused(cell) for cell in row] for row in rows)
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    return b"".join(csv_pieces(rows))
 
 
 def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> bytes:
@@ -113,23 +111,18 @@ def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int])
         for at, row in enumerate(rows):
             for column, cell in enumerate(row):
                 if cell:
-                    sheet.write_string(at, column, _defused(cell), plain if at else head)
+                    sheet.write_string(at, column, defused(cell), plain if at else head)
     return out.getvalue()
 
 
-def write_table(name: str, title: str, rows: Sequence[Sequence[str]]) -> bytes:
-    """Rows as the file that the ending of ``name`` asks for, .csv or .xlsx; the first row is the head."""
+def write_table(name: str, title: str, rows: Iterable[Sequence[str]]) -> bytes:
+    """Rows as the file that the ending of ``name`` asks for, .csv or .xlsx; the first row is the head, and the first ones decide the widths."""
     if name.endswith(".csv"):
         return write_csv(rows)
-    return write_excel(title, rows, [max(12, min(60, 2 * max(map(len, column)))) for column in zip(*rows, strict=True)])
-
-
-def _defused(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _fused(cell: str) -> str:
-    return cell[1:] if _DEFUSED.match(cell) else cell
+    coming = iter(rows)
+    first = list(islice(coming, FIRST_ROWS))
+    widths = [max(12, min(60, 2 * max(map(len, column)))) for column in zip(*first, strict=True)]
+    return write_excel(title, chain(first, coming), widths)
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -183,7 +176,7 @@ def _rows_of(sheet: Any, lines: Iterator[int]) -> Iterator[tuple[int, Sequence[s
     sheet.reset_dimensions()  # what the file says of its own size is not to be trusted
     for line, values in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True), 1):
         _refuse_endless(next(lines))
-        cells = [_fused(_text_of(value)) for value in values]
+        cells = [fused(_text_of(value)) for value in values]
         while cells and not cells[-1]:
             cells.pop()
         if cells:

@@ -147,6 +147,12 @@ def tallies_of(survey: Survey, answers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(raised)
 
 
+def nps_counters(survey: Survey, answers: Mapping[str, str]) -> tuple[str, ...]:
+    """The counters of a day that kept answers raise: how likely somebody recommends, by score."""
+    scored = (part_of(at) for at, question in enumerate(survey.questions) if question.nps)
+    return tuple(f"nps:{answers[part]}" for part in scored if answers.get(part, SKIPPED) != SKIPPED)
+
+
 def could_answer(question: Question, words: str) -> bool:
     """Whether words are meant as an answer: all of them for a free question, else only what is nothing but an answer, right or wrong.
 

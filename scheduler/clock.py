@@ -15,17 +15,22 @@ from typing import Any
 import structlog
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.activities.desk import ring_due as ring_activities
 from bot.case_desk import remind_of_appeals
+from bot.closing import ring_days
 from bot.communities import Communities, Community
-from bot.config import DEFAULT_TIMEZONE, Config
+from bot.config import Config
+from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
 from bot.live import Contents, LiveContents
 from bot.moods import ring_moods
+from bot.push_desk import audience, find_in_force, fire, settle, was_changed_since
+from bot.report_desk import ring_reports
 from bot.shop_desk import ring_due as ring_orders
 from bot.submission_desk import remind_reviewers
 from bot.trials import ring_trials
@@ -36,10 +41,12 @@ from handlers.flows import ring_flows
 from handlers.human import ring as ring_tickets
 from handlers.levels import crown_months
 from handlers.points import lapse_due
-from handlers.pushes import audience, fire
 from handlers.upkeep import clean_up
-from rules.contents import Push, parse_cron
+from rules.calendar import newest_moments, next_moment
+from rules.contents import Push
+from rules.workdays import Workdays
 from storage.connection import StorageAway
+from storage.moment import DEFAULT_TIMEZONE
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -49,16 +56,32 @@ Act = Callable[[Stores, Config, Contents, Communities, datetime], int]
 NEVER = datetime.max.replace(tzinfo=UTC)
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
+NOTICED_S = 10
+"""What fell due in the last moments before a change was noticed was meant: it is said, a little late."""
+MOST_MISSED = 48
+"""Missed moments of a push that are told one by one."""
+SURELY_MISSED = timedelta(minutes=1)
+"""Another process may still be about to ring for what is younger."""
+FARTHEST_BACK = timedelta(days=40)
+"""How far back moments are looked for that nobody rang; claims are remembered no longer."""
 TICKETS_S = 10
 """How often the clocks of tickets are looked at."""
+VITALS_S = 60
+"""How often each process looks at what monitoring reads."""
 HONOURS_S = 15
 """How often the first messages of a day are awarded, and the best of a past month are looked for."""
 LAPSE_S = 600
 """How often points whose last day is past are looked for: soon after midnight, wherever that is."""
+DAYS_S = 600
+"""How often it is looked which days are over and not closed yet."""
 LAPSE_LEASE_MS = 590_000
 """One process of all looks for them; another does when that one is gone."""
 ORDERS_S = 60
 """How often it is looked which orders have waited too long, which newcomers have stayed, whether texts wait to be reviewed, and whether a trial is over."""
+HEALTH_S = 300
+"""How often it is looked which communities were not judged in this hour."""
+REPORTS_S = 60
+"""How often it is looked whether a report is due."""
 ACTIVITIES_S = 1
 """How often the clocks of activities are looked at: a quiz's questions are timed by the second."""
 UPKEEP_LEASE_MS = 3_500_000
@@ -92,7 +115,7 @@ class Clock:
 
     def __init__(
         self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime],
-        on_tickets: Callable[[int, int], None] = lambda waiting, overdue: None,
+        on_tickets: Callable[[int, int], None] = lambda waiting, overdue: None, on_minute: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._stores = stores
         self._config = config
@@ -100,6 +123,7 @@ class Clock:
         self._communities = communities
         self._clock = clock
         self._on_tickets = on_tickets
+        self._on_minute = on_minute
         self._planned: dict[str, str] | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC, executors={"default": _Ringer()}, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 4}
@@ -123,10 +147,10 @@ class Clock:
         wanted = [(push, community) for push in self._live.current.pushes for community in audience(push, self._communities)]
         if self._planned is not None:
             for push, community in wanted:
-                if self._planned.get(f"{community.id}:{push.id}") != push.cron:
-                    self._stores.firings.begin_anew(community.keys, push.id, self._clock())
+                if self._planned.get(f"{community.id}:{push.id}") != _when(push):
+                    self._stores.firings.begin_anew(community.keys, push.id, self._clock() - timedelta(seconds=NOTICED_S))
         # From here on nothing asks Redis without minding that it may be away: a plan is changed whole or not at all.
-        self._planned = {f"{community.id}:{push.id}": push.cron for push, community in wanted}
+        self._planned = {f"{community.id}:{push.id}": _when(push) for push, community in wanted}
         for job in self._scheduler.get_jobs():
             if job.id.startswith(("push:", "again:")):
                 job.remove()
@@ -143,15 +167,19 @@ class Clock:
         if last is None:
             self._stores.firings.note_start(community.keys, push.id, now)
             return False
-        missed = previous_moment(push, community, max(last, now - timedelta(minutes=push.grace_minutes)), now)
-        if missed is None:
-            return False
-        return fire(push, community, missed, self._stores, self._config, now)
+        workdays = self._live.current.workdays
+        missed = newest_moments(push, community.zone, max(last, now - FARTHEST_BACK), now, workdays, MOST_MISSED)
+        late = [moment for moment in missed if now - moment < timedelta(minutes=push.grace_minutes)][:1]
+        is_fired = bool(late) and self._fire(push, community, late[0], now)
+        for moment in missed:
+            if moment not in late and now - moment >= SURELY_MISSED:
+                settle(push, community, moment, "missed", self._stores, now)
+        return is_fired
 
     def _plan_push(self, push: Push, community: Community) -> None:
         self._catch_up(push, community)
         self._scheduler.add_job(
-            self._ring, trigger_of(push, community), args=[push, community], id=f"push:{community.id}:{push.id}",
+            self._ring, trigger_of(push, community, self._live.current.workdays), args=[push, community], id=f"push:{community.id}:{push.id}",
             misfire_grace_time=max(1, push.grace_minutes * 60),
         )  # fmt: skip
 
@@ -160,11 +188,20 @@ class Clock:
     def _ring(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         now = self._clock()
         try:
-            if fire(push, community, planned, self._stores, self._config, now):
+            if self._fire(push, community, planned, now):
                 log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
         except StorageAway as away:
             log.warning("push waits", push=push.id, community=community.id, reason=str(away))
             self._try_again(push, community)
+
+    def _fire(self, push: Push, community: Community, planned: datetime, now: datetime) -> bool:
+        """Says what stands in the store at this moment: a change that this process has not noticed yet holds already."""
+        found = find_in_force(self._stores, push.id)
+        if found is None or found.community not in ("*", community.id):
+            return False
+        if _when(found) != _when(push) and (push.at or not was_changed_since(self._stores, planned)):
+            return False
+        return fire(found, community, planned, self._stores, self._config, now)
 
     def _try_again(self, push: Push, community: Community) -> None:
         self._scheduler.add_job(
@@ -190,8 +227,12 @@ class Clock:
         yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes, ring_moods)
         yield "tickets", TICKETS_S, 0, self._ring_tickets
         yield "points", LAPSE_S, 30, self._lapse
+        yield "vitals", VITALS_S, 5, self._on_minute
+        yield "figures", DAYS_S, 45, partial(self._do, ring_days)
         yield "activities", ACTIVITIES_S, 0, partial(self._do, ring_activities)
+        yield "reports", REPORTS_S, 20, partial(self._do, ring_reports)
         yield "orders", ORDERS_S, 0, partial(self._do, ring_orders, ring_invitations, remind_reviewers, remind_of_appeals, ring_trials)
+        yield "health", HEALTH_S, 30, partial(self._do, ring_health)
 
     def _go_round(self, name: str, act: Callable[[], None], planned: datetime = NEVER) -> None:
         del planned  # what counts is what has come by now
@@ -221,24 +262,27 @@ class Clock:
             log.info("cleaned up", planned=planned.isoformat(), **clean_up(self._stores, self._config, self._clock()))
 
 
-def trigger_of(push: Push, community: Community) -> CronTrigger:
+class _PushTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
+    """Rings at the moments of a push in its community's zone."""
+
+    __slots__ = ("_community", "_push", "_workdays")
+
+    def __init__(self, push: Push, community: Community, workdays: Workdays) -> None:
+        self._push = push
+        self._community = community
+        self._workdays = workdays
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """The first moment after the one before, or from now on."""
+        after = previous_fire_time or now - timedelta(microseconds=1)
+        return next_moment(self._push, self._community.zone, after, self._workdays)
+
+
+def trigger_of(push: Push, community: Community, workdays: Workdays) -> _PushTrigger:
     """APScheduler's trigger for a push, in the community's zone."""
-    cron = parse_cron(push.cron)
-    return CronTrigger(
-        minute=_listed(cron.minutes), hour=_listed(cron.hours), day=_listed(cron.days), month=_listed(cron.months),
-        day_of_week=",".join(cron.weekdays), timezone=community.zone,
-    )  # fmt: skip
+    return _PushTrigger(push, community, workdays)
 
 
-def previous_moment(push: Push, community: Community, after: datetime, until: datetime) -> datetime | None:
-    """The newest planned moment in (after, until], None when there is none."""
-    trigger, newest = trigger_of(push, community), None
-    moment = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
-    while moment is not None and moment <= until:
-        newest = moment
-        moment = trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
-    return newest
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ",".join(map(str, numbers))
+def _when(push: Push) -> str:
+    """All that says when a push is due; what was changed in it has missed nothing."""
+    return f"{push.cron}|{push.at}|{push.days}"

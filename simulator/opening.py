@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 MAIN, ADMINS = "wrDEMOmain", "wrDEMOadmin"
+STARTERS, PHOTOS = "wrDEMOstart", "wrDEMOphoto"
+"""The groups of two more communities, which the console shows: one that is not well, one that is young."""
 BOSS = "boss"
 
 NAMES = (
@@ -112,6 +114,7 @@ def opening() -> tuple[Line | Entry, ...]:
     return (
         *_arrivals(),
         *_shelves(),
+        *_starters(),
         *_morning(),
         *_challenge(),
         *_shopping(),
@@ -132,6 +135,16 @@ def _arrivals() -> Iterator[Entry]:
 def _shelves() -> Iterator[Line]:
     for text in ("商城 补货 群贴纸一套 50", "商城 补货 纪念 T 恤 10", "商城 加码 咖啡兑换码\n" + "\n".join(CODES)):
         yield Line(BOSS, text, ADMINS, once=True)
+
+
+def _starters() -> Iterator[Line]:
+    """People who wait for an answer, where people wait too long."""
+    for n, text in {
+        16: "人工 新手礼包一直没有收到",
+        17: "人工 说好今天开课，怎么没有人通知",
+        20: "人工 问了两次都没人理，怎么退出课程",
+    }.items():
+        yield Line(user_of(n), text, STARTERS, once=True)
 
 
 def _morning() -> Iterator[Line]:

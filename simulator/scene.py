@@ -11,14 +11,14 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
-from simulator.opening import ADMINS, BOSS, MAIN, NAMES, Entry, Line, history, opening, user_of
+from simulator.opening import ADMINS, BOSS, MAIN, NAMES, PHOTOS, STARTERS, Entry, Line, history, opening, user_of
 
 READY_WITHIN_S = 120.0
 
@@ -45,7 +45,7 @@ def set_stage(folder: Path, port: int, *, starting_content: Path) -> Stage:
     content = folder / "content"
     if not content.exists():
         shutil.copytree(starting_content, content)
-        (content / "pushes.yaml").write_text(_PUSHES, encoding="utf-8")
+        (content / "pushes.yaml").write_text(_pushes(datetime.now(_ZONE).date()), encoding="utf-8")
         _start_by_itself(content / "flows" / "newcomer.yaml")
     bot, simulator = folder / "config.yaml", folder / "simulator.yaml"
     _write(bot, _bot_config(port))
@@ -103,7 +103,7 @@ def _secrets(file: Path) -> dict[str, str]:
     kept = dict(line.split("=", 1) for line in file.read_text().split()) if file.exists() else {}
     made = {f"DEMO_{name}_TOKEN": secrets.token_urlsafe(18) for name in _CALLBACKS}
     made |= {f"DEMO_{name}_KEY": _aes_key() for name in _CALLBACKS}
-    made |= {f"DEMO_{name}": secrets.token_urlsafe(24) for name in ("DESK_SECRET", "CUSTOMERS_SECRET", "WEBHOOK", "ADMIN_WEBHOOK")}
+    made |= {f"DEMO_{name}": secrets.token_urlsafe(24) for name in (*_SECRETS, *_WEBHOOKS)}
     made |= kept  # a later version may need more of them
     _write(file, "".join(f"{name}={value}\n" for name, value in made.items()))
     return made
@@ -125,6 +125,7 @@ def _write(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
+_SECRETS, _WEBHOOKS = ("DESK_SECRET", "CUSTOMERS_SECRET"), ("WEBHOOK", "ADMIN_WEBHOOK", "STARTERS_WEBHOOK")
 _CALLBACKS = ("ASSISTANT", "DESK", "CUSTOMERS", "ROBOT")
 _ZONE = ZoneInfo("Asia/Shanghai")
 _CORP = "wwDEMO0123456789"
@@ -132,15 +133,41 @@ _DATA = "bot"
 _AGE_S = 200 * 86_400
 """Who joins now is no founder of the groups."""
 _PUSHES = """\
-# 演示用的推送：每两分钟一条，好让人看见它到来。
+# 演示用的推送：每两分钟一条，好让人看见它到来；还有几条，让日历里有东西看。
 - id: tip
+  title: 小贴士
   cron: "*/2 * * * *"
-  community: "*"
+  community: main
   grace_minutes: 1
   text: |-
     📮 **小贴士**（演示里每两分钟一条）
     说“签到”领积分，“商城”看能换什么，“任务”看还能怎么攒。
+- id: lesson
+  title: 每日一课
+  cron: "0 20 * * *"
+  days: workdays
+  community: main
+  text: |-
+    📚 **每日一课**：先把问题写清楚，再问。说清做了什么、看到什么、想要什么，别人一次就能帮到你。
+- id: live
+  title: 直播预告
+  at: {live} 15:00
+  community: main
+  text: |-
+    🎬 今天下午三点直播，讲怎么用好社群，{{nickname}}记得来！
+- id: sale
+  title: 周年庆
+  at: {sale} 10:00
+  marketing: true
+  community: main
+  enabled: false
+  text: |-
+    🎉 周年庆全场八折，只有这一天。
 """
+
+
+def _pushes(today: date) -> str:
+    return _PUSHES.format(live=today + timedelta(days=3), sale=today + timedelta(days=8))
 
 
 def _bot_config(port: int) -> str:
@@ -170,7 +197,9 @@ def _bot_config(port: int) -> str:
                     "webhook": _variable("WEBHOOK"),
                     "admin_group": ADMINS,
                     "admin_webhook": _variable("ADMIN_WEBHOOK"),
-                }
+                },
+                {"id": "starters", "name": "新手群", "groups": [STARTERS], "webhook": _variable("STARTERS_WEBHOOK")},
+                {"id": "photos", "name": "摄影小组", "groups": [PHOTOS]},
             ],
             "content": "content",
             "data_dir": _DATA,
@@ -203,6 +232,14 @@ def _simulator_config(port: int, kept: Mapping[str, str]) -> str:
             "groups": [
                 {"id": MAIN, "name": "悦读社 · 主群", "members": [BOSS, *everyone], "webhook_key": kept["DEMO_WEBHOOK"], "age_s": _AGE_S},
                 {"id": ADMINS, "name": "悦读社 · 管理群", "members": [BOSS], "webhook_key": kept["DEMO_ADMIN_WEBHOOK"], "age_s": _AGE_S},
+                {
+                    "id": STARTERS,
+                    "name": "新手群",
+                    "members": [BOSS, *everyone[15:20]],
+                    "webhook_key": kept["DEMO_STARTERS_WEBHOOK"],
+                    "age_s": _AGE_S,
+                },
+                {"id": PHOTOS, "name": "摄影小组", "members": [BOSS, *everyone[24:30]]},
             ],
         },
     )

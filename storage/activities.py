@@ -78,6 +78,7 @@ class Entry:
     which they were, so they can never be lowered. ``score`` is added to the member's, and to his ``team``'s; ``race`` is a counter that tells
     in which order entries arrived (1, 2, 3 …), and ``bonuses`` are further scores of its first, second …. A value that ``stays`` says
     nothing of a person, and is kept when he is erased. ``unnamed``: the event log does not say whose it was.
+    ``counts`` are counters of the community's day that it raises, which nothing lowers.
     """
 
     value: str
@@ -93,6 +94,7 @@ class Entry:
     forgets: bool = False
     stays: bool = False
     unnamed: bool = False
+    counts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +334,7 @@ class Activities:
         got = self._database.act(self._enter, names, [
             *args_of(where, now, today, name, lapses), member, act, entry.part, number, entry.value, int(entry.replaces), int(entry.joins),
             entry.round, entry.score, entry.race, ",".join(map(str, entry.bonuses)), entry.team, int(entry.forgets), int(entry.stays),
-            MOST_ENTRIES, MOST_PIECES, *limits, int(entry.unnamed), *entry.tallies,
+            MOST_ENTRIES, MOST_PIECES, *limits, int(entry.unnamed), ",".join(entry.counts), *entry.tallies,
         ])  # fmt: skip
         outcome, *rest = got.split("|", 8)
         seq, order, score, points, balance, earned, entries = map(int, rest[:7])

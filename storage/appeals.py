@@ -14,6 +14,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Seal
 from storage.moment import from_ms, to_ms
+from storage.tallies import counted_in
 
 WEEK_LIFE_MS = 15 * 86_400_000
 Ruling = Literal["granted", "upheld"]
@@ -74,7 +75,7 @@ class Appeals:
             [
                 keys.ONCE(**part, id=f"appeal:{once}"), keys.CASES_STATE(**part), keys.APPEALS(**part), keys.APPEALS_OPEN(**part),
                 keys.APPEALS_WEEK(**part, week=f"{year}-{week:02d}"), keys.CASES_TOLD(**part), keys.EVIDENCE(**part),
-                keys.EVENTS(shard=where.shard), keys.CASES_OPEN(**part),
+                keys.EVENTS(shard=where.shard), keys.CASES_OPEN(**part), *counted_in(where, today),
             ],
             [
                 to_ms(now), where.id, case.member, once, case.number, self._seal.close(Evidence(note=words, by=case.member)), ONCE_LIFE_MS,
@@ -95,7 +96,7 @@ class Appeals:
             [
                 keys.ONCE(**part, id=f"ruling:{once}"), keys.CASES_STATE(**part), keys.APPEALS(**part), keys.APPEALS_OPEN(**part),
                 keys.CASES_TOLD(**part), keys.WARNINGS(**part, member=case.member), keys.CASES_OPEN(**part), keys.REPORTS(**part),
-                keys.REPORTERS(**part), keys.CASES_COUNTS(**part), keys.EVENTS(shard=where.shard),
+                keys.REPORTERS(**part), keys.CASES_COUNTS(**part), keys.EVENTS(shard=where.shard), *counted_in(where, where.day_of(now)),
             ],
             [
                 to_ms(now), where.id, actor, once, case.number, ruling, ONCE_LIFE_MS, case.member, why, int(is_alone),

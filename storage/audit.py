@@ -63,6 +63,13 @@ class Audit:
         page = self._database.command("XREVRANGE", self._key(where), "+", "-", "COUNT", skip + count)
         return [_row(where, id, flat) for id, flat in page[skip:]]
 
+    def walk(self, community: str) -> Iterator[AuditRow]:
+        """All rows of a community ('' those of the whole installation), newest first; for tables to take along."""
+        where, last = self._where(community), "+"
+        while page := self._database.command("XREVRANGE", self._key(where), last, "-", "COUNT", _PAGE):
+            yield from (_row(where, id, flat) for id, flat in page)
+            last = f"({page[-1][0]}"
+
     def drop_before(self, before: datetime) -> int:
         """Removes the rows of acts before ``before``; gives how many went."""
         limit, gone = to_ms(before), 0

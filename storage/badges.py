@@ -78,7 +78,7 @@ class Badges:
         name = once and f"badges|{member}|{how}|{once}"
         done: list[str] = self._database.act(
             self._give,
-            [keys.BADGES(shard=where.shard, community=where.id), keys.EVENTS(shard=where.shard), *keys_of(where, now, today)[-3:]],
+            [keys.BADGES(shard=where.shard, community=where.id), keys.EVENTS(shard=where.shard), *keys_of(where, now, today)[9:12]],
             [to_ms(now), where.id, member, digest_of(name), today.toordinal(), how, actor, DONE_LIFE_MS, *ids],
         )
         return tuple(done)

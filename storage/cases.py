@@ -13,6 +13,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Kept, Seal
 from storage.moment import from_ms, to_ms
+from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
 MOST_ADDED = 20
@@ -165,7 +166,7 @@ class Cases:
             [
                 keys.ONCE(**part, id=f"case:{once}"), keys.CASES(**part), keys.CASES_STATE(**part), keys.CASES_OPEN(**part),
                 keys.EVIDENCE(**part), keys.WARNINGS(**part, member=filing.member), keys.CASES_LAST(**part), keys.CASES_TEXTS(**part),
-                keys.CASES_TOLD(**part), keys.EVENTS(shard=where.shard),
+                keys.CASES_TOLD(**part), keys.EVENTS(shard=where.shard), *counted_in(where, where.day_of(now)),
             ],
             [
                 to_ms(now), where.id, filing.member, once, json.dumps(row, ensure_ascii=False), act, self._seal.close(filing.evidence),
@@ -191,7 +192,7 @@ class Cases:
             [
                 keys.ONCE(**part, id=f"decide:{once}"), keys.CASES_STATE(**part), keys.CASES_OPEN(**part), keys.CASES_TOLD(**part),
                 keys.WARNINGS(**part, member=case.member), keys.EVENTS(shard=where.shard), keys.REPORTS(**part), keys.REPORTERS(**part),
-                keys.CASES_COUNTS(**part), keys.APPEALS_OPEN(**part), keys.CASES_LAST(**part),
+                keys.CASES_COUNTS(**part), keys.APPEALS_OPEN(**part), keys.CASES_LAST(**part), *counted_in(where, where.day_of(now)),
             ],
             [
                 to_ms(now), where.id, actor, once, case.number, act, ONCE_LIFE_MS, case.member, "" if only_open else case.revision, why, to,

@@ -13,9 +13,9 @@ from rules.roster import Roster, Seat
 from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
-from storage.inbox import COUNTS_LIFE_MS
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.tallies import ALL, NEW, counts_key, mark_key, place_of
 from storage.welcomes import SETTLE_MS
 
 KEEP_VERSIONS = 8
@@ -38,13 +38,24 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """Who moved, by member number: who came, who was ``found`` to have been there, who ``left`` the group, and who of them is ``gone`` from the community."""
+
+    came: Sequence[int] = ()
+    found: Sequence[int] = ()
+    left: Sequence[int] = ()
+    gone: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class News:
-    """What a look tells: events as (member, facts), counters of the day, what is to be sent, and who is to be welcomed."""
+    """What a look tells: events as (member, facts), counters of the day, what is to be sent, who is to be welcomed, and who moved."""
 
     events: Sequence[tuple[int, Mapping[str, Any]]] = ()
     counts: Mapping[str, int] | None = None
     deliveries: Sequence[Delivery] = ()
     newcomers: Sequence[int] = ()
+    moves: Moves = Moves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +168,36 @@ class CustomerGroups:
             queue, member, item = encode_delivery(where.shard, delivery)
             queues.append(queue)
             queued += [member, item]
-        counts = news.counts or {}
+        counts, moves = news.counts or {}, news.moves
         part = {"shard": where.shard, "community": where.id, "chat": group.chat, "day": day}
         got = self._database.act(
             self._keep,
             [
                 keys.CUSTOMER_GROUP(**part), keys.CUSTOMER_SEATS(**part), keys.CUSTOMER_GROUPS(**part), keys.EVENTS(**part),
-                keys.COUNTS(**part), keys.OUTBOX_DUE(**part), keys.WELCOMES(**part), keys.WELCOMES_DUE(**part), *queues,
+                keys.COUNTS(**part), keys.OUTBOX_DUE(**part), keys.WELCOMES(**part), keys.WELCOMES_DUE(**part),
+                *_counted_in(where, group.chat, day), *queues,
             ],
             [
-                to_ms(now), before.serial, where.id, group.chat, entry, COUNTS_LIFE_MS, where.shard, to_ms(now) + SETTLE_MS,
+                to_ms(now), before.serial, where.id, group.chat, entry, where.shard, to_ms(now) + SETTLE_MS,
                 len(head), *(part for field in head.items() for part in field),
                 len(gone), *gone,
                 len(seats), *(part for number, seat in seats.items() for part in (number, f"{seat.kind}|{seat.joined_s}")),
                 len(counts), *(part for counted in counts.items() for part in counted),
                 len(news.events), *(part for member, facts in news.events for part in (member, _encode(facts))),
                 len(news.newcomers), *news.newcomers,
+                *(word for moved in (moves.left, moves.gone, moves.found, moves.came) for word in (len(moved), *moved)),
                 *queued,
             ],
         )  # fmt: skip
         return int(got) > 0
+
+
+def _counted_in(where: CommunityKeys, chat: str, day: str) -> list[str]:
+    """Where who comes and goes counts, besides the counters of the community: in it, in the group, and in the whole installation."""
+    shard, group = where.shard, place_of(where.id, chat)
+    own = [(mark_key(shard, place, NEW, day), keys.EVER(shard=shard, community=place)) for place in (where.id, group, ALL)]
+    here = [keys.HERE(shard=shard, community=place) for place in (where.id, group)]
+    return [keys.PLACES(shard=shard), counts_key(shard, group, day), *own[0], here[0], *own[1], here[1], *own[2]]
 
 
 def _past(before: Look, version: str) -> list[str]:

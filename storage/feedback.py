@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
+from storage.moment import to_ms
+from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
 Verdict = Literal["useful", "useless", ""]
@@ -29,11 +32,13 @@ class Feedback:
         self._database = database
         self._judge = Script("judge_answer")
 
-    def give(self, where: CommunityKeys, entry: str, answer: str, member: int, verdict: Verdict) -> Verdict | None:
+    def give(self, where: CommunityKeys, entry: str, answer: str, member: int, verdict: Verdict, now: datetime) -> Verdict | None:
         """Counts a member's verdict on one ``answer`` (any id of it); gives his verdict before, None when he had said nothing of it."""
         part = {"shard": where.shard, "community": where.id}
-        names = [keys.ONCE(**part, id=f"feedback:{answer}:{member}"), keys.FEEDBACK(**part)]
-        before: Verdict | None = self._database.act(self._judge, names, [verdict, entry, ONCE_LIFE_MS])
+        names = [
+            keys.ONCE(**part, id=f"feedback:{answer}:{member}"), keys.FEEDBACK(**part), keys.EVENTS(**part), *counted_in(where, where.day_of(now)),
+        ]  # fmt: skip
+        before: Verdict | None = self._database.act(self._judge, names, [verdict, entry, ONCE_LIFE_MS, to_ms(now), where.id, member])
         return before
 
     def all(self, where: CommunityKeys) -> dict[str, Judged]:

@@ -22,6 +22,7 @@ from storage.connection import Database, Script
 from storage.ledger import digest_of, week_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.tallies import counted_in
 
 DONE_LIFE_MS = 8 * 86_400_000
 """How long a week's memory of repeats is kept after its last act: each for seven days at least."""
@@ -137,6 +138,7 @@ class FlowStates:
         release: str = "",
         reached: Iterable[str] = (),
         told: dict[str, Any] | None = None,
+        counts: Sequence[str] = (),
         result: str = "",
         brief: str = "",
         deliveries: Sequence[Delivery] = (),
@@ -155,14 +157,14 @@ class FlowStates:
             [
                 keys.FLOWS_TOLD(**part, id=once), keys.FLOWS_OF(**part), keys.FLOW_DEFINITIONS(**part), keys.FLOW_STEPS(**part),
                 keys.FLOW_FUNNEL(**part), keys.EVENTS(**part), keys.OUTBOX_DUE(**part), *_done_keys(where, now),
-                *(queue for queue, _, _ in rows),
+                *counted_in(where, where.day_of(now)), *(queue for queue, _, _ in rows),
             ],
             [
                 to_ms(now), where.id, member, once, after.flow, expect, f"{after.revision}|{_text(after)}",
                 to_ms(due) if due else "", after.digest if hold else "", hold, release, result, self._told_life_ms, brief,
                 digest_of(f"{member}:{once}"), DONE_LIFE_MS, FUNNEL_LIFE_MS,
                 json.dumps(told, ensure_ascii=False, separators=(",", ":")) if told else "", where.shard,
-                len(labels), *labels, *(piece for _, name, item in rows for piece in (name, item)),
+                ",".join(counts), len(labels), *labels, *(piece for _, name, item in rows for piece in (name, item)),
             ],
         )  # fmt: skip
         return Stepped(got[0], got[1])

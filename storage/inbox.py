@@ -22,13 +22,14 @@ from storage.moods import Felt, keys_of_moods, pack_felt
 from storage.outbox import Delivery, encode_delivery
 from storage.streams import StreamStart, encode_start
 from storage.talk import FIELDS, LIFE_MS, Talk, read_talk
+from storage.tallies import ALL, NEW, PART, RESPONDED, SPOKE, counts_key, mark_key, place_of
 from storage.work import drop_entries_of, drop_idle_consumers, mark_of
 
 DAY_MS = 86_400_000
 TAKEOVER_MS = 4_000
 """A repeat may take over work that is older: a handler needs milliseconds, so its process must be gone."""
 STATE_LIFE_MS = 7 * DAY_MS
-COUNTS_LIFE_MS = 400 * DAY_MS
+
 JOBS_WAITING = 200
 """Background work is no message's own: when this many jobs of a kind wait in a shard, the next messages go unscored, their pictures unseen."""
 
@@ -92,6 +93,7 @@ class Ending:
     job: str = ""
     pictures: str = ""
     is_active: bool = False
+    takes_part: bool = False
     stream: StreamStart | None = None
     notices_said: Sequence[str] = ()
     was_first: bool = False
@@ -101,6 +103,7 @@ class Ending:
     pays_first: bool = False
     felt: Felt | None = None
     about: Sequence[int] = ()
+    is_confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,12 @@ class Inbox:
 
     def accept(
         self, place: Place, message_id: str, payload: str, facts: Mapping[str, Any], now_ms: int, *, is_speech: bool = True,
-        said: Said | None = None,
+        said: Said | None = None, is_confidential: bool = False,
     ) -> Accepted:  # fmt: skip
-        """Takes a message in, first time only; raises StorageAway when it is not known to be kept. ``is_speech`` makes its member known."""
+        """Takes a message in, first time only; raises StorageAway when it is not known to be kept. ``is_speech`` makes its member known.
+
+        Of one that ``is_confidential`` the log names neither member nor id.
+        """
         got = self._database.act(
             self._accept,
             [
@@ -159,6 +165,7 @@ class Inbox:
                 int(is_speech),
                 STATE_LIFE_MS,
                 _packed(said),
+                0 if is_confidential else place.member,
             ],
         )
         if got[0] == "done":
@@ -298,17 +305,17 @@ class Inbox:
         got = self._database.act(
             self._finish,
             [
-                keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, day), _members(place),
+                keys.MESSAGE(shard=shard, id=message_id), inbox, log, jobs, *_keys_of_day(shard, place.community, place.chat, day)[:2], _members(place),
                 _waiting(place), keys.NOTICES(shard=shard, member=place.member), unanswered, due, _talk(place),
-                keys.FIRSTS(shard=shard), *_heard(place, said), *keys_of_moods(shard, place.community, day), keys.PICTURES(shard=shard), *queues,
-                *stream_keys,
+                keys.FIRSTS(shard=shard), *_heard(place, said), *keys_of_moods(shard, place.community, day), keys.PICTURES(shard=shard),
+                *_keys_of_day(shard, place.community, place.chat, day)[2:], *queues, *stream_keys,
             ],
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
-                int(ending.is_active), COUNTS_LIFE_MS, shard, facts, int(is_speech), *stream_args,
+                int(ending.is_active), int(ending.takes_part), shard, facts, int(is_speech), *stream_args,
                 ending.topic, ending.told, ending.asked, LIFE_MS, first, _packed(said),
-                pack_felt(ending.felt, place.chat, day), ending.pictures,
+                pack_felt(ending.felt, place.chat, day), ending.pictures, place.chat, 0 if ending.is_confidential else place.member,
                 len(ending.counts), *counts, len(ending.events), *events,
                 len(ending.notices_said), *ending.notices_said, *queued, "、".join(f"成员 {number}" for number in ending.about),
             ],
@@ -332,9 +339,20 @@ def _keys_of_shard(shard: int, community: str) -> tuple[str, str, str, str, str]
 
 
 @lru_cache(4096)
-def _keys_of_day(shard: int, community: str, day: str) -> tuple[str, str]:
-    part = {"shard": shard, "community": community, "day": day}
-    return keys.COUNTS(**part), keys.ACTIVE(**part)
+def _keys_of_day(shard: int, community: str, chat: str, day: str) -> tuple[str, ...]:
+    """Counters and active members of the community; then the places, and what else counts a message in community, group and installation."""
+    group = place_of(community, chat or "~")
+    return (
+        counts_key(shard, community, day), mark_key(shard, community, SPOKE, day), keys.PLACES(shard=shard),
+        *(mark_key(shard, community, mark, day) for mark in (PART, NEW)), *_known_keys(shard, community),
+        counts_key(shard, group, day), *(mark_key(shard, group, mark, day) for mark in (SPOKE, PART, NEW)), *_known_keys(shard, group),
+        mark_key(shard, group, RESPONDED, day), keys.PUSHED(shard=shard, community=group),
+        *(mark_key(shard, ALL, mark, day) for mark in (SPOKE, PART, NEW)), keys.EVER(shard=shard, community=ALL),
+    )  # fmt: skip
+
+
+def _known_keys(shard: int, place: str) -> tuple[str, str]:
+    return keys.EVER(shard=shard, community=place), keys.HERE(shard=shard, community=place)
 
 
 def _members(place: Place) -> str:

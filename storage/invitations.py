@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal, cast
@@ -20,9 +20,9 @@ from rules.points import PointRules
 from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
-from storage.inbox import COUNTS_LIFE_MS
 from storage.ledger import args_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
+from storage.tallies import counted_in
 
 DAY_MS = 86_400_000
 ONCE_LIFE_MS = 7 * DAY_MS
@@ -202,11 +202,10 @@ class Invitations:
             self._claim,
             [
                 keys.ONCE(**part, id=name), keys.INVITATIONS(**part), keys.INVITED_BY(**part, member=inviter), keys.INVITES_HELD(**part),
-                keys.INVITERS(**part), keys.INVITE_STEPS(**part), keys.EVENTS(**part), keys.COUNTS(**part),
+                keys.INVITERS(**part), keys.INVITE_STEPS(**part), keys.EVENTS(**part), *counted_in(where, today),
             ],
             [
                 to_ms(now), where.id, newcomer, inviter, how, name, ONCE_LIFE_MS, why_not, to_ms(due), rules.per_hour, rules.per_day, MOST_LINKS,
-                COUNTS_LIFE_MS,
             ],
         )  # fmt: skip
         outcome, number = got.split("|")
@@ -257,6 +256,11 @@ class Invitations:
         key = keys.INVITED_BY(**part, member=inviter)
         total, newcomers = self._database.pipeline([("ZCARD", key), ("ZREVRANGE", key, skip, skip + count - 1)])
         return int(total), self._records(where, newcomers)
+
+    def all(self, where: CommunityKeys) -> Iterator[Invitation]:
+        """Every invitation of a community, in no order; for tables to take along."""
+        for newcomer, kept in self._database.rows(self._key_of(keys.INVITATIONS, where)):
+            yield _invitation(int(newcomer), kept)
 
     def inviter(self, where: CommunityKeys, member: int) -> Inviter:
         """What a member's invitations brought him; one round trip."""
@@ -369,11 +373,11 @@ class Invitations:
             self._step,
             [
                 *keys_of(where, now, today), rows_key(where, inviter), keys.INVITATIONS(**part), keys.INVITERS(**part),
-                keys.INVITE_BOARD(**part), keys.INVITES_HELD(**part), keys.INVITE_STEPS(**part), keys.COUNTS(**part),
+                keys.INVITE_BOARD(**part), keys.INVITES_HELD(**part), keys.INVITE_STEPS(**part),
             ],
             [
                 *args_of(where, now, today, name, points), *own, reason.points, ",".join(f"{tier.at}:{tier.points}" for tier in rules.tiers),
-                reason.per_day, points.cap_of_day, to_ms(next_day), note, actor, COUNTS_LIFE_MS,
+                reason.per_day, points.cap_of_day, to_ms(next_day), note, actor,
             ],
         )  # fmt: skip
         return msgspec.json.decode(got, type=Stepped)

@@ -68,6 +68,9 @@ ARCHIVE_TAKEN = _family(
     "qb:{{archive:{channel}}}:taken", "zset", "the newest 2,000", "numbers of the archive's messages that were taken in"
 )
 LEASE = _family("qb:{{lease:{name}}}", "string", "seconds", "who holds a role that only one process may have")
+PROCESSES = _family(
+    "qb:{{meta}}:processes", "hash", "a day after their end", "name of a process → since|last sign of life (ms)|mark of its program"
+)
 LINK_CALLS = _family("qb:{{link:{channel}}}:calls", "list", "10 s", "what the process that holds a long connection is asked to send: JSON")
 LINK_ANSWER = _family("qb:{{link:{channel}}}:answer:{id}", "list", "30 s", "WeCom's answer to one such call: JSON")
 LINK_SENT = _family(
@@ -112,8 +115,21 @@ PAUSES_ONCE = _family(
 )
 CONSOLE_LOGIN = _family("qb:{{console}}:login:{digest}", "string", "5 min", "digest of a login code → member number|until when (ms)")
 CONSOLE_SESSIONS = _family(
-    "qb:{{console}}:of:{member}", "hash", "12 h", "digest of a member's console session → began|last seen (ms); 30 minutes asleep end it"
+    "qb:{{console}}:of:{member}",
+    "hash",
+    "12 h",
+    "digest of a member's console session → began|last seen (ms)|way in|browser|mark of his network; 30 minutes asleep end it",
 )
+CONSOLE_ACCOUNT = _family(
+    "qb:{{console}}:account:{member}",
+    "hash",
+    "until removed, or the member has no role",
+    "a login by password: digest of it, sealed secret of the code app, last code's number, digests of recovery codes, since when, last form",
+)
+API_TOKENS = _family(
+    "qb:{{api}}:tokens", "hash", "until revoked", "digest of a token of the open interface → JSON: id, name, place, names, by, made, until"
+)
+API_USED = _family("qb:{{api}}:used", "hash", "as its token", "id of a token → the last day on which it was used")
 TICKET_NUMBERS = _family("qb:{{tickets}}:numbers", "hash", "for ever", "ticket number → its community")
 WEBHOOKS = _family(
     "qb:{{webhooks}}:keys", "hash", "for ever", "community|chat → digest|sealed key of a webhook that was replaced by command"
@@ -178,6 +194,21 @@ NOTICES = _family("qb:{{{shard}}}:notices:{member}", "list", "30 days", "private
 COUNTS = _family("qb:{{{shard}}}:{community}:counts:{day}", "hash", "400 days", "counters of one day, summed over shards when read")
 ACTIVE = _family(
     "qb:{{{shard}}}:{community}:active:{day}", "bitmap", "400 days", "bit n: member n spoke that day; joined over shards when read"
+)
+MARKS = _family(
+    "qb:{{{shard}}}:{community}:mark:{mark}:{day}",
+    "bitmap",
+    "400 days",
+    "bit n: member n took part (part), came for the first time (new) or spoke soon after a push (responded) that day",
+)
+EVER = _family("qb:{{{shard}}}:{community}:ever", "bitmap", "until erased", "bit n: member n ever spoke in or joined a group here")
+HERE = _family("qb:{{{shard}}}:{community}:here", "bitmap", "until erased", "bit n: member n came and did not go")
+PUSHED = _family("qb:{{{shard}}}:{community}:pushed", "string", "1 h", "when the newest planned push came to a group (ms)")
+PLACES = _family(
+    "qb:{{{shard}}}:places", "hash", "for ever", "place of which this shard has counters → its first day; a group is community/chat"
+)
+BOOK = _family(
+    "qb:{{{shard}}}:{community}:book", "hash", "for ever", "day → its figures, once it is over (JSON); closed → the last such day"
 )
 UNANSWERED = _family(
     "qb:{{{shard}}}:{community}:unanswered", "list", "retention.unanswered_days", "questions without an answer, without their sender"
@@ -347,10 +378,18 @@ MOOD_WORDS = _family(
     "-word, +word → unhappy messages, others in which it was said|sixteenths of the members",
 )
 MOOD_BELLS = _family("qb:{{{shard}}}:mood_bells", "zset", "until told", "communities whose mood fell, by when (ms)")
+LIGHTS = _family(
+    "qb:{{{shard}}}:{community}:lights", "hash", "for ever",
+    "the last look at how well it is: its serial and moment (ms), the lights (JSON), told:<trouble> → when it was told (ms)",
+)  # fmt: skip
 FIRED = _family(
     "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"
 )
 FIRED_LAST = _family("qb:{{{shard}}}:{community}:fired:last", "hash", "for ever", "push id → last claimed planned time (ms)")
+RECEIPTS = _family(
+    "qb:{{{shard}}}:{community}:receipts:{month}", "hash", "400 days",
+    "day|push id → what became of its moments: how many, its title, the newest [planned ms, settled ms, why nothing was said]",
+)  # fmt: skip
 
 # The ledger ---
 LOTS = _family(
@@ -428,6 +467,14 @@ CROWNED = _family(
 TAGS_OF = _family("qb:{{{shard}}}:{community}:tags:of", "hash", "until erased", "member number → his tags, comma separated")
 TAGS = _family("qb:{{{shard}}}:{community}:tags", "hash", "while used", "tag → how many members have it")
 TAGGED = _family("qb:{{{shard}}}:{community}:tagged:{tag}", "zset", "while used", "members with a tag by when they got it (ms)")
+
+# Notes ---
+NOTES = _family(
+    "qb:{{{shard}}}:{community}:notes:{member}",
+    "hash",
+    "until removed or erased",
+    "number → JSON of a note of the staff about a member: by, t, text; last: the last number that was given out",
+)
 
 # Challenges ---
 CHALLENGE_RUNS = _family(

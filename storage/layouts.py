@@ -19,6 +19,8 @@ from storage.connection import Database, Script
 from storage.content import MOST_VERSIONS, ContentStore, Outdated
 from storage.directory import Directory
 from storage.ledger import digest_of, rows_key
+from storage.moment import from_ms
+from storage.tallies import ALL, COUNTS_LIFE_MS, NEW
 
 _PAGE = 5_000
 _REASONS = {"签到": "check_in"}
@@ -45,6 +47,55 @@ def convert(database: Database, version: int) -> None:
     if version < 5:
         _words_by_rows(database)
         convert_cases(database)
+    if version < 6:
+        _figures_by_places(database)
+
+
+def _figures_by_places(database: Database) -> None:
+    """Layout 5 counted days of communities only: what is counted where is noted, members as they were first seen, and who spoke in any of a shard."""
+    spoke: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for key in list(database.scan("qb:{*}:*:active:*")):
+        shard, place, day = _of_day(key, ":active:")
+        if place != ALL and "/" not in place:
+            spoke[shard, day].append(key)
+    for (shard, day), found in spoke.items():
+        whole = keys.ACTIVE(shard=shard, community=ALL, day=day)
+        database.pipeline([("BITOP", "OR", whole, whole, *found), ("PEXPIRE", whole, COUNTS_LIFE_MS)])
+    newest: dict[str, str] = {}
+    for key in list(database.scan("qb:{*}:*:counts:????-??-??")):
+        shard, place, day = _of_day(key, ":counts:")
+        newest[place] = max(newest.get(place, day), day)
+        begun = database.command("HGET", keys.PLACES(shard=shard), place)
+        if not begun or day < begun:
+            database.command("HSET", keys.PLACES(shard=shard), place, day)
+    for where in list(communities_with(database, keys.MEMBERS)):
+        if where.id in newest:
+            _members_by_days(database, where, newest[where.id])
+
+
+def _members_by_days(database: Database, where: CommunityKeys, newest: str) -> None:
+    """Who was first seen in a community came on that day; of whom that is not known any more, it is known that he is there."""
+    part = {"shard": where.shard, "community": where.id}
+    flat = database.command("HGETALL", keys.MEMBERS(**part))
+    begun = database.command("HGET", keys.PLACES(shard=where.shard), where.id) or newest
+    come: dict[str, list[int]] = defaultdict(list)
+    for number, seen in zip(flat[::2], flat[1::2], strict=True):
+        day = where.day_of(from_ms(int(seen))).isoformat() if seen.isdigit() else newest
+        come[max(day, begun)].append(int(number))
+    for day, members in come.items():
+        counts, new = keys.COUNTS(**part, day=day), keys.MARKS(**part, mark=NEW, day=day)
+        name = "came" if day > begun else "found"
+        bits = [("SETBIT", family(**part), number, 1) for number in members for family in (keys.EVER, keys.HERE)]
+        bits += [("SETBIT", keys.EVER(shard=where.shard, community=ALL), number, 1) for number in members]
+        bits += [("SETBIT", new, number, 1) for number in members if name == "came"]
+        lives = [("PEXPIRE", counts, COUNTS_LIFE_MS), ("PEXPIRE", new, COUNTS_LIFE_MS)]
+        database.pipeline([*bits, ("HSET", counts, name, len(members)), *lives])
+
+
+def _of_day(key: str, between: str) -> tuple[int, str, str]:
+    shard, rest = key.removeprefix("qb:{").split("}:", 1)
+    place, _, day = rest.rpartition(between)
+    return int(shard), place, day
 
 
 def _words_by_rows(database: Database) -> None:

@@ -10,6 +10,7 @@ from rules.points import PointRules
 from storage import keys
 from storage.community import CommunityKeys
 from storage.moment import to_ms
+from storage.tallies import counted_in
 
 Lapses = PointRules | date | int | None
 """When points that are earned now lapse: as the rules say, after a day (a date or its ordinal), or, None or 0, never."""
@@ -20,7 +21,7 @@ BOARD_LIVES_MS = (3 * DAY_MS, 16 * DAY_MS, 70 * DAY_MS)
 
 
 def keys_of(where: CommunityKeys, now: datetime, today: date) -> list[str]:
-    """The first twelve keys of every act on the ledger; ``today`` is the day in the community's zone.
+    """The first fourteen keys of every act on the ledger; ``today`` is the day in the community's zone.
 
     Repeats are known by the week of ``now``, and by those around it: a clock may be behind, and a repeat come late.
     """
@@ -36,6 +37,7 @@ def keys_of(where: CommunityKeys, now: datetime, today: date) -> list[str]:
         keys.POINT_CAPS(**part, day=today.isoformat()),
         keys.EVENTS(shard=where.shard),
         *(keys.POINTS_DONE(**part, week=week_of(day)) for day in (this, this - timedelta(days=7), this + timedelta(days=7))),
+        *counted_in(where, today),
     ]
 
 

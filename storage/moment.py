@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+DEFAULT_TIMEZONE = "Asia/Shanghai"
+"""The zone of a community of which no other is known."""
+
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime."""

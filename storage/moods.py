@@ -14,6 +14,7 @@ from storage import keys
 from storage.bells import ring
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
+from storage.tallies import counts_key, place_of
 
 HOUR_MS = 3_600_000
 WINDOW_H = 24
@@ -104,11 +105,31 @@ class Moods:
         if not scored:
             return
         flat = [part for one in scored for part in (one.member, one.chat, one.at_ms, one.day, f"{one.score:.4f}", int(one.is_low))]
-        self._database.act(self._mix, keys_of_moods(where.shard, where.id, scored[-1].day), flat)
+        felt: dict[tuple[str, str], list[int]] = {}
+        for one in scored:
+            if one.chat:
+                both = felt.setdefault((one.day, one.chat), [0, 0])
+                both[0] += 1
+                both[1] += int(one.is_low)
+        raised = [(place, day, n) for (day, chat), n in felt.items() for place in (where.id, place_of(where.id, chat))]
+        events = [_encode({"act": "felt", "day": day, "chat": chat, "felt": n, "unhappy": low}) for (day, chat), (n, low) in felt.items()]
+        self._database.act(
+            self._mix,
+            [
+                *keys_of_moods(where.shard, where.id, scored[-1].day), keys.EVENTS(shard=where.shard), keys.PLACES(shard=where.shard),
+                *(counts_key(where.shard, place, day) for place, day, _ in raised),
+            ],
+            [scored[-1].at_ms, where.id, len(raised), *(n for *_, both in raised for n in both), len(events), *events, *flat],
+        )  # fmt: skip
 
     def find_group(self, where: CommunityKeys) -> Mood | None:
         """The community's mood, None before the first message."""
         kept = self._database.command("HGET", keys.MOOD(shard=where.shard, community=where.id), "group")
+        return _mood(kept) if kept else None
+
+    def find_member(self, where: CommunityKeys, member: int) -> Mood | None:
+        """A member's mood, None before his first message that had one."""
+        kept = self._database.command("HGET", keys.MOOD(shard=where.shard, community=where.id), f"m{member}")
         return _mood(kept) if kept else None
 
     def chats(self, where: CommunityKeys, chats: Sequence[str]) -> dict[str, Mood]:

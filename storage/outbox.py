@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.tallies import counts_key, place_of
 
 ONCE_LIFE_MS = 7 * 86_400_000
 LANES = ("now", "bulk")
@@ -47,6 +48,7 @@ class Delivery:
     ``mergeable`` marks small notices that may share one message with others like them; ``merged`` names those that do.
     ``receivers`` are the members of one app message for many, instead of ``member``. ``about`` are members whom the text
     names: where one of them is forgotten, it goes unsent. via appchat is ``chat``, a group that ``channel`` created.
+    ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Delivery:
     merged: tuple[str, ...] = ()
     receivers: tuple[int, ...] = ()
     about: tuple[int, ...] = ()
+    pushed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,7 @@ class Outbox:
         when the lease was lost: nothing was done."""
         delivery = lease.delivery
         args: list[str | int] = [now_ms, delivery.community, delivery.member or 0, event, delivery.id, *delivery.merged]
-        return self._settle(self._done, lease, keys.EVENTS, args)
+        return self._settle(self._done, lease, keys.EVENTS, args, counts=True)
 
     def again(self, lease: Lease, at_ms: int, *, count_attempt: bool) -> bool:
         """Settles: try again, not before ``at_ms``. False when the lease was lost."""
@@ -204,7 +207,14 @@ class Outbox:
         """Settles: given up, kept as a dead letter. False when the lease was lost."""
         delivery = replace(lease.delivery, attempts=lease.delivery.attempts + lease.losses + 1)
         letter = DeadLetter(delivery, reason, now_ms, code)
-        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, [now_ms, delivery.id, _encode(letter).decode()]) > 0
+        args: list[str | int] = [
+            now_ms,
+            delivery.id,
+            _encode(letter).decode(),
+            delivery.community,
+            _encode({"failed": delivery.pushed}).decode(),
+        ]
+        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, args, counts=True) > 0
 
     def split(self, lease: Lease, parts: Sequence[Delivery], now_ms: int) -> bool:
         """Settles: ``parts`` take the place of a delivery, in this order. False when the lease was lost: nothing was done."""
@@ -235,6 +245,18 @@ class Outbox:
         """What was given up in a shard, oldest first."""
         letters = self._database.command("HVALS", keys.OUTBOX_DEAD(shard=shard))
         return sorted((_decode_letter(letter) for letter in letters), key=lambda letter: letter.died_ms)
+
+    def dead_reasons(self, shard: int, begin: str) -> dict[str, str]:
+        """Why each dead letter was given up whose id begins so, by the id of the whole delivery; one round trip, two where there are some."""
+        key = keys.OUTBOX_DEAD(shard=shard)
+        ids = [id for id in self._database.command("HKEYS", key) if id.startswith(begin)]
+        letters = self._database.command("HMGET", key, *ids) if ids else []
+        return {_whole(id): _decode_letter(letter).reason for id, letter in zip(ids, letters, strict=True) if letter}
+
+    def queued(self, shard: int, lane: str, target: str, most: int = 1_000) -> frozenset[str]:
+        """The ids of the first deliveries that wait in one queue, of parts that of the whole; one round trip."""
+        items = self._database.command("LRANGE", keys.OUTBOX(shard=shard, lane=lane, target=target), 0, most - 1)
+        return frozenset(_whole(_decode_delivery(item).id) for item in items)
 
     def replay(self, shard: int, id: str, now_ms: int) -> bool:
         """Puts a dead letter back at the end of its queue, its attempts and age forgotten. False when there is none of this id."""
@@ -293,7 +315,7 @@ class Outbox:
         rows = self._database.pipeline(("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, -1) for shard in range(self._shards))
         return [(shard, lane, target) for shard, row in enumerate(rows) for member in row for lane, _, target in [member.partition(":")]]
 
-    def _settle(self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int]) -> int:
+    def _settle(self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int], *, counts: bool = False) -> int:
         shard, delivery = lease.shard, lease.delivery
         names = [
             keys.OUTBOX(shard=shard, lane=delivery.lane, target=delivery.target),
@@ -302,7 +324,27 @@ class Outbox:
         ]
         if third:
             names.append(third(shard=shard))
+        if counts:
+            names += _counted_in(shard, delivery)
         return int(self._database.act(script, names, [_member(delivery), lease.fence, *args]))
+
+
+def _counted_in(shard: int, delivery: Delivery) -> list[str]:
+    """Where a planned push counts: counters of community and group, places, the newest push of the group; and the log."""
+    if not delivery.pushed:
+        return []
+    day, _, chat = delivery.pushed.partition("|")
+    group = place_of(delivery.community, chat)
+    return [
+        counts_key(shard, delivery.community, day), counts_key(shard, group, day), keys.PLACES(shard=shard),
+        keys.PUSHED(shard=shard, community=group), keys.EVENTS(shard=shard),
+    ]  # fmt: skip
+
+
+def _whole(id: str) -> str:
+    """The id of the delivery that one with ``/2`` at its end is a part of."""
+    whole, _, part = id.rpartition("/")
+    return whole if whole and part.isdecimal() else id
 
 
 class Bell:

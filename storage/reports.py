@@ -14,6 +14,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Seal
 from storage.moment import from_ms, to_ms
+from storage.tallies import counted_in
 
 DAY_LIFE_MS = 2 * 86_400_000
 MOST_REPORTERS = 50
@@ -55,6 +56,7 @@ class Reports:
                 keys.ONCE(**part, id=f"report:{once}"), keys.CASES(**part), keys.CASES_STATE(**part), keys.CASES_OPEN(**part),
                 keys.EVIDENCE(**part), keys.CASES_TEXTS(**part), keys.CASES_TOLD(**part), keys.REPORTS(**part), keys.REPORTERS(**part),
                 keys.REPORTS_DAY(**part, day=today.isoformat()), keys.REPORTS_OF(**part, member=reporter),
+                keys.EVENTS(shard=where.shard), *counted_in(where, today),
             ],
             [
                 to_ms(now), where.id, reporter, once, json.dumps(filed_row(filing, now, once), ensure_ascii=False),

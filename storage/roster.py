@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,10 @@ class Roster:
             return []
         known = self._database.command("HMGET", keys.MEMBERS(shard=where.shard, community=where.id), *numbers)
         return [number for number, since in zip(numbers, known, strict=True) if since]
+
+    def all(self, where: CommunityKeys) -> Iterator[int]:
+        """Everybody who was seen in a community, in no order, some perhaps twice; for tables to take along."""
+        return (int(number) for number, _ in self._database.rows(keys.MEMBERS(shard=where.shard, community=where.id)) if number.isdigit())
 
     def places(self, places: Sequence[CommunityKeys], number: int) -> list[CommunityKeys]:
         """Those of the communities in which a member was seen, in their order; one round trip."""
@@ -84,11 +88,9 @@ class Roster:
         return out
 
     def erase_user(self, number: int) -> str:
-        """Removes the member from every roster, with his days of activity, open questions and the answers kept for repeats."""
+        """Removes the member from every roster, with open questions and the answers kept for repeats; his days of activity go with the figures."""
         for where in communities_with(self._database, keys.MEMBERS):
             self._database.command("HDEL", keys.MEMBERS(shard=where.shard, community=where.id), number)
-        for key in self._database.scan("qb:{*}:*:active:*"):
-            self._database.command("SETBIT", key, number, 0)
         for key in (key for kind in ("waiting", "talk") for key in self._database.scan(f"qb:{{*}}:{kind}:*:{number}")):
             self._database.command("DEL", key)
         gone = 0
@@ -96,7 +98,7 @@ class Roster:
             member, answer, about = self._database.command("HMGET", key, "member", "answer", "about")
             if member == str(number) or speaks_of(f"{answer} {about}", number):
                 gone += self._database.command("DEL", key)
-        return f"已从成员名册与活跃记录中删除，并删除 {gone} 条为重复回调保留的回答（他的，和提到他的）"
+        return f"已从成员名册中删除，并删除 {gone} 条为重复回调保留的回答（他的，和提到他的）"
 
 
 def speaks_of(text: str, number: int) -> bool:

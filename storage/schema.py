@@ -6,7 +6,7 @@ from storage import keys
 from storage.connection import Database
 from storage.layouts import convert
 
-VERSION = 5
+VERSION = 6
 
 
 class NewerData(Exception):
@@ -18,9 +18,10 @@ def settle_schema(database: Database, now_ms: int) -> int:
 
     Raises :class:`NewerData` when a newer program has been here.
     """
-    for field, value in (("version", VERSION), ("shards", keys.SHARDS), ("first_start_ms", now_ms)):
-        database.command("HSETNX", keys.SCHEMA(), field, value)
-    version, shards = database.command("HMGET", keys.SCHEMA(), "version", "shards")
+    first = (("version", VERSION), ("shards", keys.SHARDS), ("first_start_ms", now_ms))
+    *_, (version, shards) = database.pipeline(
+        [*(("HSETNX", keys.SCHEMA(), field, value) for field, value in first), ("HMGET", keys.SCHEMA(), "version", "shards")]
+    )
     if int(version) > VERSION:
         raise NewerData(f"Redis 里的数据是第 {version} 版，本程序只懂第 {VERSION} 版：请升级程序，或换一个 Redis / data_dir")
     if int(version) < VERSION:

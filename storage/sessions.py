@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,18 +28,27 @@ _COOKIE = re.compile(r"([1-9]\d{0,17})\.([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A console session: whose, since when, and the digest that tells it from his others."""
+    """A console session: whose, since when, last used, and the digest that tells it from his others.
+
+    ``way`` is how he came in (``link``, ``password``), ``browser`` its family, ``network`` a mark that is the same for his other sessions from the
+    same network and leads nowhere; '' where an older version kept none.
+    """
 
     member: int
     began: datetime
+    seen: datetime
     digest: str
+    way: str = "link"
+    browser: str = ""
+    network: str = ""
 
 
 class Sessions:
-    """Login codes and sessions of all members."""
+    """Login codes and sessions of all members. ``key`` keeps networks from being guessed from their marks."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
+        self._key = key
         self._begin = Script("begin_session")
         self._touch = Script("touch_session")
 
@@ -59,10 +70,12 @@ class Sessions:
         number, until = map(int, invited.split("|"))
         return number if to_ms(now) < until else None
 
-    def begin(self, number: int, now: datetime) -> str:
-        """Begins a session of a member; gives what its cookie holds."""
+    def begin(self, number: int, now: datetime, *, way: str = "link", browser: str = "", network: str = "") -> str:
+        """Begins a session of a member; gives what its cookie holds. ``network`` is whence he comes; only a mark of it is kept."""
         secret = secrets.token_urlsafe(32)
-        self._database.act(self._begin, [keys.CONSOLE_SESSIONS(member=number)], [_digest(secret), to_ms(now), LONGEST_MS, MOST_SESSIONS])
+        mark = hmac.new(self._key, f"network {number} {network}".encode(), hashlib.sha256).hexdigest()[:8] if network else ""
+        args: list[str | int] = [_digest(secret), to_ms(now), LONGEST_MS, MOST_SESSIONS, f"{way}|{browser}|{mark}"]
+        self._database.act(self._begin, [keys.CONSOLE_SESSIONS(member=number)], args)
         return f"{number}.{secret}"
 
     def touch(self, cookie: str, now: datetime) -> Session | None:
@@ -71,8 +84,37 @@ class Sessions:
         if found is None:
             return None
         number, digest = int(found[1]), _digest(found[2])
-        began = self._database.act(self._touch, [keys.CONSOLE_SESSIONS(member=number)], [digest, to_ms(now), IDLE_MS, LONGEST_MS])
-        return Session(number, from_ms(int(began)), digest) if int(began) else None
+        row = self._database.act(self._touch, [keys.CONSOLE_SESSIONS(member=number)], [digest, to_ms(now), IDLE_MS, LONGEST_MS])
+        return _session(number, digest, row) if row else None
+
+    def look(self, cookie: str, now: datetime) -> Session | None:
+        """The session of a cookie as :meth:`touch` finds it, but not kept awake: for what a page asks by itself, while nobody may be there."""
+        found = _COOKIE.fullmatch(cookie)
+        if found is None:
+            return None
+        number, digest = int(found[1]), _digest(found[2])
+        row = self._database.command("HGET", keys.CONSOLE_SESSIONS(member=number), digest)
+        return _session(number, digest, row) if row and _is_awake(row, to_ms(now)) else None
+
+    def of(self, number: int, now: datetime) -> list[Session]:
+        """The sessions of a member that may still be used, the one last used first; one round trip."""
+        return self.of_many([number], now)
+
+    def of_many(self, numbers: Sequence[int], now: datetime) -> list[Session]:
+        """The sessions of some members that may still be used, the one last used first; one round trip."""
+        tables = self._database.pipeline([("HGETALL", keys.CONSOLE_SESSIONS(member=number)) for number in numbers]) if numbers else []
+        found = [
+            _session(number, digest, row)
+            for number, flat in zip(numbers, tables, strict=True)
+            for digest, row in zip(flat[::2], flat[1::2], strict=True)
+            if _is_awake(row, to_ms(now))
+        ]
+        return sorted(found, key=lambda one: one.seen, reverse=True)
+
+    def end_cookie(self, cookie: str) -> None:
+        """Ends the session of a cookie, if it is one."""
+        if found := _COOKIE.fullmatch(cookie):
+            self._database.command("HDEL", keys.CONSOLE_SESSIONS(member=int(found[1])), _digest(found[2]))
 
     def end(self, session: Session) -> None:
         """Ends one session."""
@@ -91,8 +133,7 @@ class Sessions:
 
     def count(self, number: int, now: datetime) -> int:
         """How many sessions of a member may still be used."""
-        rows = self._database.command("HVALS", keys.CONSOLE_SESSIONS(member=number))
-        return sum(_is_awake(row, to_ms(now)) for row in rows)
+        return len(self.of(number, now))
 
     def export_user(self, number: int) -> dict[str, Any]:
         """Since when the member has sessions of the console."""
@@ -105,8 +146,13 @@ class Sessions:
 
 
 def _is_awake(row: str, now_ms: int) -> bool:
-    began, seen = map(int, row.split("|"))
+    began, seen = map(int, row.split("|")[:2])
     return now_ms - seen < IDLE_MS and now_ms - began < LONGEST_MS
+
+
+def _session(number: int, digest: str, row: str) -> Session:
+    began, seen, *more = row.split("|")
+    return Session(number, from_ms(int(began)), from_ms(int(seen)), digest, *more)
 
 
 def _digest(secret: str) -> str:

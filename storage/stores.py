@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage import keys
+from storage.accounts import Accounts
 from storage.activities import Activities
+from storage.api_tokens import ApiTokens
 from storage.appeals import Appeals
 from storage.archive import ArchiveMarks
 from storage.arrivals import Arrivals
@@ -21,6 +23,7 @@ from storage.check_ins import CheckIns
 from storage.connection import Database
 from storage.content import ContentStore
 from storage.customer_groups import CustomerGroups
+from storage.daybook import Daybook
 from storage.directory import Directory
 from storage.errands import Errands
 from storage.events import Events
@@ -36,9 +39,12 @@ from storage.invitations import Invitations
 from storage.jobs import Jobs
 from storage.leases import Leases
 from storage.leavers import Leavers
+from storage.lights import Lights
 from storage.listings import Listings
+from storage.machine import Machine
 from storage.mass_messages import MassMessages
 from storage.moods import Moods
+from storage.notes import Notes
 from storage.notices import Notices
 from storage.openings import Openings
 from storage.orders import Orders
@@ -99,11 +105,14 @@ class Stores:
     trials: Trials
     moods: Moods
     notices: Notices
+    notes: Notes
     roster: Roster
     tallies: Tallies
+    daybook: Daybook
     firings: Firings
     content: ContentStore
     leases: Leases
+    machine: Machine
     calls: Calls
     arrivals: Arrivals
     archive: ArchiveMarks
@@ -114,10 +123,13 @@ class Stores:
     proposals: Proposals
     feedback: Feedback
     listings: Listings
+    lights: Lights
     audit: Audit
     roles: Roles
     pauses: Pauses
     sessions: Sessions
+    accounts: Accounts
+    api_tokens: ApiTokens
     tickets: Tickets
     badges: Badges
     firsts: Firsts
@@ -147,6 +159,7 @@ class Stores:
             "试运行": self.trials,
             "情绪": self.moods,
             "待转达": self.notices,
+            "备注": self.notes,
             "发件箱": self.outbox,
             "收件箱": self.inbox,
             "发言计数": self.heard,
@@ -160,6 +173,7 @@ class Stores:
             "邀请": self.invitations,
             "成员名册": self.roster,
             "统计": self.tallies,
+            "每日数字": self.daybook,
             "推送": self.firings,
             "内容": self.content,
             "群": self.groups,
@@ -172,6 +186,8 @@ class Stores:
             "角色": self.roles,
             "暂停": self.pauses,
             "控制台": self.sessions,
+            "密码登录": self.accounts,
+            "接口令牌": self.api_tokens,
             "人工工单": self.tickets,
             "勋章": self.badges,
             "首次发言": self.firsts,
@@ -210,11 +226,14 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         appeals=Appeals(database, seal),
         moods=Moods(database, shards),
         notices=Notices(database, shards),
+        notes=Notes(database),
         roster=Roster(database, shards),
         tallies=Tallies(database, shards),
+        daybook=Daybook(database, shards),
         firings=Firings(database),
         content=ContentStore(database),
         leases=Leases(database, consumer),
+        machine=Machine(database, consumer, shards),
         calls=Calls(database),
         arrivals=Arrivals(database),
         archive=ArchiveMarks(database),
@@ -225,10 +244,13 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         proposals=Proposals(database, shards),
         feedback=Feedback(database),
         listings=Listings(database),
+        lights=Lights(database),
         audit=Audit(database, shards),
         roles=Roles(database),
         pauses=Pauses(database),
-        sessions=Sessions(database),
+        sessions=Sessions(database, evidence_key),
+        accounts=Accounts(database, evidence_key),
+        api_tokens=ApiTokens(database, evidence_key),
         tickets=Tickets(database, shards),
         badges=Badges(database),
         firsts=Firsts(database, shards),

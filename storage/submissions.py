@@ -23,6 +23,7 @@ from storage.connection import Database, Script
 from storage.ledger import digest_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
 DAY_LIFE_MS = 2 * 86_400_000
@@ -167,7 +168,8 @@ class Submissions:
             [
                 keys.ONCE(**part, id=f"review:{once}"), keys.SUBMISSION_STATES(**part), keys.SUBMISSIONS_WAITING(**part),
                 keys.SUBMISSIONS_SHOWN(**part, activity=activity), keys.SUBMISSIONS_FEATURED(**part), keys.SUBMISSION_COUNTS(**part),
-                keys.EVENTS(shard=where.shard), keys.OUTBOX_DUE(shard=where.shard), *(queue for queue, _, _ in rows),
+                keys.EVENTS(shard=where.shard), keys.OUTBOX_DUE(shard=where.shard), *counted_in(where, where.day_of(now)),
+                *(queue for queue, _, _ in rows),
             ],
             [
                 to_ms(now), where.id, reviewer, found.number, decision, ",".join(sorted(FROM[decision])), why, ONCE_LIFE_MS,

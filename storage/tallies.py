@@ -7,9 +7,38 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from storage import keys
+from storage.community import CommunityKeys
 from storage.connection import Database
 
 _HIT = "hit:"
+ALL = "~all"
+"""The place that the whole installation is."""
+COUNTS_LIFE_MS = 400 * 86_400_000
+"""How long counters and marks of a day are kept: as long as lua/parts/tally.lua says."""
+SPOKE, PART, NEW, RESPONDED = "spoke", "part", "new", "responded"
+"""What members are marked for on a day: they spoke, took part in something, came for the first time, spoke soon after a push."""
+
+
+def place_of(community: str, chat: str = "") -> str:
+    """The name of a place in keys: a community's, or that of a group in it."""
+    return f"{community}/{chat}" if chat else community
+
+
+def counts_key(shard: int, place: str, day: str) -> str:
+    """The key of a day's counters."""
+    return keys.COUNTS(shard=shard, community=place, day=day)
+
+
+def counted_in(where: CommunityKeys, day: date) -> list[str]:
+    """The two keys by which an act of a community counts (``lua/parts/tally.lua``): its counters of the day, and the places."""
+    return [counts_key(where.shard, where.id, day.isoformat()), keys.PLACES(shard=where.shard)]
+
+
+def mark_key(shard: int, place: str, mark: str, day: str) -> str:
+    """The key of who is marked on a day."""
+    if mark == SPOKE:
+        return keys.ACTIVE(shard=shard, community=place, day=day)
+    return keys.MARKS(shard=shard, community=place, mark=mark, day=day)
 
 
 def hit_of(entry: str) -> str:

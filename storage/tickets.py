@@ -7,7 +7,7 @@ Numbers are given once for the whole installation; facts are kept for ever, the 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -19,6 +19,7 @@ from storage.connection import Database, Script
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
 TODAY_LIFE_MS = 3 * 86_400_000
@@ -144,7 +145,7 @@ class Tickets:
             "first": 0, "ended": 0, "rate": 0, "message": once,
         }  # fmt: skip
         words = [{"who": "member", "by": member, "at": at, "text": question}]
-        names = self._names(where, once)
+        names = self._names(where, now, once)
         names[5] = keys.TICKETS_TODAY(shard=where.shard, community=where.id, day=day.isoformat())
         queues, queued = _encoded(where, deliveries)
         args = [
@@ -182,7 +183,7 @@ class Tickets:
             to_ms(now), where.id, actor, once, number, act, text, to, steps, to_ms(due) if due else NEVER_MS,
             to_ms(next_step) if next_step else "", ONCE_LIFE_MS, MOST_WORDS, where.shard, chat, *queued,
         ]  # fmt: skip
-        kept = self._database.act(self._change, [*self._names(where, f"{once}:{act}"), *queues], args)
+        kept = self._database.act(self._change, [*self._names(where, now, f"{once}:{act}"), *queues], args)
         if not kept:
             return None
         got = json.loads(kept)
@@ -217,6 +218,11 @@ class Tickets:
             return []
         kept = self._database.command("HMGET", keys.TICKETS(**part), *numbers)
         return [_ticket(int(number), where.id, json.loads(text)) for number, text in zip(numbers, kept, strict=True) if text]
+
+    def all(self, where: CommunityKeys) -> Iterator[Ticket]:
+        """Every ticket there is of a community, in no order, without what was said; for tables to take along."""
+        for number, kept in self._database.rows(keys.TICKETS(shard=where.shard, community=where.id)):
+            yield _ticket(int(number), where.id, json.loads(kept))
 
     def count_waiting(self, where: Sequence[CommunityKeys], now: datetime) -> tuple[int, int]:
         """How many tickets wait in these communities, and how many of them are overdue; one round trip."""
@@ -282,12 +288,12 @@ class Tickets:
         return [ticket for ticket in all_ if ticket.member == member]
 
     @staticmethod
-    def _names(where: CommunityKeys, once: str) -> list[str]:
+    def _names(where: CommunityKeys, now: datetime, once: str) -> list[str]:
         part = {"shard": where.shard, "community": where.id}
         return [
             keys.ONCE(**part, id=f"ticket:{once}"), keys.TICKETS(**part), keys.TICKET_TEXTS(**part), keys.TICKETS_OPEN(**part),
             keys.TICKETS_OF(**part), keys.TICKET_TIMES(**part), keys.TICKET_STEPS(shard=where.shard), keys.EVENTS(shard=where.shard),
-            keys.OUTBOX_DUE(shard=where.shard),
+            keys.OUTBOX_DUE(shard=where.shard), *counted_in(where, where.day_of(now)),
         ]  # fmt: skip
 
 

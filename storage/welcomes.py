@@ -9,7 +9,6 @@ from typing import Any
 from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
-from storage.inbox import COUNTS_LIFE_MS
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 
@@ -50,10 +49,10 @@ class Welcomes:
         rows = [encode_delivery(where.shard, delivery) for delivery in deliveries]
         names = [
             keys.WELCOMES(**part), keys.WELCOMED(**part), keys.WELCOMES_DUE(**part), keys.EVENTS(**part), keys.COUNTS(**part),
-            keys.OUTBOX_DUE(**part), *(queue for queue, _, _ in rows),
+            keys.OUTBOX_DUE(**part), keys.PLACES(**part), *(queue for queue, _, _ in rows),
         ]  # fmt: skip
         args: list[str | bytes | int | float] = [
-            to_ms(now), where.id, chat, COUNTS_LIFE_MS, where.shard, SETTLE_MS, len(told) + len(others), len(told), *told, *others,
+            to_ms(now), where.id, chat, where.shard, SETTLE_MS, len(told) + len(others), len(told), *told, *others,
             *(piece for _, name, item in rows for piece in (name, item)),
         ]  # fmt: skip
         return bool(self._database.act(self._settle, names, args))

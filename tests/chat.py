@@ -238,6 +238,7 @@ def settings(
     content: Path | None = None,
     mood: dict[str, Any] | None = None,
     pictures: bool = True,
+    console: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A configuration as an operator would write it."""
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
@@ -261,6 +262,7 @@ def settings(
         "moderation": {"dry_run": dry_run, "pictures": pictures},
         "mood": mood or {},
         "log": {"keep_text": keep_text},
+        "console": console or {},
     }
 
 

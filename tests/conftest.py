@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import lru_cache
 
 import pytest
-from hypothesis import find, settings
+from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
 
 from rules import contents
@@ -19,12 +20,19 @@ from storage.embedded import EmbeddedServer, ask
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine makes nothing wrong
+settings.load_profile("suite")
+
 LONG = (
-    "demo_page", "console_browser", "crash", "longholder", "activity_machine", "flow_machine", "ledger_machine", "shop_machine", "hostile",
-    "console", "journeys", "faq_journey", "redis_away", "month", "pauses", "sender_faults", "processes", "docs", "channels", "lotteries",
-    "member_transfer", "invitation_cheats",
+    "demo_page", "console_browser", "console_walk", "console_live", "redis_away", "hostile", "console", "docs", "crash", "longholder",
+    "sender_faults", "pauses", "sheets", "wordlists", "flow_machine", "activity_machine", "ledger_machine", "shop_machine", "faq_journey",
+    "journeys", "month", "archive", "customers", "channels", "lotteries", "member_transfer", "simulator", "processes", "live",
 )  # fmt: skip
 """Files of tests that take longest, about the longest first. A worker has a file to itself, and its servers and browsers once."""
+
+
+MOST_KEPT, MOST_ROWS = 20_000, 500
+"""Characters, and rows, of content that is remembered; what is longer is about its length."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -32,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first, so that at the end no worker is alone with it; all else keeps its random order."""
     places = {f"test_{name}": place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: no collection of garbage need look at them, again and again, between all that the tests make."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,11 +57,18 @@ def alphabet() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def read_files() -> Iterator[None]:
-    """A content file that was read is not read again by the next bot: one text gives one value, which nobody may change."""
-    parse = contents.parse
-    remembered = lru_cache(300)(parse)
+    """Content that was read is not read again by the next bot: one text gives one value, which nobody may change."""
+    parse, to_items, from_items = contents.parse, contents.to_items, contents.from_items
+    parsed, taken_apart = lru_cache(300)(parse), lru_cache(300)(to_items)
+    joined = lru_cache(300)(lambda kind, items: from_items(kind, dict(items)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contents, "parse", lambda kind, raw, **more: (remembered if len(raw) < 20_000 else parse)(kind, raw, **more))
+        patch.setattr(contents, "parse", lambda kind, raw, **more: (parsed if len(raw) < MOST_KEPT else parse)(kind, raw, **more))
+        patch.setattr(contents, "to_items", lambda kind, raw: dict((taken_apart if len(raw) < MOST_KEPT else to_items)(kind, raw)))
+        patch.setattr(
+            contents,
+            "from_items",
+            lambda kind, items: joined(kind, tuple(items.items())) if len(items) < MOST_ROWS else from_items(kind, items),
+        )
         yield
 
 

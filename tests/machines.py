@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from storage.connection import Database
 
-STEPS = int(os.environ.get("BOT_STEPS", "10000"))
+STEPS = int(os.environ.get("BOT_STEPS", "3000"))
 """Steps that a machine makes in the suite."""
 EACH = 50
 """Steps of one life."""

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from bot.closing import ring_days
 from bot.member_transfer import MemberTransfer, standards_of
 from bot.message import Message
 from bot.permissions import COMMAND_LINE
@@ -358,6 +359,7 @@ class Month:
         ring_flows(stores, config, contents, places, chat.clock())
         ring_welcomes(stores, config, contents, places, chat.clock())
         ring_tickets(stores, config, contents.duty, places, chat.clock())
+        ring_days(stores, config, contents, places, chat.clock())
 
     def _set(self, at: datetime) -> None:
         for chat in self._processes:

@@ -9,6 +9,7 @@ import argparse
 import functools
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from tests.test_crash import kill_in_storms
 from tests.test_flow_machine import run_machine as live_as_flows
 from tests.test_hostile import withstand
 from tests.test_ledger_machine import run_machine as live_as_ledger
-from tests.test_month import live_a_month
+from tests.test_month import QUARTER, live_a_month
 from tests.test_redis_away import take_redis_away
 from tests.test_sender_faults import run_in
 from tests.test_shop_machine import run_machine as live_as_shop
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
     parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine")
     parser.add_argument(
-        "--only", nargs="*", default=[], help=f"names of parts: kills, away, hostile, sending, month, {', '.join(MACHINES)}"
+        "--only", nargs="*", default=[], help=f"names of parts: kills, away, hostile, sending, month, quarter, walk, {', '.join(MACHINES)}"
     )
     return parser
 
@@ -83,6 +84,8 @@ def _parts(runs: int, messages: int, steps: int) -> list[Part]:
         Part("hostile", _hostile),
         Part("sending", _sending),
         Part("month", live_a_month),
+        Part("quarter", functools.partial(live_a_month, scale=QUARTER)),
+        Part("walk", _walk),
         *(Part(name, functools.partial(_machine, run_machine, steps)) for name, run_machine in MACHINES.items()),
     ]
 
@@ -128,6 +131,14 @@ def _hostile(folder: Path, seed: int) -> str:
         tree.stop()
     told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
     return f"{ATTACKS} hostile requests ({told}): web processes hold {siege.start_kb} kB, {siege.middle_kb} kB, {siege.end_kb} kB"
+
+
+def _walk(folder: Path, seed: int) -> str:
+    del seed  # every page in every way: nothing to draw
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--basetemp", str(folder / "walk"), "tests/test_console_walk.py"]
+    walked = subprocess.run(words, env=os.environ | {"BOT_WALK": "whole"}, capture_output=True, text=True, check=False)
+    assert walked.returncode == 0, walked.stdout[-2_000:]
+    return "every page of the console as owner, operator and viewer, two widths, by day and by night: nothing sticks out, axe finds nothing serious"
 
 
 def _machine(run_machine: Callable[[str, int, int], int], steps: int, folder: Path, seed: int) -> str:

@@ -429,6 +429,8 @@ def test_a_long_answer_is_cut_to_the_channels_bytes(kind: str, limit: int) -> No
 
 # Whatever comes -------------------------------------------------------------------------------------------------------
 
+FOR_EACH_KIND = settings(deadline=None, max_examples=40)
+"""Of a test that is done for several kinds of channel."""
 WORDS = st.sampled_from(
     "msgid msgtype text content mixed msg_item image url voice file video quote event eventtype template_card_event selected_items "
     "selected_item option_ids option_id chattype chatid single group from userid stream create_time enter_chat feedback_event attachment "
@@ -477,21 +479,21 @@ def check_render(kind: str, message: Message, replies: Sequence[Reply]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["aibot", "robot"])
-@settings(deadline=None)
+@FOR_EACH_KIND
 @given(tree=st.dictionaries(WORDS, TREES, max_size=8))
 def test_any_json_object_becomes_a_message(kind: str, tree: Mapping[str, Any]) -> None:
     check_parse(kind, json.dumps(tree))
 
 
 @pytest.mark.parametrize("kind", ["app", "robot", "contact"])
-@settings(deadline=None)
+@FOR_EACH_KIND
 @given(children=st.lists(XML_TREES, max_size=8))
 def test_any_xml_tree_becomes_a_message_or_is_refused(kind: str, children: list[Any]) -> None:
     check_parse(kind, as_xml(("xml", children)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None)
+@FOR_EACH_KIND
 @given(payload=st.text(alphabet=st.characters(), max_size=60) | st.text(alphabet='<>/xml{}[]":!&;CDAT ', max_size=60))
 def test_any_text_becomes_a_message_or_is_refused(kind: str, payload: str) -> None:
     check_parse(kind, payload)
@@ -534,7 +536,7 @@ SAYINGS = st.builds(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None)
+@FOR_EACH_KIND
 @given(event=st.sampled_from(["", "enter_chat", "template_card_event", "click"]), replies=st.lists(SAYINGS, max_size=4))
 def test_whatever_is_said_the_answer_is_well_formed_and_always_the_same(kind: str, event: str, replies: list[Reply]) -> None:
     happened = Event(event, task="t") if event else None

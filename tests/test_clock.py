@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 
 from bot.communities import Community
 from handlers.contents import publish
+from rules.calendar import newest_moments
 from rules.contents import PUSHES, Push
+from rules.workdays import Workdays
 from scheduler import clock as scheduler_clock
-from scheduler.clock import previous_moment, trigger_of
+from scheduler.clock import trigger_of
 from storage import keys
 from storage.connection import StorageAway
 from tests.timing import Clock
@@ -248,6 +250,96 @@ def test_a_community_without_a_webhook_hears_nothing_and_breaks_nothing(tower: T
     assert tower.fired() == ["far 10 00:35", "main 10 00:35"]
 
 
+def receipts(tower: Tower) -> list[tuple[str, str]]:
+    """What became of each moment in the main community, in Shanghai's time."""
+    chat = tower.processes[0][0]
+    found = chat.stores.firings.receipts(chat.community.keys, START.date() - timedelta(days=1), START.date() + timedelta(days=9))
+    return [(f"{moment.planned.astimezone(chat.community.zone):%d %H:%M}", moment.why) for one in found for moment in one.moments]
+
+
+ONCE = "- {id: once, at: 2026-03-10 08:40, community: main, grace_minutes: 3, text: 只说一次}\n"
+
+
+def test_what_is_said_once_is_said_once_by_however_many_clocks(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(ONCE, encoding="utf-8")
+    tower.start(3)
+    tower.kill(1)
+    tower.wait(minutes=60)
+    assert tower.fired() == ["main 10 00:40"]
+    assert receipts(tower) == [("10 08:40", "")]
+
+
+def test_a_push_that_is_moved_is_said_at_the_new_time_only(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(ONCE, encoding="utf-8")
+    tower.start(3)
+    tower.wait(minutes=5)
+    tower.writes(ONCE.replace("08:40", "08:50"))
+    tower.wait(minutes=30)
+    assert tower.fired() == ["main 10 00:50"]
+
+
+def test_a_process_that_has_not_noticed_the_change_yet_says_nothing_at_the_old_time(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(ONCE, encoding="utf-8")
+    tower.start(2)
+    chat, knows = tower.processes[0]
+    publish(chat.stores, PUSHES, ONCE.replace("08:40", "08:50"), "boss", datetime.now(UTC))
+    assert chat.live.refresh()
+    knows.plan()
+    tower.wait(minutes=15)  # past the old time, of which only the other process knows
+    assert tower.fired() == []
+    tower.wait(minutes=10)
+    assert tower.fired() == ["main 10 00:50"]
+
+
+def test_what_fell_due_while_its_change_was_being_noticed_is_said(tower: Tower) -> None:
+    tower.start(2)
+    chat = tower.processes[0][0]
+    publish(chat.stores, PUSHES, ONCE.replace("08:40", "08:31"), "boss", datetime.now(UTC))
+    tower.time.shift(41)  # 08:31:01
+    for each, ringing in tower.processes:
+        each.live.refresh()
+        ringing.plan()
+    tower.wait(minutes=1)
+    assert tower.fired() == ["main 10 00:31"]
+
+
+def test_what_nobody_was_awake_for_is_told_as_missed(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=5)
+    tower.kill()
+    tower.time.shift(19 * 60)  # 08:54:20: 08:50 is beyond its grace, too
+    tower.start(3)
+    assert tower.fired() == ["main 10 00:35"]
+    assert receipts(tower) == [("10 08:35", ""), ("10 08:40", "missed"), ("10 08:45", "missed"), ("10 08:50", "missed")]
+
+
+def test_what_fell_due_in_a_pause_is_told_as_held(tower: Tower) -> None:
+    tower.start(2)
+    chat = tower.processes[0][0]
+    assert "已暂停" in chat.as_admin("暂停")
+    for each, _ in tower.processes:
+        each.stores.pauses.keep_up()
+    tower.wait(minutes=5)
+    assert tower.fired() == []
+    assert "已恢复" in chat.as_admin("恢复")
+    for each, _ in tower.processes:
+        each.stores.pauses.keep_up()
+    tower.wait(minutes=5)
+    assert tower.fired() == ["main 10 00:40"]
+    assert receipts(tower) == [("10 08:35", "paused"), ("10 08:40", "")]
+
+
+def test_on_a_day_off_what_is_for_workdays_is_not_said(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(EVERY_FIVE.replace("*/5", "40").replace("grace", "days: workdays, grace"), encoding="utf-8")
+    (tower.content / "workdays.yaml").write_text("days: [{day: 2026-03-11, work: false, name: 团建}]\n", encoding="utf-8")
+    tower.start(2)
+    tower.wait(minutes=12)
+    assert tower.fired() == ["main 10 00:40"]
+    tower.pass_s(24 * 3600)
+    tower.pass_s(24 * 3600)
+    assert {one[:7] for one in tower.fired()} == {"main 10", "main 12"}
+
+
 def answers(chat: Chat) -> bool:
     """Whether the process speaks to Redis again: after a failure it lets it rest for a moment."""
     try:
@@ -367,8 +459,8 @@ def a_community(zone: str) -> Community:
 )
 def test_the_newest_planned_moment_is_found(zone: str, cron: str, after: str, expected: str | None) -> None:
     push, now = Push("p", cron, "", "*", True, 60), datetime.fromisoformat(f"{after}+00:00")
-    found = previous_moment(push, a_community(zone), now - timedelta(days=14), now)
-    assert found == (datetime.fromisoformat(f"{expected}+00:00") if expected else None)
+    found = newest_moments(push, ZoneInfo(zone), now - timedelta(days=14), now, Workdays(), 1)
+    assert found == ([datetime.fromisoformat(f"{expected}+00:00")] if expected else [])
 
 
 @given(
@@ -382,7 +474,7 @@ def test_no_planned_moment_lies_between_the_newest_and_now(cron: str, zone: str,
     push, community = Push("p", cron, "", "*", True, 60), a_community(zone)
     after = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=start)
     now = after + timedelta(minutes=minutes)
-    found = previous_moment(push, community, after, now)
-    assert found is None or after < found <= now
-    following = trigger_of(push, community).get_next_fire_time(None, (found or after) + timedelta(microseconds=1))
+    newest = newest_moments(push, community.zone, after, now, Workdays(), 1)
+    assert all(after < moment <= now for moment in newest)
+    following = trigger_of(push, community, Workdays()).get_next_fire_time(None, [after, *newest][-1] + timedelta(microseconds=1))
     assert following is None or following > now

@@ -25,9 +25,11 @@ from chat import MAIN, Chat, a_config, build, settings
 from redis.exceptions import ResponseError
 
 from bot.breaker import TARGET
+from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
 from bot.metrics import Metrics
 from bot.moods import ring_moods
+from bot.push_desk import fire
 from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
 from bot.welcomes import ring_welcomes
@@ -37,7 +39,6 @@ from handlers.flows import ring_flows
 from handlers.human import ring
 from handlers.levels import crown_months
 from handlers.privacy import export_person
-from handlers.pushes import fire
 from rules.contents import Push
 from rules.judgement import Verdict
 from rules.roster import Roster, Seat
@@ -174,6 +175,7 @@ def use_everything(chat: Chat) -> None:
     chat.as_admin("恢复")
     chat.privately("切换社群 1")
     chat.stores.sessions.touch(chat.stores.sessions.begin(1, chat.clock()), chat.clock())
+    chat.stores.accounts.set_up(1, "digest", "secret", ["AAAAA-AAAAA"], 1, chat.clock(), once="a")
     chat.as_admin("数据")
     chat.as_admin("数据 本周")
     makers = Makers(chat.stores, chat.config, chat.pipeline.producers, chat.pipeline.context_of, chat.metrics, chat.clock)
@@ -192,13 +194,16 @@ def use_everything(chat: Chat) -> None:
     for n in range(33):
         chat.says("退款一直没人处理，太差了，气死我了", user=f"unhappy{n % 4}")
     assert ring_moods(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 1
+    assert ring_health(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 0  # looked, and nothing to tell
     chat.as_admin("情绪")
+    assert "主群" in chat.as_admin("健康")
     chat.as_admin("危机模式 开启")
     chat.as_admin("危机模式 解除")
     chat.stores.moods.mix(chat.community.keys, [Scored(1, MAIN, to_ms(chat.clock()), "2026-03-10", 0.7, False)])
     chat.stores.jobs.done([*chat.stores.jobs.take(), *chat.stores.jobs.left_behind(0)])
     chat.stores.leases.hold("mood", 1000)
     chat.stores.leases.release("mood")
+    assert chat.stores.notes.add(chat.community.keys, chat.member("lilei"), "爱读书", chat.member("boss"), chat.clock(), once="n") == 1
     chat.stores.directory.rename("hanmei", "hanmeimei")
     assert chat.stores.archive.take("ear", 1, 2) == 2
     assert chat.stores.webhooks.replace("main|wrMAIN", "new", "old") == "replaced"

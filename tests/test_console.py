@@ -36,7 +36,7 @@ def test_an_owner_logs_in_by_a_link(chat: Chat) -> None:
     browser = visit(chat)
     assert "主群" in browser.opens("/console/")
     assert browser.page
-    assert browser.page.request.path == MAIN_PAGE
+    assert browser.page.request.path == "/console/", "he looks after two communities"
     assert "王店长" in browser.opens(MAIN_PAGE)
     assert "登录控制台" in browser.opens("/console/in/main/audit")
 
@@ -173,7 +173,7 @@ def test_a_session_ends_by_sleeping_and_by_age(chat: Chat) -> None:
 def test_other_sessions_are_ended_from_one(chat: Chat) -> None:
     app = web(chat)
     phone, desk = visit(chat, app=app), visit(chat, app=app)
-    assert "还有 1 个登录" in desk.opens(MAIN_PAGE)
+    assert "还有 1 个登录" in desk.opens("/console/account")
     assert "别处的登录都已结束" in desk.posts("/console/others")
     assert "登录码" in phone.opens("/console/")
     assert "总览" in desk.opens("/console/")

@@ -36,6 +36,17 @@ def test_who_has_no_role_gets_no_link(chat: Chat, cli: Cli) -> None:
     assert cli("console-link", "1").code == 0
 
 
+def test_who_lost_password_and_phone_is_helped_from_the_command_line(chat: Chat, cli: Cli) -> None:
+    chat.says("签到", user="boss", group="wrADMIN")
+    number = chat.member("boss")
+    chat.stores.accounts.set_up(number, "digest", "SECRET", ["AAAAA-AAAAA"], 1, chat.clock(), once="x")
+    assert cli("console-link", "boss").code == 0
+    assert chat.stores.accounts.find(number)
+    assert cli("console-link", "boss", "--drop-password").code == 0
+    assert chat.stores.accounts.find(number) is None
+    assert chat.stores.audit.newest("", 1)[0].act == "关闭他的密码登录"
+
+
 def test_somebody_unknown_is_told_what_to_write(chat: Chat, cli: Cli) -> None:
     ran = cli("console-link", "nobody")
     assert ran.code == 1

@@ -56,8 +56,8 @@ def test_kills_of_the_whole_tree_in_storms_lose_nothing_and_double_nothing(tmp_p
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}")
 
-    tried = kill_in_storms(tmp_path, runs=3, messages=300, seed=seed)
+    tried = kill_in_storms(tmp_path, runs=3, messages=200, seed=seed)
 
     print(tried)
-    assert tried.accepted > 750
+    assert tried.accepted > 500
     assert tried.actively > 0, "the last kill cut nothing off"

@@ -113,10 +113,12 @@ class Stage:
         self.work(for_s=for_s)
 
     def told(self, what: str = "") -> list[tuple[str, str]]:
-        """What was told about members and groups, as (what, WeCom's id), oldest first."""
+        """What was told about members and groups, as (what, WeCom's id), oldest first; without what only the figures are made of."""
         find = self.chat.stores.directory.find_user
         rows = [(row.data["group"], row.member) for row in self.chat.log("change") if "group" in row.data]
-        return [(kind, (find(member) or "?") if member else "") for kind, member in rows if what in ("", kind)]
+        return [
+            (kind, (find(member) or "?") if member else "") for kind, member in rows if what in ("", kind) and kind not in ("found", "out")
+        ]
 
     def notices(self) -> list[str]:
         return [one.body["markdown"]["content"] for one in self.chat.outbox() if one.target == "hook.main.admin"]

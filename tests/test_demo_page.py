@@ -25,7 +25,7 @@ from simulator.opening import ADMINS, MAIN
 from tools import operator_pictures
 
 ROOT = Path(__file__).parent.parent
-READY_WITHIN_S, ENDS_WITHIN_S = 60.0, 10.0
+READY_WITHIN_S, OPENED_WITHIN_S, ENDS_WITHIN_S = 60.0, 180.0, 10.0
 PAGE_MS = 20_000
 """How long the page may take to show something on a busy machine."""
 
@@ -33,6 +33,7 @@ _NEW = """({before, of, text}) => [...document.querySelectorAll('.entry')]
   .filter((entry) => Number(entry.dataset.id) > before && entry.querySelector(`[data-testid=message][data-from='${of}']`))
   .filter((entry) => entry.textContent.includes(text)).at(-1)?.dataset.id"""
 
+pytestmark = pytest.mark.timeout(300)  # whichever test is first waits for the demo
 needs_browser = pytest.mark.skipif(not visible.CHROMIUM.exists(), reason="no /usr/bin/chromium here: the demo page was not looked at")
 
 
@@ -78,6 +79,8 @@ class Demo:
 
     def has_opened(self) -> bool:
         """Whether the thirtieth member, the last who speaks at the start, was answered, so that nobody else speaks any more."""
+        if not (self.folder / "opened").exists():
+            return False
         posts = json.load(self._get(f"{self.url}api/updates?who=boss&after=0"))["posts"]
         last = max((post["id"] for post in posts if post["sender"] == "user30"), default=None)
         return last is not None and any(post["id"] > last and post["sender"] == "bot" for post in posts)
@@ -114,7 +117,7 @@ def two_free_ports() -> int:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(tmp_path_factory.mktemp("demo") / "data")
-    until(demo.has_opened, READY_WITHIN_S, "the opening lines")
+    until(demo.has_opened, OPENED_WITHIN_S, "the opening lines")
     yield demo
     demo.end()
 
@@ -161,7 +164,8 @@ class Visitor:
 
     def hears(self, text: str, *, of: str = "bot") -> Locator:
         """Waits for somebody to say something since the visitor spoke last (or opened the chat); gives that message."""
-        number = self.page.wait_for_function(_NEW, arg={"before": self._before, "of": of, "text": text}, timeout=PAGE_MS).json_value()
+        said = {"before": self._before, "of": of, "text": text}
+        number = self.page.wait_for_function(_NEW, arg=said, timeout=PAGE_MS, polling=operator_pictures.LOOKS_EACH_MS).json_value()
         return self.page.locator(f".entry[data-id='{number}']").get_by_test_id("message")
 
     def keeps(self, name: str) -> None:

@@ -241,7 +241,7 @@ def test_the_first_group_of_the_readme_is_the_example_in_the_shipped_file(tmp_pa
 @pytest.fixture
 def first_day(tmp_path: Path) -> Path:
     """A copy of the project with the files of docs/first-day.md in it."""
-    ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "node_modules")
+    ignored = shutil.ignore_patterns(".*_cache", "node_modules")
     for name in ("bot", "commands", "console", "handlers", "rules", "scheduler", "simulator", "storage", "tests", "tools", "docs"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)

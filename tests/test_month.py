@@ -11,17 +11,20 @@ from pathlib import Path
 import pytest
 
 from bot.metrics import Metrics
+from bot.recounting import recount as unlike_the_log
+from rules.figures import Where
 from rules.text import Words
 from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 from tests.chat import Chat, a_config, build
-from tests.month import COMMUNITIES, GROUPS_EACH, Month, Scale, a_tree, differences, people_of, story_of
+from tests.month import COMMUNITIES, FIRST_DAY, GROUPS_EACH, ZONE, Month, Scale, a_tree, differences, people_of, story_of
 from tests.timing import Clock
 
 pytest_plugins = ("chat",)
 
 WHOLE = Scale(members=2_000, messages=30_000)
+QUARTER = Scale(members=2_000, messages=15_000, days=90, ring_every=timedelta(hours=6))
 SMALL = Scale(members=150, messages=1_500, ring_every=timedelta(hours=6))
 
 
@@ -52,7 +55,19 @@ def test_after_a_month_every_total_is_what_the_event_log_says(processes: tuple[C
     assert sum(len(count.days) for count in recount.communities.values()) > 50
     assert done
     assert any(count.challenges for count in done)
+    assert_the_book_is_true(processes[0])
     assert_tampering_is_found(processes[0])
+
+
+def assert_the_book_is_true(chat: Chat) -> None:
+    """Every figure of every day, of each community, group and of all together, is what the log tells; what it does not tell is found."""
+    today = chat.clock().astimezone(ZONE).date()
+    first = FIRST_DAY.date() - timedelta(days=2)
+    assert list(unlike_the_log(chat.stores, chat.communities, first, today)) == []
+    where = Where("c0", "wrC0G0")
+    assert any(day.spoke.month > day.spoke.day for day in chat.stores.daybook.days(where, first, today, today))
+    chat.stores.daybook.bring(where, today - timedelta(days=3), counts={"messages": 1}, spoke=[1])
+    assert any("c0/wrC0G0 messages" in line for line in unlike_the_log(chat.stores, chat.communities, first, today, community="c0"))
 
 
 def assert_tampering_is_found(chat: Chat) -> None:
@@ -107,12 +122,15 @@ def live_a_month(folder: Path, seed: int, scale: Scale = WHOLE) -> str:
         bare_us.append(bare_round_trip_us(first))
         redis_s = redis_cpu_s(first)
         found, recount = differences(first)
+        first_day, last_day = FIRST_DAY.date(), first.clock().astimezone(ZONE).date()
+        found += unlike_the_log(first.stores, first.communities, first_day - timedelta(days=2), last_day)
         assert (lived.wrong, found) == ([], []), [*lived.wrong, *found][:5]
     counts = recount.communities.values()
     return (
         f"{scale.members} members in {COMMUNITIES * GROUPS_EACH} groups, {lived.messages} messages, {lived.repeats} of them repeats, "
         f"in {lived.wall_s:.0f} s, CPU {lived.cpu_s:.0f} s and Redis' {redis_s:.0f} s (a bare round trip took {bare_us[0]:.0f} and {bare_us[1]:.0f} µs): "
         f"{sum(recount.events.values())} events give every balance, board, streak, order, stock, "
-        f"level, badge, challenge and day counter; {sum(sum(count.check_ins.values()) for count in counts)} check-ins, "
+        f"level, badge, challenge and day counter, and every figure of {scale.days} days of every place; "
+        f"{sum(sum(count.check_ins.values()) for count in counts)} check-ins, "
         f"{sum(len(count.orders) for count in counts)} orders"
     )

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot.moods import ring_moods, set_crisis
 from bot.permissions import Actor
-from handlers.pushes import fire
+from bot.push_desk import fire
 from rules.content_moderation import MODERATION
 from rules.contents import Push
 from rules.moderation import Judge

@@ -17,11 +17,11 @@ from vendor import Vendor, vendor
 from bot import deliveries
 from bot.client import WeComClient, Wire
 from bot.private import tell
+from bot.push_desk import fire
 from bot.sender import Sender
 from bot.watch import keep_pauses
 from bot.ways import Lookups, Ways
 from bot.welcomes import ring_welcomes
-from handlers.pushes import fire
 from rules.contents import Push
 from rules.roster import Roster, Seat
 from storage.customer_groups import KnownGroup, News

@@ -574,7 +574,8 @@ def test_the_event_log_tells_every_movement(met: Chat) -> None:
     met.says("转赠 @韩梅梅 20")
     told = [entry.data for entry in met.log("change") if entry.data.get("act") == "points"]
     lilei, hanmei = met.member("lilei"), met.member("hanmei")
-    assert {"act": "points", "from": lilei, "to": hanmei, "n": 20, "reason": "transfer", "balance": 20} in told
+    today = met.clock().astimezone(met.community.zone).date().toordinal()
+    assert {"act": "points", "from": lilei, "to": hanmei, "n": 20, "reason": "transfer", "balance": 20, "day": today} in told
     assert {
         "act": "points",
         "from": "treasury",

@@ -36,8 +36,10 @@ NOT_OF_PERSONS = {
     "ShopStore": "numbers of items, and sealed codes that nobody has yet",
     "Bell": "listens and keeps nothing",
     "Leases": "names processes",
+    "Machine": "names processes",
     "Arrivals": "numbers of callbacks",
     "Calls": "frames on their way, for ten seconds",
+    "Lights": "how well communities are",
     "TokenStore": "holds WeCom's access tokens",
 }
 

@@ -361,7 +361,7 @@ def a_push(planned: datetime) -> Delivery:
 
 
 def test_a_firing_is_claimed_once_by_however_many(stores: Stores) -> None:
-    claimed = at_once(lambda n: stores.firings.claim(MAIN, "morning", NOW, a_push(NOW), NOW, {}))
+    claimed = at_once(lambda n: stores.firings.claim(MAIN, "morning", NOW, [a_push(NOW)], NOW, {}))
     assert sum(claimed) == 1
     assert stores.outbox.depth() == 1
     assert sum(entry.kind == "push" for entry in stores.events.read()) == 1
@@ -373,7 +373,7 @@ def test_the_last_firing_is_the_latest_planned_in_whatever_order_they_ring(store
     where = somewhere()
     for n in order:
         planned = NOW + timedelta(minutes=n)
-        assert stores.firings.claim(where, "morning", planned, a_push(planned), NOW, {})
+        assert stores.firings.claim(where, "morning", planned, [a_push(planned)], NOW, {})
     assert stores.firings.last(where, "morning") == NOW + timedelta(minutes=5)
 
 

@@ -66,7 +66,7 @@ class Tree:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
             )  # fmt: skip
         try:
-            await_until(self._is_up, READY_WITHIN_S, "a bot that is ready")
+            await_until(self._is_up, READY_WITHIN_S, "a bot that is ready", every_s=0.05)
         except AssertionError as late:
             raise AssertionError(f"{late}; its log ends with:\n{self.log_text()[-2000:]}") from late
 
@@ -106,7 +106,7 @@ class Tree:
 
     def all_pids(self) -> set[int]:
         """All its processes, once the worker is among them: it begins after the web processes answer."""
-        await_until(lambda: any(" worker" in _command(pid) for pid in self.pids()), READY_WITHIN_S, "a worker")
+        await_until(lambda: any(" worker" in _command(pid) for pid in self.pids()), READY_WITHIN_S, "a worker", every_s=0.05)
         return self.pids()
 
     def memory_kb(self) -> int:

@@ -21,6 +21,7 @@ from bot.faq_transfer import Plan, export_file, plan_import
 from bot.http import create_app
 from bot.live import LiveContents
 from bot.table_reader import read_apart
+from console.api import api
 from console.pages import console
 from console.parts import Parts
 from rules.content_tables import table_of
@@ -133,11 +134,9 @@ def new_web(chat: Chat) -> Flask:
     """A web application of its own, to be changed by a test, or for another process."""
     app = create_app(chat.config, chat.pipeline, chat.metrics, lambda: True, chat.clock)
     app.jinja_env.bytecode_cache = COMPILED
-    app.register_blueprint(
-        console(
-            Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file, write_table, read_apart, table_of)
-        )
-    )
+    parts = Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file, write_table, read_apart, table_of)
+    app.register_blueprint(console(parts))
+    app.register_blueprint(api(parts))
     return app
 
 
@@ -234,7 +233,7 @@ def every_page(browser: Visit) -> dict[str, str]:
     while waiting and len(seen) < 200:
         path = waiting.pop()
         place = path.partition("?")[0]
-        if place in seen or place.startswith("/console/static/"):
+        if place in seen or place.startswith("/console/static/") or "/tables/" in place:  # files that are taken along
             continue
         browser.page = browser.client.get(path, follow_redirects=True)
         assert browser.status == 200, f"{path}: {browser.status}"
@@ -256,4 +255,13 @@ def visit(chat: Chat, user: str = "boss", *, app: Flask | None = None) -> Visit:
     browser = Visit.of(app or web(chat))
     browser.logs_in(code_of(chat, user, group="wrADMIN" if user == "boss" else ""))
     assert browser.status == 200, browser.page
+    return browser
+
+
+def inside(chat: Chat, user: str = "boss") -> Visit:
+    """Somebody who came in by a link before, and has not opened a page yet."""
+    browser = Visit.of(web(chat))
+    browser.client.set_cookie(
+        "console_session", chat.stores.sessions.begin(chat.member(user), chat.clock(), network="127.0.0.1"), path="/console"
+    )
     return browser

@@ -19,6 +19,8 @@ from bot.permissions import TITLES
 from bot.router import Route, Router
 from commands.build import HERE
 from handlers import discover
+from rules.health import DEFAULTS, Threshold
+from rules.metrics import GROUPS, INLET_NAMES, LENGTHS, METRICS, Metric, shown
 from storage.keys import BELL, FAMILIES, Family
 from tools import config_docs
 
@@ -60,6 +62,34 @@ them all. `<shard>` is a number from 0 up, `<community>` a community's id, `<mem
 """
 
 
+_NUMBERS_HEAD = """\
+# 指标与健康灯
+
+<!-- 由 tools/docs.py 从 rules/metrics.py 与 rules/health.py 生成，不要手改：python -m tools.docs -->
+
+机器人记下的每一个数都在消息处理完的那一刻数好，指标由它们算出来，没有估计。一周是到那一天为止的 7 天；一个月是整月，月中则是到那一天为止的 30 天。
+说 `健康` 看哪里不好、为什么、可以怎么做；控制台的“指标”页有走势和每个指标的算法。
+
+缺了入口的指标是灰的，不会变红：入口有一个就够，都没有的时候页面会说清楚缺什么、怎么接上。只听得到 @ 机器人的话时，“说过话”就是 @ 过它。
+"""
+_LIGHTS_HEAD = """\
+## 健康灯
+
+每小时看一遍到昨天为止的一周（或一个月）。有一处变红，早上 9 点到晚上 9 点之间告诉管理群一次；好了又坏，或者一直没好满 7 天，才再说。
+比例的门槛是 yellow 和 red，“和前四周比”的写的是差了多少。变色要连着两天，变回来要比门槛好出一成，免得来回跳。
+门槛在控制台的“规则”里改（health.yaml），可以按社群、按阶段（培育、成长、成熟、衰退）各写各的：
+
+```sh
+python run.py content export health
+```"""
+_ODD_WORDS = """\
+除了灯，每天还把消息、说话的人、没答上的提问和离开的人和前 8 周的同一个星期几比：突然少了（或多了）一大截，或者连着几天少一点，就算不寻常，也告诉一次。
+放假安静、调休热闹不算。白天到了平常该有 15 条消息的钟点还一条都没有，马上告诉：多半是消息进不来了。
+
+灯和“不寻常”是怎么判的，多久误报一次、一次下跌几天看得出来：[health.md](../health.md)（英文，给开发者）。
+"""
+
+
 def render_commands() -> str:
     """docs/commands.md: what members and admins can say, and what operators can type."""
     router = discover()
@@ -70,6 +100,35 @@ def render_commands() -> str:
 def render_ways_in() -> str:
     """docs/ways-in.md: what each kind of channel hears, and why a message may not arrive."""
     return f"{_WAYS_IN_HEAD}\n{ways_in.markdown()}\n"
+
+
+def render_numbers() -> str:
+    """docs/operators/numbers.md: the indicators, and where their lights turn."""
+    blocks = [_NUMBERS_HEAD]
+    for group, title in GROUPS.items():
+        rows = [_metric_row(metric) for metric in METRICS.values() if metric.group == group]
+        blocks.append(_table(f"## {title}", ("指标", "怎么算", "按", "入口（有一个就够）", "越…越好", "来源"), rows))
+    lit = [_light_row(threshold) for threshold in DEFAULTS]
+    return "\n".join([*blocks, _table(_LIGHTS_HEAD, ("指标", "看什么", "变黄", "变红", "至少有", "只在"), lit), _ODD_WORDS])
+
+
+def _metric_row(metric: Metric) -> tuple[str, ...]:
+    inlets = "、".join(INLET_NAMES[inlet] for inlet in INLET_NAMES if inlet in metric.inlets)
+    good = {"up": "高", "down": "低", "": "–"}[metric.good]
+    lengths = "、".join(LENGTHS[length] for length in metric.lengths)
+    return f"{metric.name} `{metric.id}`", _escaped(metric.formula), lengths, inlets, good, metric.source
+
+
+def _light_row(threshold: Threshold) -> tuple[str, ...]:
+    metric, is_past = METRICS[threshold.metric], threshold.by == "past"
+    limits = ("–" if limit is None else _limit(metric, limit, is_past=is_past) for limit in (threshold.yellow, threshold.red))
+    where = [f"有{INLET_NAMES[inlet]}时" for inlet in sorted(threshold.needs)] + [f"{stage}期" for stage in threshold.stages]
+    what = "和前四周的中位数比" if is_past else f"连着 {threshold.periods} 周" if threshold.periods > 1 else "直接比"
+    return metric.name, what, *limits, str(threshold.least), "、".join(where) or "–"
+
+
+def _limit(metric: Metric, limit: float, *, is_past: bool) -> str:
+    return f"差 {limit:.0%}" if is_past else f"{'低于' if metric.good == 'up' else '高于'} {shown(metric, limit)}"
 
 
 def render_keys() -> str:
@@ -86,6 +145,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": render_commands,
     "redis-keys.md": render_keys,
     "ways-in.md": render_ways_in,
+    "operators/numbers.md": render_numbers,
 }
 """The generated pages by their file in docs/."""
 
@@ -93,6 +153,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 def write(folder: Path = DOCS) -> None:
     """Writes every generated page."""
     for name, render in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(render(), encoding="utf-8")
 
 

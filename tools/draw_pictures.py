@@ -38,6 +38,7 @@ _ROLL = {"title": "周六爬山", "community": "早起读书群"}
 _PODIUM = {"title": "社群常识答题", "community": "早起读书群", "said": "128 人参加 · 10 题 · 个人答题", "of": 10}
 _SCORED = [{"rank": at + 1, "name": name, "score": 9_720 - at * 811, "right": 10 - at} for at, name in enumerate(_NAMES)]
 _MOOD = {"title": "最近 30 天的情绪", "subtitle": "3,214 条聊天", "community": "早起读书群", "first": "10 月 24 日", "last": "11 月 22 日"}
+_REPORT = {"title": "周报", "subtitle": "11 月 16 日 – 11 月 22 日", "community": "早起读书群", "note": "说“周报”随时看最新的"}
 _STORY = (
     "今天把家里的旧书整理了一遍，发现十年前买的那本《瓦尔登湖》还夹着当时的书签。\n读书大概就是在不同的年纪 meet the same book again 吧。"
 )
@@ -253,6 +254,62 @@ EDGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
     "mood-none": ("mood", {**_MOOD, "means": [None] * 30, "shares": [None] * 30, "community": "😀"}),
+    "report": (
+        "report",
+        {
+            **_REPORT,
+            "lamps": [
+                ["red", "最近 7 天说话的人少了 34%（41 → 27 人）", "在日历里排一次推送或活动"],
+                ["yellow", "一半要等 48 分钟以上", ""],
+            ],
+            "rest": "另有 1 项要留意（说：健康），5 项正常",
+            "figures": [
+                ["周活 WAU", "27 人", "-34%", "bad", "上周 41 人"],
+                ["消息数", "412 次", "+12%", "good", "上周 368 次"],
+                ["新成员", "6 人", "持平", "flat", "上周 6 人"],
+                ["自助解决率", "86%", "+3.2 点", "good", "上周 83%"],
+                ["净推荐值 NPS", "—", "", "grey", "还没有推荐打分"],
+            ],
+            "trend_name": "每天说话的人",
+            "trend": [12, 14, 9, None, 8, 7, 5],
+            "past": [16, 18, 14, 15, 17, 12, 11],
+            "first": "11 月 16 日",
+            "last": "11 月 22 日",
+            "heat": "".join(str((day * 7 + hour * 5) % 5) for day in range(7) for hour in range(24)),
+            "peak": "周三 20 点最热闹，42 条",
+            "questions": [["怎么退款", 23], ["发票怎么开", 17], ["周末的线下活动在哪里报名", 1]],
+        },
+    ),
+    "report-far": (
+        "report",
+        {
+            **_REPORT,
+            "subtitle": f"{_FAR[:20]}，截至 11 月 22 日",
+            "community": _FAR[:24],
+            "lamps": [["red", _LONG * 2, _FAR], ["yellow", _FAR * 2, ""], ["grey", "L", _LONG]],
+            "rest": "另有 123 项要留意（说：健康）",
+            "figures": [["新成员三十日留存 D30", "1,234,567,890 人", "+1,234,567%", "good", "上月同期 1,234,567,890 人"]] * 5,
+            "trend_name": "每天说话的人",
+            "trend": [10**9 * (n % 2) for n in range(31)],
+            "past": [10**9] * 28,
+            "first": "10 月 1 日",
+            "last": "10 月 31 日",
+            "heat": "4" * 168,
+            "peak": "周日 23 点最热闹，1,000,000,000 条",
+            "questions": [[_FAR[:24], 10**9], *[["😀😀", 0]] * 4],
+        },
+    ),
+    "report-empty": ("report", {**_REPORT, "community": "😀", "lamps": [["grey", "8 项还看不出来", ""]]}),
+    "report-day": (
+        "report",
+        {
+            **_REPORT,
+            "title": "数据",
+            "figures": [["日活 DAU", "3 人", "", "flat", "前一天 12 人"], ["消息数", "8 次", "", "flat", ""]],
+            "trend": [0, 0, 5, 0, 0, 0, 3],
+            "trend_name": "最近七天说话的人",
+        },
+    ),
     "gem": (
         "gem",
         {"author": "韩梅梅", "text": _STORY, "title": "我和一本书", "community": "早起读书群", "date": "2026 年 11 月 22 日", "likes": 26},

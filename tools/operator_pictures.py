@@ -31,11 +31,13 @@ MOST_BYTES = 150_000
 SHOWN_MS = 20_000
 LATER_MS = 90_000
 """How long what comes by itself (a common welcome waits 45 s) may take."""
+LOOKS_EACH_MS = 100
+"""How often it is looked whether something is there; the browser's own way is with each frame, for which it draws one."""
 
 _ENTRY = "[...document.querySelectorAll('.entry')]"
 _MESSAGE = "entry.querySelector('[data-testid=message]')"
 _KEEP = f"""({{after, finds, more}}) => {{
-  window.fetch = () => new Promise(() => {{}});
+  window.fetch = Response.prototype.json = () => new Promise(() => {{}});
   const all = {_ENTRY};
   const at = finds ? all.findLastIndex((entry) => entry.textContent.includes(finds)) : -1;
   const isAnswer = at > 0 && {_MESSAGE.replace("entry", "all[at]")}.dataset.via !== 'webhook';
@@ -151,6 +153,8 @@ LOOKS = (
     Look("console-submission", "submissions/6", "复利", 640),
     Look("console-case", "cases/1", "发错群了", 1_250),
     Look("console-invitations", "invitations", "要过邀请码", 740),
+    Look("console-calendar", "calendar?kind=push", "直播预告", 1_300),
+    Look("console-push", "calendar?new=1", "什么时候", 850),
     Look("console-words", "words?kind=advert", "引流推广", 860),
 )
 
@@ -164,7 +168,7 @@ def take(
     """
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, locale="zh-CN")
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE if folder else 1, locale="zh-CN")
     page = context.new_page()
     page.set_default_timeout(SHOWN_MS)
     taken = [file for shot in shots for file in _take(page, port, folder, shot)]
@@ -183,11 +187,15 @@ def _take(page: Page, port: int, folder: Path | None, shot: Shot) -> list[Path]:
     page.goto(f"http://127.0.0.1:{port}/demo/?who={shot.user}&chat={quote(chat)}")
     wanted, patience_ms = shot.finds or shot.shows, LATER_MS if shot.later else SHOWN_MS
     try:
-        page.wait_for_function("(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms)
+        page.wait_for_function(
+            "(text) => document.querySelector('#talk').textContent.includes(text)", arg=wanted, timeout=patience_ms, polling=LOOKS_EACH_MS
+        )
     except PlaywrightTimeout:
         raise AssertionError(f"{shot.name}: “{wanted}” did not come; there is: {page.locator('#talk').inner_text()[-600:]}") from None
     kept = page.evaluate(_KEEP, {"after": after, "finds": shot.finds, "more": shot.more})
-    page.wait_for_function("[...document.querySelectorAll('.entry img')].every((img) => img.complete && img.naturalWidth > 0)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.entry img')].every((img) => img.complete && img.naturalWidth > 0)", polling=LOOKS_EACH_MS
+    )
     boxes = page.evaluate(_BOXES)
     said = page.locator("#talk").inner_text()
     assert shot.shows in said, f"{shot.name}: “{shot.shows}” is not in what is shown: {said[:300]}"
@@ -203,7 +211,7 @@ def _log_in(page: Page, port: int) -> None:
     after = _last_id(port, chat)
     _ask(port, "POST", "/_/say", {"user": BOSS, "text": "控制台", "chat": None, "channel": "assistant"})
     page.goto(f"http://127.0.0.1:{port}/demo/?who={BOSS}&chat={quote(chat)}")
-    link = page.wait_for_function(_LINK, arg=after).json_value()
+    link = page.wait_for_function(_LINK, arg=after, polling=LOOKS_EACH_MS).json_value()
     page.goto(str(link))
     page.get_by_test_id("enter").click()
     page.get_by_test_id("me").wait_for(state="attached")
@@ -211,7 +219,7 @@ def _log_in(page: Page, port: int) -> None:
 
 def _look(page: Page, port: int, folder: Path | None, look: Look) -> list[Path]:
     page.goto(f"http://127.0.0.1:{port}/console/in/main/{look.path}")
-    page.wait_for_function("() => [...document.images].every((img) => img.complete)")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete)", polling=LOOKS_EACH_MS)
     box = page.locator("main").bounding_box()
     assert box, f"{look.name}: no page"
     top, bottom = box["y"], min(look.height, box["y"] + box["height"])

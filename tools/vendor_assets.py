@@ -41,6 +41,15 @@ PACKAGES = (
         "kIDugA7Ps4U+2BHxiNHmvgPIQDWPDU4IeU6TNRdvXQM1uZX+FibqDQT2xUOnnO2yq/LUHcwnGlu1hvf4KfXnMg==",
         {"package/css/pico.min.css": "pico.min.css", "package/LICENSE.md": "pico.LICENSE.txt"},
     ),
+    Package(
+        "echarts@6.0.0",
+        "Tte/grDQRiETQP4xz3iZWSvoHrkCQtwqd6hs+mifXcjrCuo2iKWbajFObuLJVBlDIJlOzgQPd1hsaKt/3+OMkQ==",
+        {
+            "package/dist/echarts.common.min.js": "echarts.min.js",
+            "package/LICENSE": "echarts.LICENSE.txt",
+            "package/NOTICE": "echarts.NOTICE.txt",
+        },
+    ),
 )
 
 
@@ -72,7 +81,7 @@ def is_as_fetched(folder: Path = VENDOR) -> bool:
 @click.command()
 @click.option("--check", is_flag=True, help="只检查，不下载")
 def main(check: bool) -> None:
-    """下载控制台用的样式和脚本（htmx、Pico CSS）。"""
+    """下载控制台用的样式和脚本（htmx、Pico CSS、ECharts）。"""
     if check:
         sys.exit(0 if is_as_fetched() else "console/static/vendor 与下载时不同：请重新运行 python -m tools.vendor_assets")
     VENDOR.mkdir(parents=True, exist_ok=True)

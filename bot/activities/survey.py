@@ -27,6 +27,7 @@ from rules.surveys import (
     find_survey,
     margin_of,
     mean_of,
+    nps_counters,
     nps_of,
     part_of,
     scores_of,
@@ -141,7 +142,7 @@ def piece(at: int, answer: str) -> Entry:
 def finished(survey: Survey, answers: Mapping[str, Kept]) -> Entry:
     """That somebody has answered everything, with these answers by part."""
     values = {part: kept.value for part, kept in answers.items()}
-    return Entry(DONE, tallies=(DONE, *tallies_of(survey, values)), unnamed=True)
+    return Entry(DONE, tallies=(DONE, *tallies_of(survey, values)), unnamed=True, counts=nps_counters(survey, values))
 
 
 def how_to(activity: Activity) -> str:

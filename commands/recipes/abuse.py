@@ -29,7 +29,7 @@ LABELLED = {"cold": 1.0, "swsr": 2.0}
 """Sets of abuse and how much each text of them counts."""
 CHATS = ("chat_lccc_toy", "chat_kdconv", "chat_crosswoz")
 CHAT_COUNTS, REVIEW_COUNTS, OWN_COUNT = 2.0, 0.5, 4.0
-MADE = ((ABUSIVE, 14_000, 1.0, 0.4), (HARMLESS, 18_000, 0.0, 0.5))
+MADE = ((ABUSIVE, 16_000, 1.0, 0.4), (HARMLESS, 24_000, 0.0, 0.5))
 """Sentences made to learn from: patterns, how many, label, how much each counts."""
 MEASURED_CHATS = ("chat_nus_sms", "chat_ecd_sample")
 MEASURED_COMPLAINTS = ("waimai_10k", "online_shopping_10_cats")

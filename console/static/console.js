@@ -1,4 +1,4 @@
-// What the console does beyond links and forms: the code of a login link, the drawer, the keyboard. Everything works without it, but for the link.
+// What the console does beyond links and forms: the code of a login link, the drawer, the search, the keyboard. All works without it, but for the link.
 "use strict";
 
 const loginForm = document.querySelector("[data-login]");
@@ -20,22 +20,67 @@ if (drawer) {
   drawer.dataset.ready = "";
 }
 
+const opened = (id) => {
+  const box = document.getElementById(id);
+  if (box && !box.open) { document.querySelectorAll("dialog[open]").forEach((one) => one.close()); box.showModal(); }
+  box?.querySelector("input[type=search]")?.select();
+};
+
+document.addEventListener("click", (clicked) => {
+  const opener = clicked.target.closest("[data-open]");
+  if (opener) { clicked.preventDefault(); opened(opener.dataset.open); }
+  if (clicked.target.closest("[data-close]") || clicked.target.matches("dialog")) clicked.target.closest("dialog").close();
+});
+
+// Moves the focus along the rows of a list; at its end it stays.
+const step = (rows, by) => {
+  const at = rows.indexOf(document.activeElement);
+  rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+};
+const isSeen = (row) => row.offsetParent !== null;
+const rowsOf = (place, which) => [...document.querySelectorAll(`${place} :is(${which})`)].filter(isSeen);
+const ROWS = ".entries a.entry, .todo li > a, .versions a, [data-row], tbody tr td:first-child a, tbody th a";
+
+const finder = document.querySelector("#search");
+finder?.addEventListener("keydown", (pressed) => {
+  const hits = rowsOf("#found", "a");
+  if (pressed.key === "ArrowDown" || pressed.key === "ArrowUp") {
+    pressed.preventDefault();
+    if (pressed.key === "ArrowUp" && hits[0] === document.activeElement) finder.querySelector("input[type=search]").focus();
+    else step(hits, pressed.key === "ArrowDown" ? 1 : -1);
+  } else if (pressed.key === "Enter" && pressed.target.matches("input") && hits.length) {
+    pressed.preventDefault();
+    hits[0].click();
+  } else if (pressed.key.length === 1 && !pressed.ctrlKey && !pressed.metaKey && pressed.target.matches("a")) {
+    finder.querySelector("input[type=search]").focus(); // it gets the letter, too
+  }
+});
+
+const GO_MS = 2000;
+let goesSince = -GO_MS;
+const KEYS = {
+  "/": () => opened("search"),
+  "?": () => opened("help"),
+  f: () => { const search = document.querySelector("[data-search]"); search?.focus(); search?.select(); return search; },
+  j: () => step(rowsOf("main", ROWS), 1),
+  k: () => step(rowsOf("main", ROWS), -1),
+  n: () => document.querySelector("[data-key=n]")?.click(),
+  g: () => { goesSince = performance.now(); },
+};
+
 document.addEventListener("keydown", (pressed) => {
   const at = document.activeElement;
   const isTyping = at && (at.matches("input, textarea, select") || at.isContentEditable);
-  if ((pressed.ctrlKey || pressed.metaKey) && pressed.key === "Enter") {
-    at?.closest("[data-save]")?.requestSubmit();
+  if (pressed.ctrlKey || pressed.metaKey) {
+    if (pressed.key === "Enter") at?.closest("[data-save]")?.requestSubmit();
+    if (pressed.key.toLowerCase() === "k" && finder) { pressed.preventDefault(); opened("search"); }
     return;
   }
-  if (isTyping || pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
-  if (pressed.key === "/") {
-    const search = document.querySelector("[data-search]");
-    if (search) { pressed.preventDefault(); search.focus(); search.select(); }
-  } else if (pressed.key === "?") {
-    document.getElementById("help")?.showModal();
-  } else if (pressed.key === "n") {
-    document.querySelector("[data-key=n]")?.click();
-  } else if (pressed.key === "t") {
-    document.querySelector("a[href$='/faq/try']")?.click();
-  }
+  if (isTyping || pressed.altKey || document.querySelector("dialog[open]")) return;
+  const goes = performance.now() - goesSince < GO_MS;
+  goesSince = -GO_MS;
+  if (goes && /^[a-z]$/.test(pressed.key)) { document.querySelector(`[data-go="${pressed.key}"]`)?.click(); return; }
+  if (!Object.hasOwn(KEYS, pressed.key)) return;
+  pressed.preventDefault();
+  KEYS[pressed.key]();
 });

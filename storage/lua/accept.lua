@@ -4,7 +4,7 @@
 -- ARGV 1 now_ms  2 consumer  3 payload  4 message id  5 member (0: nobody)  6 community  7 event data (JSON); its text is left out where the waiting question is secret
 --      8 takeover_ms: how old unfinished work must be before a repeat may take it over
 --      9 whether it is speech, which makes its member known: 1 or 0  10 life of unfinished state in ms
---      11 said, as parts/heard.lua reads it
+--      11 said, as parts/heard.lua reads it  12 member in the log: 0 and no id where it was told in confidence
 -- Gives {'done', answer} for a repeat of a finished message, {'busy'} while another works on it, else
 --       {'yours', inbox entry, first message of this member 0/1, waiting question or false, notices, payload kept at the first try or '',
 --       topic, told and asked of the talk, each false when there is none, what heard.look tells where it is too much, else {}}
@@ -31,7 +31,8 @@ else
   redis.call('XCLAIM', KEYS[2], 'bot', ARGV[2], 0, entry, 'FORCE', 'JUSTID', 'LASTID', entry)
   redis.call('HSET', KEYS[1], 'since', ARGV[1], 'entry', entry, 'member', member)
   redis.call('PEXPIRE', KEYS[1], ARGV[10])
-  redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', member, 'id', ARGV[4], 'data', facts)
+  redis.call('XADD', KEYS[3], '*', 'v', '1', 't', ARGV[1], 'kind', 'inbound', 'c', ARGV[6], 'm', ARGV[12],
+    'id', ARGV[12] == member and ARGV[4] or '', 'data', facts)
   local spoken = heard.look(KEYS[8], KEYS[9], member, now, ARGV[11])
   heard.keep(KEYS[8], KEYS[9], member, now, spoken)
   if spoken and spoken.is_loud then history = {spoken[1], spoken[2], spoken[3], spoken[4], spoken[5]} end

@@ -1,11 +1,12 @@
--- uses: ledger
+-- uses: tally, ledger
 -- Takes a member's entry, or a piece of it, into an activity that is open; or takes it out again; or forgets him.
--- KEYS 1–12 of the ledger  13 the member's rows  14 the activity  15 entries  16 order of arrival  17 counts  18 scores
+-- KEYS 1–14 of the ledger  15 the member's rows  16 the activity  17 entries  18 order of arrival  19 counts  20 scores
 -- ARGV 1–6 of the ledger  7 member  8 act: enter, withdraw, erase  9 part ('' the entry itself)  10 number of the activity  11 value
 --      12 1 it takes the place of the first  13 1 a piece takes its member in  14 round that has to run ('' no matter)  15 score  16 race ('' none)
 --      17 bonuses of the race: 3,2,1  18 team ('' none)  19 1 its tallies are not kept with it  20 1 its value stays when the member is erased
 --      21 most members  22 most pieces  23 most points a day for activities  24 most points a day at all (0 none)
---      25 first day (ordinal) on which points that go back may lapse  26 1 the event names nobody  27… counters that it raises
+--      25 first day (ordinal) on which points that go back may lapse  26 1 the event names nobody
+--      27 counters of the day that it raises (comma separated)  28… counters that it raises
 -- A member's record is JSON: p his pieces by part, '' the entry itself, a the award that he has of it. A piece: s number by arrival (of the entry
 -- itself), t when (ms), v value, n score, o place in its race, c counters, g team, d points paid, l their lots, k 1 its value stays.
 -- Gives 'outcome|seq|order|score|points|balance|earned|entries|value that is kept': ok, changed, same, already, closed, early, late, round, full,
@@ -15,9 +16,9 @@ local member, act, part, number, value = ARGV[7], ARGV[8], ARGV[9], ARGV[10], AR
 local activity = {}
 do
   local names = {'state', 'closes', 'round', 'round_until', 'cost', 'award', 'most', 'entries', 'kind', 'title'}
-  for at, kept in ipairs(redis.call('HMGET', KEYS[14], unpack(names))) do activity[names[at]] = kept or '' end
+  for at, kept in ipairs(redis.call('HMGET', KEYS[16], unpack(names))) do activity[names[at]] = kept or '' end
 end
-local kept = redis.call('HGET', KEYS[15], member)
+local kept = redis.call('HGET', KEYS[17], member)
 local record = kept and cjson.decode(kept) or {p = {}}
 
 local function value_of(name) return record.p[name] and record.p[name].v or '' end
@@ -28,21 +29,21 @@ local function say(outcome, piece, points)
   local main = record.p['']
   piece = piece or {}
   return ledger.keep(string.format('%s|%d|%d|%d|%d|%d|%d|%d', outcome, main and main.s or 0, piece.o or 0, piece.n or 0, points or 0,
-    ledger.balance(member), ledger.earned(member), tonumber(redis.call('HGET', KEYS[14], 'entries') or '0'))) .. '|' .. value_of(part)
+    ledger.balance(member), ledger.earned(member), tonumber(redis.call('HGET', KEYS[16], 'entries') or '0'))) .. '|' .. value_of(part)
 end
 
 local function count(name, n)
-  if redis.call('HINCRBY', KEYS[17], name, n) == 0 then redis.call('HDEL', KEYS[17], name) end
+  if redis.call('HINCRBY', KEYS[19], name, n) == 0 then redis.call('HDEL', KEYS[19], name) end
 end
 
 local function add_score(n, team)
   if n == 0 then return end
-  local total = math.floor(tonumber(redis.call('ZSCORE', KEYS[18], member) or '0') / UNIT) + n
-  local stamp = math.min(UNIT - 1, redis.call('HINCRBY', KEYS[14], 'stamp', 1))
+  local total = math.floor(tonumber(redis.call('ZSCORE', KEYS[20], member) or '0') / UNIT) + n
+  local stamp = math.min(UNIT - 1, redis.call('HINCRBY', KEYS[16], 'stamp', 1))
   if total == 0 then
-    redis.call('ZREM', KEYS[18], member)
+    redis.call('ZREM', KEYS[20], member)
   else
-    redis.call('ZADD', KEYS[18], string.format('%.0f', total * UNIT + UNIT - 1 - stamp), member)
+    redis.call('ZADD', KEYS[20], string.format('%.0f', total * UNIT + UNIT - 1 - stamp), member)
   end
   if team then count('team|' .. team, n) end
 end
@@ -54,7 +55,7 @@ local function take_out(piece)
 end
 
 local function put(is_empty)
-  if is_empty then redis.call('HDEL', KEYS[15], member) else redis.call('HSET', KEYS[15], member, cjson.encode(record)) end
+  if is_empty then redis.call('HDEL', KEYS[17], member) else redis.call('HSET', KEYS[17], member, cjson.encode(record)) end
 end
 
 local function log(what)
@@ -64,7 +65,7 @@ local function log(what)
 end
 
 local note = '活动 ' .. number .. ' ' .. string.gsub(activity.title, '|', '/')
-local rows = {[member] = KEYS[13]}
+local rows = {[member] = KEYS[15]}
 
 if act == 'erase' then
   if not kept then return say('out') end
@@ -79,8 +80,8 @@ if act == 'erase' then
   if has_begun_to_end then
     put() -- what was counted and numbered stays, of a number that leads to nobody
   else
-    if record.p[''] then redis.call('HINCRBY', KEYS[14], 'entries', -1) end
-    redis.call('ZREM', KEYS[16], member)
+    if record.p[''] then redis.call('HINCRBY', KEYS[16], 'entries', -1) end
+    redis.call('ZREM', KEYS[18], member)
     record.p = {}
     put(true)
   end
@@ -97,9 +98,9 @@ if act == 'withdraw' then
   local leaves = part == ''
   if leaves then
     for _, one in pairs(record.p) do take_out(one) end
-    redis.call('ZREM', KEYS[16], member)
-    redis.call('HINCRBY', KEYS[14], 'entries', -1)
-    ledger.lapse(member, KEYS[13])
+    redis.call('ZREM', KEYS[18], member)
+    redis.call('HINCRBY', KEYS[16], 'entries', -1)
+    ledger.lapse(member, KEYS[15])
     if (piece.d or 0) > 0 then
       local lots = ledger.read_lots(piece.l)
       for _, lot in ipairs(lots) do lot[1] = math.max(lot[1], tonumber(ARGV[25])) end
@@ -136,7 +137,7 @@ local cost, points, main = tonumber(activity.cost), 0, record.p['']
 if joins then
   local entries, most = tonumber(activity.entries), tonumber(activity.most)
   if entries >= tonumber(ARGV[21]) or (most > 0 and entries >= most) then return say('full') end
-  ledger.lapse(member, KEYS[13])
+  ledger.lapse(member, KEYS[15])
   main = {t = now, v = ''}
   if cost > 0 then
     local lots, why = ledger.move{from = member, to = 'events', n = cost, reason = 'event_cost', actor = member, note = note, rows = rows}
@@ -144,9 +145,9 @@ if joins then
     main.d = cost
     if #lots > 0 then main.l = ledger.write_lots(lots) end
   end
-  main.s = redis.call('HINCRBY', KEYS[14], 'seq', 1)
-  redis.call('ZADD', KEYS[16], main.s, member)
-  redis.call('HINCRBY', KEYS[14], 'entries', 1)
+  main.s = redis.call('HINCRBY', KEYS[16], 'seq', 1)
+  redis.call('ZADD', KEYS[18], main.s, member)
+  redis.call('HINCRBY', KEYS[16], 'entries', 1)
   record.p[''] = main
   points = tonumber(activity.award) - (record.a or 0)
   if points > 0 then points = ledger.room(member, 'event', points, tonumber(ARGV[23]), tonumber(ARGV[24])) end
@@ -162,7 +163,7 @@ piece.t, piece.v, piece.c, piece.o, piece.g = now, value, nil, nil, ARGV[18] ~= 
 piece.k = ARGV[20] == '1' and 1 or nil
 piece.n = tonumber(ARGV[15])
 if ARGV[16] ~= '' then
-  piece.o = redis.call('HINCRBY', KEYS[17], 'race|' .. ARGV[16], 1)
+  piece.o = redis.call('HINCRBY', KEYS[19], 'race|' .. ARGV[16], 1)
   local place = 0
   for bonus in string.gmatch(ARGV[17], '%d+') do
     place = place + 1
@@ -170,7 +171,8 @@ if ARGV[16] ~= '' then
   end
 end
 local tallies = {}
-for at = 27, #ARGV do
+for name in string.gmatch(ARGV[27], '[^,]+') do tally.count(KEYS[13], KEYS[14], name, 1) end
+for at = 28, #ARGV do
   count('tally|' .. ARGV[at], 1)
   tallies[#tallies + 1] = ARGV[at]
 end

@@ -1,6 +1,6 @@
--- uses: cases
+-- uses: tally, cases
 -- Takes a member's appeal against what was decided of him, once for each decision; its case waits among the appeals then, and not in the queue.
--- KEYS 1 once  2 states  3 appeals by case  4 appeals that wait  5 appeals of the week  6 what happened  7 evidence  8 events  9 queue of cases
+-- KEYS 1 once  2 states  3 appeals by case  4 appeals that wait  5 appeals of the week  6 what happened  7 evidence  8 events  9 queue of cases  10 counts of the day  11 places
 -- ARGV 1 now_ms  2 community  3 member  4 once id  5 case number  6 sealed words  7 once_life_ms  8 most a week  9 life of the week's counts in ms
 -- Gives 'outcome|state': ok; again (against this decision he appealed before); week (too many this week); state (nothing there to appeal against); gone.
 -- A repeat gets its first result.
@@ -31,4 +31,5 @@ redis.call('HSET', KEYS[7], number .. '.a' .. s.revision, ARGV[1] .. '|' .. ARGV
 cases.tell(KEYS[6], number, {act = 'appeal', by = tonumber(member), t = tonumber(ARGV[1]), before = s.state, after = s.state})
 redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[4], 'data',
   '{"case":' .. number .. ',"appeal":true}')
+tally.count(KEYS[10], KEYS[11], 'appeals', 1)
 return say('ok')

@@ -1,6 +1,6 @@
--- uses: ledger
+-- uses: tally, ledger
 -- Joins a challenge, checks in for a day of it, or leaves it.
--- KEYS 1–12 of the ledger  13 the member's rows  14 runs  15 proofs
+-- KEYS 1–14 of the ledger  15 the member's rows  16 runs  17 proofs
 -- ARGV 1–6 of the ledger  7 member  8 challenge  9 act: join, check_in, leave  10 days  11 misses allowed
 --      12 due weekdays, Sunday to Saturday: 0111110  13 points a day  14 more points for the last  15 first day (ordinal, 0 none)
 --      16 last day (ordinal, 0 none)  17 points earned that it takes to join  18 proof ('' none)  19 the challenge's title
@@ -15,7 +15,7 @@ local days, misses, weekdays = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
 local first_day, last_day = tonumber(ARGV[15]), tonumber(ARGV[16])
 local field = challenge .. '|' .. member
 local begin, state, marks, times, digest, result = string.match(
-  redis.call('HGET', KEYS[14], field) or '0|left||0||', '^(%d+)|(%a+)|([01]*)|(%d+)|([^|]*)|(.*)$')
+  redis.call('HGET', KEYS[16], field) or '0|left||0||', '^(%d+)|(%a+)|([01]*)|(%d+)|([^|]*)|(.*)$')
 if digest ~= '' and digest == ARGV[3] then return (string.gsub(result, '/', '|')) end
 begin, times = tonumber(begin), tonumber(times)
 
@@ -42,7 +42,7 @@ local function say(outcome, points, finished)
 end
 
 local function keep(said)
-  redis.call('HSET', KEYS[14], field,
+  redis.call('HSET', KEYS[16], field,
     string.format('%d|%s|%s|%d|%s|%s', begin, state, marks, times, ARGV[3], (string.gsub(said, '|', '/'))))
   redis.call('XADD', KEYS[9], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[3],
     'data', string.format('{"act":"challenge","challenge":"%s","day":%d,"state":"%s","done":%d,"times":%d}',
@@ -67,7 +67,7 @@ if state == 'left' then return say('out') end
 if act == 'leave' then
   if state ~= 'on' then return say(state) end
   state = 'left'
-  redis.call('HDEL', KEYS[15], field)
+  redis.call('HDEL', KEYS[17], field)
   return keep(say('left'))
 end
 
@@ -87,13 +87,13 @@ local points, finished = tonumber(ARGV[13]), 0
 if points > 0 then points = ledger.room(member, 'challenge', points, tonumber(ARGV[20]), tonumber(ARGV[21])) end
 if done_in(marks) >= days then
   state, times, finished, points = 'done', times + 1, 1, points + tonumber(ARGV[14])
-  redis.call('HINCRBY', KEYS[14], '~|' .. member, 1)
+  redis.call('HINCRBY', KEYS[16], '~|' .. member, 1)
 end
 if points > 0 then
   ledger.move{
-    from = 'treasury', to = member, n = points, reason = 'challenge', actor = member, note = ARGV[19], rows = {[member] = KEYS[13]},
+    from = 'treasury', to = member, n = points, reason = 'challenge', actor = member, note = ARGV[19], rows = {[member] = KEYS[15]},
     counts = true,
   }
 end
-if ARGV[18] ~= '' then redis.call('HSET', KEYS[15], field, ARGV[1] .. '|' .. ARGV[18]) end
+if ARGV[18] ~= '' then redis.call('HSET', KEYS[17], field, ARGV[1] .. '|' .. ARGV[18]) end
 return keep(say('ok', points, finished))

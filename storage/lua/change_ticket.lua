@@ -1,6 +1,7 @@
+-- uses: tally
 -- Does one thing to a ticket, once, if its state allows it, and queues what is to be told of it in the same act.
 -- KEYS 1 once  2 tickets  3 texts  4 waiting tickets  5 newest by member  6 first response times  7 steps of the shard  8 events
---      9 outbox due  10… the outbox queue of each delivery
+--      9 outbox due  10 counts of the day  11 places  12… the outbox queue of each delivery
 -- ARGV 1 now_ms  2 community  3 actor's member number (0 the clock)  4 once id ('' each call is its own: steps compare)  5 number
 --      6 act: add, take, pass, answer, close, cancel, step, reopen, rate, erase
 --      7 words ('' none)  8 pass: to which member; step: how many were done before; rate: 1 or -1
@@ -18,7 +19,7 @@ local ticket, rows = cjson.decode(kept), {}
 local texts = redis.call('HGET', KEYS[3], number)
 if texts then rows = cjson.decode(string.sub(texts, string.find(texts, '|', 1, true) + 1)) end
 local actor, with = tonumber(ARGV[3]), tonumber(ARGV[8] ~= '' and ARGV[8] or '0')
-local waits, why = ticket.state == 'open' or ticket.state == 'taken', nil
+local waits, why, waited = ticket.state == 'open' or ticket.state == 'taken', nil, nil
 if act == 'reopen' or act == 'rate' then
   if ticket.state ~= 'answered' then why = 'ended' end
   if act == 'reopen' and redis.call('HGET', KEYS[5], ticket.member) ~= number then why = 'newer' end
@@ -62,6 +63,9 @@ elseif ENDS[act] then
       ticket.first = math.max(now - ticket.asked, 1)
       redis.call('RPUSH', KEYS[6], ARGV[1] .. '|' .. string.format('%d', ticket.first))
       redis.call('LTRIM', KEYS[6], -1000, -1)
+      waited = math.min(math.floor(ticket.first / 60000), 1440)
+      tally.count(KEYS[10], KEYS[11], 'tickets_answered', 1)
+      tally.count(KEYS[10], KEYS[11], string.format('wait:%d', waited), 1)
     end
   elseif act == 'close' then
     ticket.by = actor
@@ -84,14 +88,14 @@ redis.call('HSET', KEYS[2], number, cjson.encode(ticket))
 -- A step that does none (the roster was changed, or another process was first) only moves the alarm: nothing happened to tell of.
 if act ~= 'step' or ticket.steps ~= with then
   redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[4], 'data',
-    '{"act":"ticket_' .. act .. '","ticket":' .. number .. '}')
+    '{"act":"ticket_' .. act .. '","ticket":' .. number .. (waited and string.format(',"waited":%d', waited) or '') .. '}')
 end
-for queue = 10, #KEYS do
-  local at = 16 + (queue - 10) * 2
+for queue = 12, #KEYS do
+  local at = 16 + (queue - 12) * 2
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[9], 'NX', ARGV[1], ARGV[at])
 end
-if #KEYS > 9 then redis.call('PUBLISH', 'qb:bell', ARGV[14]) end
+if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[14]) end
 local result = cjson.encode({done = true, why = again, ticket = ticket})
 if ARGV[4] ~= '' then redis.call('SET', KEYS[1], result, 'PX', ARGV[12]) end
 return result

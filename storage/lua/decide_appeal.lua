@@ -1,7 +1,7 @@
--- uses: cases
+-- uses: tally, cases
 -- Decides an appeal: granted lifts the strike, upheld leaves everything. Never one who decided of the case before, nor who reported it, nor he whom it is about.
 -- KEYS 1 once  2 states  3 appeals by case  4 appeals that wait  5 what happened  6 strikes of the member  7 queue  8 reports by case
---      9 records of reporters  10 counts of how often people agreed  11 events
+--      9 records of reporters  10 counts of how often people agreed  11 events  12 counts of the day  13 places
 -- ARGV 1 now_ms  2 community  3 actor  4 once id  5 case number  6 granted or upheld  7 once_life_ms  8 member the case is about  9 why
 --      10 whether the actor is the only one who decides: 1 or 0  11 lapse of strikes in ms  12… what is counted
 -- Gives 'outcome|state before|strikes|by|alone': done; own (it is about him); party (he reported it); same (he decided before: another person has to); soon (he is the only
@@ -46,5 +46,6 @@ cases.write(KEYS[2], number, s)
 cases.tell(KEYS[5], number,
   {act = ARGV[6], by = tonumber(actor), t = now, before = before, after = s.state, why = ARGV[9], alone = alone == 1 or nil})
 redis.call('XADD', KEYS[11], '*', 'v', '1', 't', ARGV[1], 'kind', 'admin', 'c', ARGV[2], 'm', actor, 'id', ARGV[4], 'data',
-  '{"act":"decide_appeal","case":' .. number .. ',"before":"' .. before .. '","after":"' .. s.state .. '","about":' .. ARGV[8] .. '}')
+  '{"act":"decide_appeal","case":' .. number .. ',"before":"' .. before .. '","after":"' .. s.state .. '","ruling":"' .. ARGV[6] .. '","about":' .. ARGV[8] .. '}')
+tally.count(KEYS[12], KEYS[13], 'appeals_' .. ARGV[6], 1)
 return say('done')

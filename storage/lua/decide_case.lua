@@ -1,7 +1,8 @@
--- uses: cases
+-- uses: tally, cases
 -- Decides a case: its state changes, a strike is counted or lifted, what happened is noted, once.
 -- KEYS 1 once  2 states  3 queue  4 what happened  5 strikes of the member  6 events  7 reports by case  8 records of reporters
 --     9 counts of how often people agreed  10 appeals that wait  11 newest case and newest warning by member
+--     12 counts of the day  13 places
 -- ARGV 1 now_ms  2 community  3 actor's member number  4 once id  5 case number  6 act: warned, ignored, hand or merge  7 once_life_ms
 --      8 member the case is about (0 unknown)  9 revision that the decision was made on; '' for: only while nobody has decided  10 why
 --      11 to whom it is handed, or the case that it is merged into  12 lapse of strikes in ms  13 whether the actor is the only one who decides: 1 or 0
@@ -68,8 +69,10 @@ else
   if s.state == 'warned' and before ~= 'warned' then
     redis.call('ZADD', KEYS[5], ARGV[1], number)
     redis.call('HSET', KEYS[11], 'warned:' .. ARGV[8], number .. '|' .. ARGV[1] .. '|warn')
+    tally.count(KEYS[12], KEYS[13], 'warnings', 1)
   elseif s.state ~= 'warned' then
     redis.call('ZREM', KEYS[5], number)
+    if s.state == 'ignored' and before ~= 'ignored' then tally.count(KEYS[12], KEYS[13], 'ignored', 1) end
   end
   local is = cases.found(s)
   cases.count(KEYS[9], was, is, 15)

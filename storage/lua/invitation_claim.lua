@@ -1,7 +1,8 @@
+-- uses: tally
 -- Attributes a newcomer to whoever invited him: once for ever, the first word counts. What is doubtful waits for a person to look.
--- KEYS 1 once  2 invitations  3 newcomers of the inviter  4 held  5 inviters  6 steps  7 events  8 counts of the day
+-- KEYS 1 once  2 invitations  3 newcomers of the inviter  4 held  5 inviters  6 steps  7 events  8 counts of the day  9 places
 -- ARGV 1 now_ms  2 community  3 newcomer  4 inviter  5 how  6 once id  7 life of once in ms  8 why not, as found before ('' no reason)
---      9 when it is looked at (ms)  10 most in an hour  11 most in a day  12 how many links of a chain are followed  13 life of counters in ms
+--      9 when it is looked at (ms)  10 most in an hour  11 most in a day  12 how many links of a chain are followed
 -- Gives 'outcome|number': ok, held (with the number to decide by), same (he is attributed to him already), taken (to somebody else), self,
 -- circle (the inviter was brought here by the newcomer), or ARGV 8; a repeat gets its first result.
 local before = redis.call('GET', KEYS[1])
@@ -20,7 +21,7 @@ local function note(member, data)
 end
 
 local function count(name)
-  if redis.call('HINCRBY', KEYS[8], name, 1) == 1 then redis.call('PEXPIRE', KEYS[8], ARGV[13]) end
+  tally.count(KEYS[8], KEYS[9], name, 1)
 end
 
 local function finish(outcome, number)

@@ -1,10 +1,10 @@
--- uses: ledger
+-- uses: tally, ledger
 -- What becomes of an invitation: credited when its newcomer stayed, taken back when he left, let go, or decided by a person; and what is still
 -- owed to an inviter, or by him, as far as the day's caps and his points allow.
--- KEYS 1–12 of the ledger  13 the inviter's rows  14 invitations  15 inviters  16 board  17 held  18 steps  19 counts of the day
+-- KEYS 1–14 of the ledger  15 the inviter's rows  16 invitations  17 inviters  18 board  19 held  20 steps
 -- ARGV 1–6 of the ledger  7 newcomer ('' with pay)  8 inviter  9 act: credit, leave, silent, later, done, told, approve, reject, pay
 --      10 when it is looked at next (ms, 0 never)  11 points for one newcomer  12 tiers: at:points,at:points  13 the reason's cap a day
---      14 the cap of a day  15 when more is paid (ms)  16 note of the rows  17 actor  18 life of counters in ms
+--      14 the cap of a day  15 when more is paid (ms)  16 note of the rows  17 actor
 -- A tier that is reached is paid beside the caps. What a reversal cannot take is owed: the next credits pay it off first.
 -- Gives JSON: outcome (done, or the state in which the invitation is, gone where there is none), paid (below 0: taken), balance, earned,
 -- credited, owed, n, gained and lost tiers. A named act's repeat gets its first result.
@@ -18,14 +18,14 @@ local function note(member, data)
 end
 
 local function count(what)
-  if redis.call('HINCRBY', KEYS[19], what, 1) == 1 then redis.call('PEXPIRE', KEYS[19], ARGV[18]) end
+  tally.count(KEYS[13], KEYS[14], what, 1)
 end
 
 local function ring(at)
-  if at > 0 then redis.call('ZADD', KEYS[18], at, name) else redis.call('ZREM', KEYS[18], name) end
+  if at > 0 then redis.call('ZADD', KEYS[20], at, name) else redis.call('ZREM', KEYS[20], name) end
 end
 
-local kept = redis.call('HGET', KEYS[15], inviter)
+local kept = redis.call('HGET', KEYS[17], inviter)
 local own = kept and cjson.decode(kept) or {credited = 0, reversed = 0, owed = 0, tiers = {}}
 local paid, gained, lost, n = 0, {}, {}, 0
 
@@ -36,25 +36,25 @@ local function settle(exempt)
     paid = math.min(math.max(exempt, 0), own.owed)
     if own.owed > paid then paid = paid + ledger.room(inviter, 'invited', own.owed - paid, tonumber(ARGV[13]), tonumber(ARGV[14])) end
   elseif own.owed < 0 and exempt < 0 then
-    ledger.lapse(inviter, KEYS[13])
+    ledger.lapse(inviter, KEYS[15])
     paid = -math.min(ledger.balance(inviter), -own.owed)
   end
   if paid ~= 0 then
     ledger.move{
       from = paid > 0 and 'treasury' or inviter, to = paid > 0 and inviter or 'treasury', n = math.abs(paid), reason = 'invited', actor = '0',
-      note = ARGV[16], rows = {[inviter] = KEYS[13]}, counts = true,
+      note = ARGV[16], rows = {[inviter] = KEYS[15]}, counts = true,
     }
     own.owed = own.owed - paid
   end
-  if own.owed > 0 then redis.call('ZADD', KEYS[18], ARGV[15], ARGV[2] .. '|pay:' .. inviter) end
+  if own.owed > 0 then redis.call('ZADD', KEYS[20], ARGV[15], ARGV[2] .. '|pay:' .. inviter) end
 end
 
 local function keep_own()
   -- an empty table would be read back as a map
   if #own.tiers == 0 then own.tiers = nil end
-  redis.call('HSET', KEYS[15], inviter, cjson.encode(own))
+  redis.call('HSET', KEYS[17], inviter, cjson.encode(own))
   own.tiers = own.tiers or {}
-  if own.credited > 0 then redis.call('ZADD', KEYS[16], own.credited, inviter) else redis.call('ZREM', KEYS[16], inviter) end
+  if own.credited > 0 then redis.call('ZADD', KEYS[18], own.credited, inviter) else redis.call('ZREM', KEYS[18], inviter) end
 end
 own.tiers = own.tiers or {}
 
@@ -71,14 +71,14 @@ if act == 'pay' then
   return say('done')
 end
 
-local raw = redis.call('HGET', KEYS[14], newcomer)
+local raw = redis.call('HGET', KEYS[16], newcomer)
 local record = raw and cjson.decode(raw)
 if not record or string.format('%d', record.by) ~= inviter or inviter == '0' then
   ring(0)
   return say('gone')
 end
 
-local function save() redis.call('HSET', KEYS[14], newcomer, cjson.encode(record)) end
+local function save() redis.call('HSET', KEYS[16], newcomer, cjson.encode(record)) end
 
 local function become(state)
   record.state, record.ended = state, tonumber(ARGV[1])
@@ -115,7 +115,7 @@ elseif act == 'leave' and waits then
   become('left')
   return say('done')
 elseif (act == 'approve' or act == 'reject') and record.state == 'held' then
-  redis.call('ZREM', KEYS[17], newcomer)
+  redis.call('ZREM', KEYS[19], newcomer)
   record.ok = true
   if act == 'reject' then again = 0 else record.due = again end
   become(act == 'approve' and 'waiting' or 'rejected')

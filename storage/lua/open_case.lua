@@ -1,6 +1,7 @@
--- uses: cases
+-- uses: tally, cases
 -- Files a case about a message, or adds the message to one: nobody is warned twice for one text, nor again so soon.
 -- KEYS 1 once  2 cases  3 states  4 queue  5 evidence  6 strikes of the member  7 newest case and newest warning by member  8 cases by text  9 what happened  10 events
+--      11 counts of the day  12 places
 -- ARGV 1 now_ms  2 community  3 member  4 once id  5 case (JSON, without its number)  6 act: file, hint or warn  7 sealed evidence  8 once_life_ms
 --      9 event data (JSON, without the number)  10 mark of the text  11 lapse of strikes in ms (0 never)  12 cool-down in ms  13 weight
 --      14 how many more texts a case keeps
@@ -69,6 +70,9 @@ if amended then
   cases.tell(KEYS[9], amended, {act = act, by = 0, t = now, before = 'open', after = state})
   if act == 'warn' then redis.call('ZADD', KEYS[6], ARGV[1], amended) end
   keep(amended)
+  if act == 'warn' then tally.count(KEYS[11], KEYS[12], 'warnings', 1) end
+  redis.call('XADD', KEYS[10], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[4], 'data',
+    '{"act":"amend_case","case":' .. amended .. ',"after":"' .. state .. '"}')
   return say(amended, state, s)
 end
 
@@ -82,4 +86,6 @@ if act == 'warn' then redis.call('ZADD', KEYS[6], ARGV[1], number) end
 keep(number)
 redis.call('XADD', KEYS[10], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[4], 'data',
   '{"case":' .. number .. ',' .. string.sub(ARGV[9], 2))
+tally.count(KEYS[11], KEYS[12], 'cases', 1)
+if act == 'warn' then tally.count(KEYS[11], KEYS[12], 'warnings', 1) end
 return say(number, state == 'open' and 'filed' or state, s)

@@ -1,6 +1,7 @@
+-- uses: tally
 -- Opens a ticket, once, unless its member has one that waits or asked too often that day; queues what those on duty are told.
 -- KEYS 1 once  2 tickets  3 texts  4 waiting tickets  5 newest by member  6 opened that day  7 steps of the shard  8 events  9 outbox due
---      10… the outbox queue of each delivery
+--      10 counts of the day  11 places  12… the outbox queue of each delivery
 -- ARGV 1 now_ms  2 community  3 member  4 once id  5 number  6 ticket (JSON)  7 its first words (JSON rows)  8 due_ms
 --      9 next_step_ms ('' none)  10 most a day  11 life of that day's counter in ms  12 once_life_ms  13 shard
 --      14… for each delivery its member of due and its item (JSON)
@@ -28,12 +29,13 @@ redis.call('PEXPIRE', KEYS[6], ARGV[11])
 if ARGV[9] ~= '' then redis.call('ZADD', KEYS[7], ARGV[9], ARGV[2] .. '|' .. number) end
 redis.call('XADD', KEYS[8], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[4], 'data',
   '{"act":"ticket_open","ticket":' .. number .. '}')
-for queue = 10, #KEYS do
-  local at = 14 + (queue - 10) * 2
+tally.count(KEYS[10], KEYS[11], 'tickets', 1)
+for queue = 12, #KEYS do
+  local at = 14 + (queue - 12) * 2
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[9], 'NX', ARGV[1], ARGV[at])
 end
-if #KEYS > 9 then redis.call('PUBLISH', 'qb:bell', ARGV[13]) end
+if #KEYS > 11 then redis.call('PUBLISH', 'qb:bell', ARGV[13]) end
 result = 'opened|' .. number
 redis.call('SET', KEYS[1], result, 'PX', ARGV[12])
 return result

@@ -1,7 +1,7 @@
--- uses: ledger
+-- uses: tally, ledger
 -- Books what a member brings from elsewhere: points against the treasury, points earned in his life, check-ins, cards. What was booked is noted, so
 -- the same again changes nothing, and other figures book the difference.
--- KEYS 1–12 of the ledger  13 the member's rows  14 openings  15 check-ins  16 days of the member  17 members
+-- KEYS 1–14 of the ledger  15 the member's rows  16 openings  17 check-ins  18 days of the member  19 members
 -- ARGV 1–6 of the ledger  7 member  8 points ('' nothing is said of them)  9 earned ('' as many as points)  10 lots day:n,… ('' as earned now,
 --      - never lapse)  11 cards ('' nothing)  12 last check-in (ordinal, '' nothing is said of check-ins)  13 streak  14 longest  15 total
 --      16 the first day that has a bit (ordinal)  17 member since (ms, '' now)  18 actor
@@ -11,7 +11,7 @@
 -- then nothing was done; check-ins are kept, same, or own when he has checked in since, so that his own stay. Lots count only where no points
 -- were booked before: what is left of them is not known any more.
 local member, now, first_day = ARGV[7], ARGV[1], tonumber(ARGV[16])
-local kept = redis.call('HGET', KEYS[14], member)
+local kept = redis.call('HGET', KEYS[16], member)
 local was = {points = 0, earned = 0, said = '', cards = 0, level_at = 0, raised = 0, lots = '', check_ins = ''}
 if kept then
   local points, said, cards, level_at, raised, lots, check_ins = string.match(kept, '^(%d+)|(%d*)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
@@ -26,12 +26,12 @@ local earned = tonumber(said) or points
 local level_at = tonumber(ARGV[20]) or was.level_at
 local cards = tonumber(ARGV[11]) or was.cards
 local more = points - was.points
-ledger.lapse(member, KEYS[13])
+ledger.lapse(member, KEYS[15])
 if more < 0 and ledger.balance(member) < -more then
   return string.format('short|0|%d|%d||0', ledger.balance(member), ledger.earned(member))
 end
 
-local rows, lots_of_what = {[member] = KEYS[13]}, was.lots
+local rows, lots_of_what = {[member] = KEYS[15]}, was.lots
 if more > 0 then
   local lots = nil
   if was.points == 0 then
@@ -55,7 +55,7 @@ if rise ~= 0 then
 end
 
 local function mark(from, till)
-  for day = math.max(first_day, from), till do redis.call('SETBIT', KEYS[16], day - first_day, 1) end
+  for day = math.max(first_day, from), till do redis.call('SETBIT', KEYS[18], day - first_day, 1) end
 end
 
 local function mark_days(last, streak)
@@ -63,7 +63,7 @@ local function mark_days(last, streak)
   for from, till in string.gmatch(ARGV[19], '(%d+):(%d+)') do mark(tonumber(from), tonumber(till)) end
 end
 
-local own = redis.call('HGET', KEYS[15], member)
+local own = redis.call('HGET', KEYS[17], member)
 local check_ins, state, told = was.check_ins, 'same', ''
 if ARGV[12] ~= '' or cards ~= was.cards then
   local day, streak, longest, total, had, rest = string.match(own or '0|0|0|0|0|||', '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)(|.*)$')
@@ -72,12 +72,12 @@ if ARGV[12] ~= '' or cards ~= was.cards then
   if wanted ~= check_ins then
     local last, days, best, all = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
     if day == '0' or head == check_ins then
-      redis.call('DEL', KEYS[16])
+      redis.call('DEL', KEYS[18])
       mark_days(last, days)
       head, check_ins, state = wanted, wanted, 'kept'
     elseif check_ins == '' then
       -- he has checked in here before his history came: what is older goes below what is his own
-      local origin = redis.call('BITPOS', KEYS[16], 1)
+      local origin = redis.call('BITPOS', KEYS[18], 1)
       local is_older = origin < 0 or last < origin + first_day
       all = is_older and all + tonumber(total) or math.max(all, tonumber(total))
       streak = tonumber(streak)
@@ -90,17 +90,17 @@ if ARGV[12] ~= '' or cards ~= was.cards then
     end
   end
   had = math.max(0, tonumber(had) + cards - was.cards)
-  redis.call('HSET', KEYS[15], member, string.format('%s|%d%s', head, had, rest))
+  redis.call('HSET', KEYS[17], member, string.format('%s|%d%s', head, had, rest))
   told = string.format(',"check_ins":"%s","cards":%d', head, had)
 end
 
-local since, joined = redis.call('HGET', KEYS[17], member), tonumber(ARGV[17]) or tonumber(now)
-if not since or (tonumber(since) and joined < tonumber(since)) then redis.call('HSET', KEYS[17], member, string.format('%d', joined)) end
+local since, joined = redis.call('HGET', KEYS[19], member), tonumber(ARGV[17]) or tonumber(now)
+if not since or (tonumber(since) and joined < tonumber(since)) then redis.call('HSET', KEYS[19], member, string.format('%d', joined)) end
 
 local noted = string.format('%d|%s|%d|%d|%d|%s|%s', points, said, cards, level_at, raised, lots_of_what, check_ins)
 local outcome = not kept and 'new' or (noted ~= kept and 'changed' or 'same')
 if outcome ~= 'same' then
-  redis.call('HSET', KEYS[14], member, noted)
+  redis.call('HSET', KEYS[16], member, noted)
   redis.call('XADD', KEYS[9], '*', 'v', '1', 't', now, 'kind', 'change', 'c', ARGV[2], 'm', member, 'id', ARGV[3],
     'data', string.format('{"act":"opening","earned":%d%s}', rise, told))
 end

@@ -1,5 +1,7 @@
+-- uses: tally
 -- Ends a delivery that arrived: out of its queue, into the event log.
--- KEYS 1 queue  2 due  3 leases  4 events
+-- KEYS 1 queue  2 due  3 leases  4 events  5, 6 counts of the day of the community and of the group of a planned push
+--      7 places  8 the newest push of that group  9 events: none of these for any other delivery
 -- ARGV 1 member of due  2 fence  3 now_ms  4 community  5 member number (0: nobody)  6 event data (JSON)
 --      then the ids that arrived: more than one when small notices were merged
 -- Gives 2 when more waits for this target in any lane, else 1; or 0 when the lease was lost: then nothing was done.
@@ -14,6 +16,7 @@ end
 for i = 7, #ARGV do
   redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[3], 'kind', 'outbound', 'c', ARGV[4], 'm', ARGV[5], 'id', ARGV[i], 'data', ARGV[6])
 end
+if KEYS[5] then tally.pushed(KEYS[5], KEYS[6], KEYS[7], 'pushes_sent', KEYS[8], ARGV[3]) end
 local target = string.match(ARGV[1], ':(.*)$')
 for _, lane in ipairs({'now:', 'bulk:'}) do
   if redis.call('ZSCORE', KEYS[2], lane .. target) then return 2 end

@@ -1,7 +1,7 @@
--- uses: cases
+-- uses: tally, cases
 -- Takes a member's report: into the case about the same words, or a new one, once.
 -- KEYS 1 once  2 cases  3 states  4 queue  5 evidence  6 cases by text  7 what happened  8 reports by case  9 records of reporters
---      10 reports of the day  11 what the reporter reported
+--      10 reports of the day  11 what the reporter reported  12 events  13 counts of the day  14 places
 -- ARGV 1 now_ms  2 community  3 reporter  4 once id  5 case (JSON, without its number)  6 sealed evidence  7 once_life_ms  8 mark of the words
 --      9 member who is reported (0 unknown)  10 life of the day's counts in ms  11 most reports a day  12 most of one and the same a day
 --      13 how long words are taken for the same, in ms  14 how many reporters' words a case keeps  15 most reporters that a case names
@@ -52,6 +52,9 @@ if not number then
   redis.call('HSET', KEYS[6], ARGV[8], number .. '|' .. ARGV[1] .. '|file')
   if about ~= '0' then redis.call('HSET', KEYS[6], about .. ':' .. ARGV[8], number .. '|' .. ARGV[1] .. '|file') end
   redis.call('ZADD', KEYS[4], ARGV[1], number)
+  tally.count(KEYS[13], KEYS[14], 'cases', 1)
+  redis.call('XADD', KEYS[12], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', '0', 'id', ARGV[4], 'data',
+    '{"case":' .. number .. ',"reported":true}')
 end
 -- keeps what a reporter wrote to a case that is there; false where there is nothing, or no room
 local function keep()

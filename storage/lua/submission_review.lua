@@ -1,5 +1,6 @@
+-- uses: tally
 -- Decides on a submission: its state changes, works are counted, what is told of it is queued, once.
--- KEYS 1 once  2 states  3 waiting  4 shown of its activity  5 featured  6 counts  7 events  8 due  9… one outbox queue for each delivery
+-- KEYS 1 once  2 states  3 waiting  4 shown of its activity  5 featured  6 counts  7 events  8 due  9 counts of the day  10 places  11… one outbox queue for each delivery
 -- ARGV 1 now_ms  2 community  3 reviewer's member number  4 number  5 new state: approved, rejected, featured or cared
 --      6 the states that this may follow (comma separated)  7 why ('' nothing)  8 life of the once mark in ms
 --      9 author's member number ('' nobody is named, or it is no work: nothing is counted)  10 activity  11 shard  12 id for the event log
@@ -50,11 +51,12 @@ else
 end
 redis.call('XADD', KEYS[7], '*', 'v', '1', 't', ARGV[1], 'kind', 'admin', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[12], 'data',
   string.format('{"act":"review","number":%d,"before":"%s","after":"%s"}', number, state, wanted))
+if wanted ~= 'cared' then tally.count(KEYS[9], KEYS[10], 'submissions_' .. wanted, 1) end
 local is_old = wanted == 'featured' and new_featured == 0
-for at = 9, is_old and 0 or #KEYS do
-  local which = 13 + (at - 9) * 2
+for at = 11, is_old and 0 or #KEYS do
+  local which = 13 + (at - 11) * 2
   redis.call('RPUSH', KEYS[at], ARGV[which + 1])
   redis.call('ZADD', KEYS[8], 'NX', ARGV[1], ARGV[which])
 end
-if #KEYS > 8 and not is_old then redis.call('PUBLISH', 'qb:bell', ARGV[11]) end
+if #KEYS > 10 and not is_old then redis.call('PUBLISH', 'qb:bell', ARGV[11]) end
 return say('done')

@@ -1,6 +1,6 @@
--- The core of every act that moves points: `-- uses: ledger` as a script's first line puts this text in front of it.
+-- The core of every act that moves points: `-- uses: tally, ledger` as a script's first line puts this text in front of it.
 -- KEYS 1 balances  2 lots  3 expiring  4 board of all time  5 board of the month  6 board of the week  7 board of the day  8 caps of the day
---      9 events  10, 11, 12 done in this week, the one before, the one after; the act's own follow
+--      9 events  10, 11, 12 done in this week, the one before, the one after  13 counts of the day  14 places; the act's own follow
 -- ARGV 1 now_ms  2 community  3 once digest ('' none)  4 today (ordinal)  5 last day of points earned now (ordinal, 0 never lapse)
 --      6 lives of the boards of a day, a week and a month in ms (comma separated); the act's own follow
 -- A member is his number; treasury, shop, events and expiry are the accounts on the other side: the sum of all balances is always 0.
@@ -159,10 +159,15 @@ do
       write_row(move.rows[from], from, -n, to, move)
       if move.counts and not is_member(to) then count(from, -n) end
     end
+    if is_member(to) ~= is_member(from) then
+      local way = is_member(to) and 'in' or 'out'
+      tally.count(KEYS[13], KEYS[14], 'points_' .. way, n)
+      tally.count(KEYS[13], KEYS[14], way .. ':' .. move.reason, n)
+    end
     local member = is_member(to) and to or from
     local data = '{"act":"points","from":' .. json(from) .. ',"to":' .. json(to) .. ',"n":' .. whole(n)
       .. ',"reason":' .. cjson.encode(move.reason) .. ',"balance":' .. whole(is_member(to) and balance or left)
-      .. (move.counts and ',"counts":true,"day":' .. whole(today) or '') .. '}'
+      .. ',"day":' .. whole(today) .. (move.counts and ',"counts":true' or '') .. '}'
     redis.call('XADD', KEYS[9], '*', 'v', '1', 't', now, 'kind', 'change', 'c', community, 'm', is_member(member) and member or '0',
       'id', once, 'data', data)
     return taken

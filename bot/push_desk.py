@@ -1,0 +1,365 @@
+"""The desk of pushes: what chat, console and clock do with what is planned to be said is done here.
+
+A push stands in the operators' content, so every change is a version that can be taken back. A change is decided on what its maker saw: who saw
+another state of that push is told, whatever happened to others meanwhile. What goes to all communities is changed only by whoever may in all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, tzinfo
+
+import msgspec
+import structlog
+
+from bot import deliveries
+from bot.communities import Communities, Community, listed_community
+from bot.config import Config
+from bot.errors import UserError
+from bot.faq_office import Office
+from bot.live import Contents
+from bot.permissions import Actor
+from bot.private import tell
+from rules.calendar import AT, moment_in, parse_at, say_when
+from rules.contents import PUSHES, Push, check_push, fill, push_row
+from storage.content import ChangedSince, NoSuchVersion, Outdated
+from storage.firings import Why
+from storage.moment import to_ms
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+KIND = PUSHES.name
+MOST_PUSHES = 1_000
+FURTHEST = timedelta(days=731)
+IMMINENT = timedelta(seconds=10)
+"""What goes out so soon is not moved any more: a process may be saying it at this moment."""
+MOST_TRIES = 5
+MOST_UNDONE = 100
+"""Pushes of a version that is taken back here; larger ones are, by the command line."""
+EVERYBODY = "大家"
+"""What a push calls whom it speaks to."""
+WHYS: Mapping[Why, str] = {
+    "": "已发出", "paused": "没有发：社群在暂停", "crisis": "没有发：危机模式里不发营销", "no_way": "没有发：没有到群里的 webhook 或长连接",
+    "missed": "错过了：到点时机器人没有在运行，也超过了补发时间",
+}  # fmt: skip
+"""What became of a planned moment, in words."""
+
+
+class Moved(Exception):
+    """Somebody changed or removed the push since it was looked at: ``now`` is how it stands (None: gone). Look again, then decide anew."""
+
+    def __init__(self, now: Push | None) -> None:
+        super().__init__("the push was changed meanwhile")
+        self.now = now
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A push as it stands in the store, and the mark of this state."""
+
+    push: Push
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change in force: its version, and the push before and after it (None: there was none, or it is gone)."""
+
+    version: int
+    before: Push | None
+    after: Push | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushDesk:
+    """The pushes of a community, and who looks after them. ``may_share``: he may change what goes to all ``communities``, those of the configuration."""
+
+    stores: Stores
+    config: Config
+    contents: Contents
+    communities: Sequence[Community]
+    community: Community
+    actor: Actor
+    now: datetime
+    may_share: bool
+
+    @classmethod
+    def of(cls, office: Office, config: Config) -> PushDesk:
+        """The desk of somebody who also looks after the FAQ: the same rights."""
+        listed = tuple(listed_community(one, office.stores.shards) for one in config.communities)
+        return cls(office.stores, config, office.contents, listed, office.community, office.actor, office.now(), office.may_share)
+
+    # Looking ------------------------------------------------------------------------------------------------------------
+
+    def pushes(self) -> list[Kept]:
+        """What goes to this community, by this moment's content: in the order in which it was written down."""
+        _, items = self.stores.content.snapshot(KIND)
+        return [kept for kept in map(_kept, items.values()) if self.sees(kept.push)]
+
+    def get(self, id: str) -> Kept:
+        """A push by its id. Raises UserError where there is none for this community."""
+        text = self.stores.content.find(KIND, [id]).get(id)
+        kept = _kept(text) if text else None
+        if kept is None or not self.sees(kept.push):
+            raise UserError(f"没有推送 {id[:64]}。说“推送 列表”看看有哪些，再说，例如：推送 预览 3")
+        return kept
+
+    def sees(self, push: Push) -> bool:
+        """Whether a push goes to this community."""
+        return push.community in ("*", self.community.id)
+
+    def may_change(self, push: Push) -> bool:
+        """Whether he may change a push: what others hear as well only with the role in all communities."""
+        return self.sees(push) and (push.community == self.community.id or self.may_share)
+
+    def is_over(self, push: Push) -> bool:
+        """Whether a push that is said once has its moment behind it, everywhere."""
+        return bool(push.at) and all(moment <= self.now for moment in self._moments(push))
+
+    def is_settled(self, push: Push) -> bool:
+        """Whether a push that is said once was said, or settled without a word, in any community."""
+        places = [(one.keys, moment_in(push.at, one.zone)) for one in self._audience(push)] if push.at else []
+        return self.stores.firings.are_claimed(push.id, places)
+
+    # Changing -----------------------------------------------------------------------------------------------------------
+
+    def make(self, push: Push, *, once: str) -> Done:
+        """Writes a push down; its id is given here. Raises UserError for what cannot be."""
+        self._refuse(push, None)
+        for _ in range(MOST_TRIES):
+            if first := self._made(once):
+                return first
+            version, items = self.stores.content.snapshot(KIND)
+            if len(items) >= MOST_PUSHES:
+                raise UserError(f"推送最多 {MOST_PUSHES} 条，请先在控制台的“日历”里删去发过的")
+            named = replace(push, id=_fresh_id(version + 1, items))
+            if done := self._put("新建", named.id, None, named, version, once):
+                return done
+        raise Moved(None)
+
+    def change(self, id: str, mark: str, wanted: Push, *, once: str, act: str = "修改") -> Done:
+        """Puts ``wanted`` in the place of the push that was seen with ``mark``. Raises :class:`Moved`, and UserError for what cannot be."""
+        return self._edit(id, mark, replace(wanted, id=id), act, once)
+
+    def move(self, id: str, mark: str, day: date, *, once: str) -> Done:
+        """Has a push that is said once be said on another day at the same time. Raises :class:`Moved`, UserError."""
+        push = self.get(id).push
+        if not push.at:
+            raise UserError(
+                f"“{push.label}”是重复的（{say_when(push)}），不能只挪一天；要改就改它的时间，只想这一天不同就另建一条只发一次的"
+            )
+        at = datetime.combine(day, parse_at(push.at).time())
+        return self.change(id, mark, replace(push, at=at.strftime(AT)), once=once, act="改期")
+
+    def switch(self, id: str, mark: str, *, is_on: bool, once: str) -> Done:
+        """Has a push be said from now on, or makes it a draft again. Raises :class:`Moved`, UserError."""
+        kept = self.get(id)
+        return self.change(id, mark, replace(kept.push, enabled=is_on), once=once, act="启用" if is_on else "取消")
+
+    def remove(self, id: str, mark: str, *, once: str) -> Done:
+        """Takes a push away. Raises :class:`Moved`, UserError."""
+        return self._edit(id, mark, None, "删除", once)
+
+    def undo(self, number: int, *, once: str) -> int:
+        """Takes a version of the pushes back, if it changed nothing but what he may change; gives the number of the new one. Raises UserError."""
+        if first := self.stores.content.made(KIND, once):
+            return first
+        try:
+            _, changes = self.stores.content.version(KIND, number)
+        except NoSuchVersion:
+            raise UserError(f"推送没有第 {number} 版，或者太久了不再保存") from None
+        touched = [_decode(text) for change in changes[:MOST_UNDONE] for text in (change.before, change.after) if text]
+        if len(changes) > MOST_UNDONE or not all(map(self.may_change, touched)):
+            raise UserError(f"第 {number} 版也改了别的社群的推送，这里不能撤销，请用命令行：python run.py content undo pushes {number}")
+        for change in changes:
+            after = _decode(change.after) if change.after else None
+            if change.before and after and after.at and self.is_settled(after):
+                raise UserError(f"“{after.label}”按改后的时间已经发过了，不能再改回去。要再发一次请新建一条")
+        try:
+            version = self.stores.content.undo(KIND, number, self.actor.id, self.now, once=once)
+        except ChangedSince as since:
+            raise UserError(f"不能撤销：推送 {'、'.join(since.ids[:5])} 之后又改过，请直接修改") from None
+        where = "" if any(push.community == "*" for push in touched) else self.community.id
+        self.stores.audit.record(where, self.actor.id, "推送 撤销", f"第 {number} 版", "", f"第 {version} 版", self.now, once=once)
+        return version
+
+    def newest_version(self) -> int:
+        """The number of the newest version; 0 where there is none."""
+        return self.stores.content.versions().get(KIND, 0)
+
+    def show_to(self, member: int, text: str, *, once: str) -> None:
+        """Says a push to one member alone, as its readers will read it, but marked as a trial."""
+        tell(
+            self.stores, self.config, self.community, member, f"【预览，只有你看到】\n{said(text)}", self.now, id=f"push:trial:{once}", is_answer=True
+        )  # fmt: skip
+
+    # Small steps --------------------------------------------------------------------------------------------------------
+
+    def _edit(self, id: str, mark: str, wanted: Push | None, act: str, once: str) -> Done:
+        if first := self._made(once):
+            return first
+        for _ in range(MOST_TRIES):
+            version, items = self.stores.content.snapshot(KIND)
+            present = _kept(items[id]) if id in items else None
+            if present is None or not self.sees(present.push):
+                raise Moved(None)
+            if present.mark != mark:
+                raise Moved(present.push)
+            self._refuse_others(present.push)
+            if wanted:
+                self._refuse(wanted, present.push)
+            if done := self._put(act, id, present.push, wanted, version, once):
+                return done
+        raise Moved(self.get(id).push)
+
+    def _put(self, act: str, id: str, before: Push | None, after: Push | None, version: int, once: str) -> Done | None:
+        """Puts a change in force and notes it; None where somebody changed the pushes meanwhile."""
+        text = _to_json(after) if after else None
+        shown = (after or before or Push(id, "", "")).label
+        try:
+            number = self.stores.content.put(KIND, {id: text}, self.actor.id, self.now, note=f"{act} {shown}", once=once, expect=version)
+        except Outdated:
+            return None
+        if number != version:
+            shared = any(push and push.community == "*" for push in (before, after))
+            self.stores.audit.record(
+                "" if shared else self.community.id, self.actor.id, f"推送 {act}", f"{id}（{shown}）", _told(before), _told(after), self.now, once=once
+            )  # fmt: skip
+        return Done(number, before, after)
+
+    def _made(self, once: str) -> Done | None:
+        """What was done with ``once`` before, None where it was not."""
+        number = self.stores.content.made(KIND, once)
+        if not number:
+            return None
+        try:
+            _, [change] = self.stores.content.version(KIND, number)
+        except (NoSuchVersion, ValueError):  # nothing differed, so no version of one change was made
+            return Done(number, None, None)
+        return Done(number, *(_decode(text) if text else None for text in (change.before, change.after)))
+
+    def _refuse(self, wanted: Push, present: Push | None) -> None:
+        """Raises UserError for a push that cannot be, or not any more."""
+        if wrong := check_push(replace(wanted, id=wanted.id or "新")):
+            raise UserError("；".join(wrong))
+        self._refuse_others(wanted)
+        if not self._audience(wanted):
+            raise UserError(f"“{self.community.name}”没有写进配置（communities），推送发不到那里，请先在 config.yaml 里加上")
+        was_due = (present.cron, present.at, present.days, present.community) if present else None
+        if not wanted.at or was_due == (wanted.cron, wanted.at, wanted.days, wanted.community):
+            if wanted.at and wanted.enabled and present and not present.enabled:
+                self._refuse_past(wanted)
+            return
+        self._refuse_past(wanted)
+        if present and present.at and present.enabled:
+            if self.is_settled(present):
+                raise UserError(f"“{present.label}”已经发过了，不能再改时间。要再发一次请新建一条，例如：推送 新建 明天 9:00 早上好")
+            if any(timedelta() <= moment - self.now < IMMINENT for moment in self._moments(present)):
+                raise UserError(f"“{present.label}”几秒钟后就要发了，来不及改时间。等它发完再看")
+
+    def _refuse_past(self, wanted: Push) -> None:
+        moments = self._moments(wanted)
+        if any(moment - self.now < IMMINENT for moment in moments):
+            raise UserError(f"{wanted.at} 已经过了，请写以后的时间，例如：推送 新建 明天 9:00 早上好")
+        if any(moment - self.now > FURTHEST for moment in moments):
+            raise UserError(f"{wanted.at} 太远了，最多两年以后，例如：推送 新建 明天 9:00 早上好")
+
+    def _refuse_others(self, push: Push) -> None:
+        if not self.may_change(push):
+            raise UserError("这条推送是发给所有社群的，要在所有社群都是运营才能改。可以给本社群另建一条，例如：推送 新建 明天 9:00 早上好")
+
+    def _audience(self, push: Push) -> list[Community]:
+        return [one for one in self.communities if push.community in ("*", one.id)]
+
+    def _moments(self, push: Push) -> list[datetime]:
+        return [moment_in(push.at, one.zone) for one in self._audience(push)]
+
+
+def said(text: str) -> str:
+    """What stands in the group when a push is said."""
+    return fill(text, {"nickname": EVERYBODY})
+
+
+def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, now: datetime) -> bool:
+    """Queues a push for one planned moment; False when another process was first, or when nothing is said.
+
+    What falls due while the community is paused is not made up for, and neither is marketing in a crisis, nor what no way leads to the group for.
+    """
+    at = to_ms(planned)
+    delivery = deliveries.to_group(
+        config, community.id, "", said(push.text), id=f"push:{community.id}:{push.id}@{at}", lane="bulk", now_ms=to_ms(now)
+    )  # fmt: skip
+    if delivery is not None:
+        delivery = replace(delivery, pushed=f"{now.astimezone(community.zone):%Y-%m-%d}|{delivery.chat or community.main_group}")
+    why: Why = "no_way" if delivery is None else ""
+    if stores.pauses.of(community.id):
+        why = "paused"
+    elif push.marketing and stores.pauses.crisis_since(community.id):
+        why = "crisis"
+    if why:
+        settle(push, community, planned, why, stores, now)
+        stores.firings.begin_anew(community.keys, push.id, now)
+    if why or delivery is None:
+        return False
+    facts = {"push": push.id, "planned": planned.isoformat(), "late_s": round((now - planned).total_seconds(), 1)}
+    return stores.firings.claim(
+        community.keys, push.id, planned, [delivery], now, facts, day=_day(planned, community.zone), title=push.label
+    )  # fmt: skip
+
+
+def settle(push: Push, community: Community, planned: datetime, why: Why, stores: Stores, now: datetime) -> None:
+    """Notes once why nothing was said at a planned moment."""
+    if stores.firings.claim(community.keys, push.id, planned, (), now, None, day=_day(planned, community.zone), title=push.label, why=why):
+        log.info("push not said", push=push.id, community=community.id, planned=planned.isoformat(), why=why)
+
+
+def audience(push: Push, communities: Communities) -> Iterable[Community]:
+    """The listed communities that a push goes to."""
+    if not push.enabled:
+        return ()
+    return [community for community in communities.listed if push.community in ("*", community.id)]
+
+
+def find_in_force(stores: Stores, id: str) -> Push | None:
+    """The push of an id as it stands in the store at this moment, None where it is gone or a draft."""
+    text = stores.content.find(KIND, [id]).get(id)
+    push = _decode(text) if text else None
+    return push if push and push.enabled else None
+
+
+def was_changed_since(stores: Stores, moment: datetime) -> bool:
+    """Whether the pushes were changed after a moment: until then what stood before was in force."""
+    return any(version.at > moment for version in stores.content.history(KIND, 1))
+
+
+def _decode(text: str) -> Push:
+    """The push of a kept item; those that older programs kept say all in words."""
+    return msgspec.convert({"cron": "", **msgspec.json.decode(text)}, Push, strict=False)
+
+
+def _kept(text: str) -> Kept:
+    return Kept(_decode(text), hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _to_json(push: Push) -> str:
+    return msgspec.json.encode(push_row(push)).decode()
+
+
+def _fresh_id(number: int, taken: Mapping[str, str]) -> str:
+    """An id that no push had before: that of the version that makes it, which is never made again."""
+    return str(number) if str(number) not in taken else f"{number}-1"
+
+
+def _told(push: Push | None) -> str:
+    if push is None:
+        return ""
+    state = "启用" if push.enabled else "草稿"
+    where = "所有社群" if push.community == "*" else push.community
+    return f"{say_when(push)}，{where}，{state}{'，营销' if push.marketing else ''}：{push.text}"
+
+
+def _day(planned: datetime, zone: tzinfo) -> date:
+    return planned.astimezone(zone).date()

@@ -1,0 +1,341 @@
+"""The tables that may be taken along, declared once each: which page shows it, who may have it, its columns, and where its rows come from.
+
+Rows come one by one, and no more than ``MOST_ROWS``. Texts of cases and tickets are in none of them: they stay where they are sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from typing import TypeVar
+
+from bot.case_words import JUDGES
+from bot.case_words import STATES as CASE_STATES
+from bot.communities import Community
+from bot.flow_desk import BEGUN, OVER
+from bot.human_desk import STATES as TICKET_STATES
+from bot.permissions import Role
+from bot.shop_desk import STATES as ORDER_STATES
+from bot.shop_desk import ShopDesk
+from console.parts import Parts
+from handlers.audit import actor_name, change_lines
+from handlers.points import title_of_row
+from rules.activities import STATES as ACTIVITY_STATES
+from rules.activities import TITLES as ACTIVITY_TITLES
+from rules.figures import COUNTERS, Where
+from rules.invitations import STATES as INVITATION_STATES
+from rules.judgement import TITLES
+from rules.levels import level_of
+from rules.wordlist import Word
+from storage.points import Row
+
+MOST_ROWS = 200_000
+AT_ONCE = 200
+"""Rows that are read in one go."""
+DAYS = 400
+"""Days of a table of numbers."""
+FUNNEL_DAYS = 90
+LEDGER_ROWS = 10_000
+"""Rows of one member's ledger."""
+Cells = Sequence[str]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Source:
+    """What rows are made from: a community, and which of its things (the number or id in the address)."""
+
+    parts: Parts
+    community: Community
+    of: str = ""
+    everywhere: bool = False
+    names: dict[int, str] = field(default_factory=dict)
+
+    def at(self, moment: datetime | None) -> str:
+        """A moment as it reads there."""
+        return moment.astimezone(self.community.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
+
+    @property
+    def today(self) -> date:
+        """The day there."""
+        return self.parts.clock().astimezone(self.community.zone).date()
+
+    def number(self) -> int:
+        """The number that the address names, 0 for none."""
+        return int(self.of) if self.of.isdecimal() and len(self.of) < 16 else 0
+
+    def called(self, number: int) -> str:
+        """What a member is called, '' for nobody. Names that were looked up are remembered for the rows that follow."""
+        if number <= 0:
+            return ""
+        if number not in self.names:
+            self.learn([number])
+        return self.names[number]
+
+    def learn(self, numbers: Iterable[int]) -> None:
+        """Looks up what some members are called; one round trip."""
+        unknown = [number for number in dict.fromkeys(numbers) if number > 0 and number not in self.names]
+        if unknown:
+            if len(self.names) > 20_000:
+                self.names.clear()
+            found = self.parts.stores.directory.find_names(unknown)
+            self.names.update({number: found.get(number) or f"成员 {number}" for number in unknown})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to take along. ``page`` is the endpoint (without ``console.``) that shows it, ``of`` the part of its address that says of what."""
+
+    name: str
+    title: str
+    page: str
+    role: Role
+    heads: Sequence[str]
+    rows: Callable[[Source], Iterator[Cells]]
+    of: str = ""
+
+    @cached_property
+    def endpoint(self) -> str:
+        """The endpoint that gives it out."""
+        return f"console.table_{self.name}"
+
+    def lines(self, source: Source) -> Iterator[Cells]:
+        """The head and the rows; where there are more than ``MOST_ROWS``, a last line says so."""
+        yield self.heads
+        rows = self.rows(source)
+        yield from islice(rows, MOST_ROWS)
+        if next(rows, None) is not None:
+            yield [f"只导出前 {MOST_ROWS} 行", *([""] * (len(self.heads) - 1))]
+
+
+def _batches(found: Iterable[T]) -> Iterator[list[T]]:
+    coming = iter(found)
+    while batch := list(islice(coming, AT_ONCE)):
+        yield batch
+
+
+def _paged(read: Callable[[int, int], Sequence[T]]) -> Iterator[list[T]]:
+    """Everything that pages of (how many, after how many) hold."""
+    skip = 0
+    while page := list(read(AT_ONCE, skip)):
+        yield page
+        skip += len(page)
+
+
+# Members and points -----------------------------------------------------------------------------------------------------------
+
+
+def _members(source: Source) -> Iterator[Cells]:
+    stores, where, today = source.parts.stores, source.community.keys, source.today
+    levels, seen = source.parts.live.current.levels, set[int]()
+    for batch in _batches(stores.roster.all(where)):
+        numbers = [number for number in dict.fromkeys(batch) if number not in seen]
+        seen.update(numbers)
+        if not numbers:
+            continue
+        source.learn(numbers)
+        users = stores.directory.find_users(numbers)
+        accounts, standings = stores.points.accounts(where, numbers, today), stores.check_ins.standings(where, numbers, today)
+        active = stores.roster.last_actives(where, users, today)
+        since = stores.roster.all_since([(where, number) for number in numbers])
+        for number, first in zip(numbers, since, strict=True):
+            account, last = accounts[number], active[number]
+            yield (
+                str(number), source.called(number), users.get(number) or "", str(account.balance), str(account.earned),
+                level_of(levels, account.earned).name, str(standings[number].streak), str(standings[number].total), source.at(first),
+                last.isoformat() if last else "",
+            )  # fmt: skip
+
+
+def _row(source: Source, member: int, row: Row) -> Cells:
+    title = title_of_row(row, source.parts.live.current.points, source.called, owner="他")
+    return source.at(row.at), str(member), source.called(member), str(row.amount), title, row.note, str(row.balance)
+
+
+def _ledger_of(source: Source) -> Iterator[Cells]:
+    member, stores = source.number(), source.parts.stores
+    if stores.roster.seen(source.community.keys, [member]):
+        yield from (_row(source, member, row) for row in stores.points.rows(source.community.keys, member, LEDGER_ROWS))
+
+
+def _ledger(source: Source) -> Iterator[Cells]:
+    stores, where, seen = source.parts.stores, source.community.keys, set[int]()
+    for batch in _batches(stores.roster.all(where)):
+        source.learn(batch)
+        for member in batch:
+            if member not in seen:
+                seen.add(member)
+                yield from (_row(source, member, row) for row in stores.points.rows(where, member, LEDGER_ROWS))
+
+
+def _invitations(source: Source) -> Iterator[Cells]:
+    for batch in _batches(source.parts.stores.invitations.all(source.community.keys)):
+        source.learn([number for one in batch for number in (one.newcomer, one.by)])
+        for one in batch:
+            yield (
+                source.called(one.newcomer), source.called(one.by), source.at(one.at), INVITATION_STATES[one.state], source.at(one.ended),
+            )  # fmt: skip
+
+
+# Shop, activities, flows ------------------------------------------------------------------------------------------------------
+
+
+def _shop(source: Source) -> Iterator[Cells]:
+    parts, contents = source.parts, source.parts.live.current
+    desk = ShopDesk(parts.stores, parts.config, contents.shop, contents.levels, source.community, parts.clock())
+    for offer in desk.offers(items=desk.shop.of(source.community.id)):
+        left = offer.shelf.left
+        yield offer.item.id, offer.item.name, str(offer.item.price), "不限" if left is None else str(left), str(offer.shelf.today)
+
+
+def _orders(source: Source) -> Iterator[Cells]:
+    for page in _paged(lambda count, skip: source.parts.stores.orders.newest(source.community.keys, count, skip=skip)[1]):
+        source.learn(order.member for order in page)
+        for order in page:
+            yield (
+                str(order.number), source.at(order.at), str(order.member), source.called(order.member), order.name, str(order.price),
+                ORDER_STATES.get(order.state, order.state), source.at(order.ended), source.called(order.by),
+            )  # fmt: skip
+
+
+def _activities(source: Source) -> Iterator[Cells]:
+    for page in _paged(lambda count, skip: source.parts.stores.activities.newest(source.community.keys, count, skip=skip)[1]):
+        for one in page:
+            yield (
+                str(one.number), ACTIVITY_TITLES[one.kind], one.title, ACTIVITY_STATES[one.state], source.at(one.created), source.at(one.opened),
+                source.at(one.closes), source.at(one.ended), str(one.entries),
+            )  # fmt: skip
+
+
+def _entries(source: Source) -> Iterator[Cells]:
+    """Who took part, and when he came; what he put in is no table of cells, and of a survey or a tree hole nobody's."""
+    stores, number = source.parts.stores, source.number()
+    scores = dict(stores.activities.scores(source.community.keys, number, count=MOST_ROWS)) if number else {}
+    skip = 0
+    while page := stores.activities.order(source.community.keys, number, start=skip, count=AT_ONCE) if number else []:
+        skip += len(page)
+        source.learn(member for _, member in page)
+        yield from ((str(seq), str(member), source.called(member), str(scores.get(member, ""))) for seq, member in page)
+
+
+def _featured(source: Source) -> Iterator[Cells]:
+    for page in _paged(lambda count, skip: source.parts.stores.submissions.featured(source.community.keys, count, skip=skip)):
+        source.learn(one.author for one in page)
+        yield from ((str(one.number), source.at(one.at), source.called(one.author) or "不记名", str(one.likes), one.text) for one in page)
+
+
+def _flows(source: Source) -> Iterator[Cells]:
+    for flow in source.parts.live.current.flows.by_id.values():
+        if not flow.communities or source.community.id in flow.communities:
+            yield from ((flow.title, *cells) for cells in _funnel_of(source, flow.id))
+
+
+def _funnel(source: Source) -> Iterator[Cells]:
+    flow = source.parts.live.current.flows.by_id.get(source.of)
+    if flow is not None and (not flow.communities or source.community.id in flow.communities):
+        yield from ((flow.title, *cells) for cells in _funnel_of(source, flow.id))
+
+
+def _funnel_of(source: Source, flow: str) -> Iterator[Cells]:
+    found = source.parts.stores.flows.funnel(source.community.keys, flow, source.today, FUNNEL_DAYS)
+    called = {BEGUN: "开始", OVER: "完成"}
+    for day, steps in sorted(found.items()):
+        yield from ((day, called.get(label, label), str(n)) for label, n in steps.items())
+
+
+# Cases, tickets, words, audit ---------------------------------------------------------------------------------------------------
+
+
+def _category(id: str) -> str:
+    """What a category is called, also one that this version does not know."""
+    return {str(known): title for known, title in TITLES.items()}.get(id, id)
+
+
+def _cases(source: Source) -> Iterator[Cells]:
+    for page in _paged(lambda count, skip: source.parts.stores.cases.newest(source.community.keys, count, skip=skip)):
+        source.learn(number for case in page for number in (case.member, case.by))
+        for case in page:
+            yield (
+                str(case.number), source.at(case.at), str(case.member), "不明" if case.is_claimed else source.called(case.member), _category(case.category),
+                JUDGES.get(case.judge, case.judge), CASE_STATES.get(case.state, case.state), source.called(case.by), source.at(case.decided),
+            )  # fmt: skip
+
+
+def _tickets(source: Source) -> Iterator[Cells]:
+    for batch in _batches(source.parts.stores.tickets.all(source.community.keys)):
+        source.learn(number for one in batch for number in (one.member, one.taker, one.by))
+        for one in batch:
+            waited = f"{one.first_response_ms / 60_000:.1f}" if one.first_response_ms else ""
+            yield (
+                str(one.number), source.at(one.asked), source.called(one.member), TICKET_STATES.get(one.state, one.state), source.called(one.by or one.taker),
+                waited, source.at(one.ended),
+            )  # fmt: skip
+
+
+def _words(source: Source) -> Iterator[Cells]:
+    for entry in source.parts.live.current.judge.lexicon.entries.values():
+        if not isinstance(entry, Word):
+            yield entry.text, "放行", "", ""
+        elif not entry.communities or source.community.id in entry.communities:
+            yield entry.text, TITLES[entry.category], str(entry.severity), "、".join(entry.communities)
+
+
+def _audit(source: Source) -> Iterator[Cells]:
+    stores = source.parts.stores
+    for community in (source.community.id, *([""] if source.everywhere else [])):
+        for row in stores.audit.walk(community):
+            changed = " ".join(change_lines(row)) if row.before or row.after else row.subject
+            yield source.at(row.at), "全部社群" if not community else source.community.name, actor_name(stores, row.actor), row.act, changed
+
+
+# Numbers ----------------------------------------------------------------------------------------------------------------------
+
+COUNTED: Mapping[str, str] = {name: said for name, said in COUNTERS.items() if not name.endswith(":")}
+"""The counters that are columns: those whose names are whole."""
+
+
+def _numbers(source: Source) -> Iterator[Cells]:
+    last, listed = source.today - timedelta(days=1), source.parts.config.community(source.community.id)
+    chat = source.of if listed and source.of in listed.groups else ""
+    days = source.parts.numbers.days(Where(source.community.id, chat), last - timedelta(days=DAYS - 1), last)
+    for one in days:
+        if one.counts or one.members or one.spoke.month:
+            counted = (str(one.counts.get(name, 0)) for name in COUNTED)
+            yield (
+                one.day.isoformat(), str(one.members), str(one.new), str(one.spoke.day), str(one.spoke.week), str(one.spoke.month),
+                str(one.took_part.day), *counted,
+            )  # fmt: skip
+
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "members", "成员", "members", "viewer",
+            ("编号", "名字", "userid", "积分", "累计积分", "等级", "连续签到", "累计签到", "第一次发言", "最近发言"), _members,
+        ),
+        Table("ledger", "积分明细", "points", "operator", ("时间", "编号", "名字", "变动", "事由", "备注", "余额"), _ledger),
+        Table("ledger_of", "积分明细", "member", "operator", ("时间", "编号", "名字", "变动", "事由", "备注", "余额"), _ledger_of, of="member"),
+        Table("invitations", "邀请", "invitations", "operator", ("新成员", "邀请人", "时间", "状态", "结束"), _invitations),
+        Table("shop", "商品", "shop", "viewer", ("商品", "名称", "积分", "剩余", "今天换出"), _shop),
+        Table("orders", "订单", "orders", "viewer", ("订单", "时间", "编号", "成员", "商品", "积分", "状态", "结束", "处理人"), _orders),
+        Table(
+            "activities", "活动", "activities", "viewer", ("编号", "种类", "标题", "状态", "建立", "开始", "截止", "结束", "参加人数"), _activities
+        ),
+        Table("entries", "参加的人", "activity", "operator", ("先后", "编号", "名字", "得分"), _entries, of="number"),
+        Table("featured", "精华", "submissions_featured", "viewer", ("编号", "时间", "作者", "赞", "内容"), _featured),
+        Table("flows", "流程漏斗", "flows", "viewer", ("流程", "开始的那天", "走到", "人数"), _flows),
+        Table("funnel", "流程漏斗", "flow", "viewer", ("流程", "开始的那天", "走到", "人数"), _funnel, of="flow"),
+        Table("cases", "案件", "cases", "moderator", ("案件", "时间", "编号", "成员", "类别", "谁发现的", "状态", "处理人", "处理时间"), _cases),
+        Table("tickets", "工单", "tickets", "moderator", ("工单", "时间", "成员", "状态", "处理人", "首次回复（分钟）", "结束"), _tickets),
+        Table("words", "词库", "words", "viewer", ("词", "类别", "级别", "只在这些社群"), _words),
+        Table("audit", "审计", "audit", "admin", ("时间", "社群", "谁", "做了什么", "改了什么"), _audit),
+        Table(
+            "numbers", "每日数据", "numbers", "viewer",
+            ("日期", "成员", "新成员", "活跃", "7 天活跃", "30 天活跃", "参加活动", *COUNTED.values()), _numbers, of="chat",
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,239 @@
+"""How the machine is: what waits and where, what is left alone, who is alive, how Redis does. Read in three round trips, whatever there is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from storage import keys
+from storage.connection import Database
+from storage.outbox import DeadLetter
+
+MOST_LINES = 100
+"""Queues of the outbox that are named, the longest overdue first; all are counted."""
+MOST_LETTERS = 100
+"""Dead letters that are read, over all shards; all are counted."""
+DAY_MS = 86_400_000
+AWAY_MS = 75_000
+"""A process that gave no sign of life for so long is gone, or hangs: it gives one every twenty seconds."""
+MINUTE_MS = 60_500
+"""The minute in which a webhook takes twenty posts, as it is counted."""
+
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process by its name (``web.host.17``): since when it runs, its last sign of life (ms), and a mark of the program that it runs."""
+
+    name: str
+    since_ms: int
+    seen_ms: int
+    program: str
+
+    @property
+    def role(self) -> str:
+        """web, worker or clock."""
+        return self.name.partition(".")[0]
+
+    def is_alive(self, now_ms: int) -> bool:
+        """Whether it gave a sign of life of late."""
+        return now_ms - self.seen_ms < AWAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One queue of the outbox: how many deliveries wait in it, and when its head is tried next (ms)."""
+
+    lane: str
+    target: str
+    waiting: int
+    next_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A target or host that failed: how often in a row, until when it is left alone and since when (ms, 0: it is not)."""
+
+    name: str
+    failures: int
+    until_ms: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter, and the shard that has it."""
+
+    shard: int
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Redis: its version, bytes in use and allowed (0: no limit), whether what it acknowledges is on disk, and how long an answer took (ms).
+
+    ``is_written`` is None where it does not tell.
+    """
+
+    version: str = ""
+    memory: int = 0
+    most_memory: int = 0
+    policy: str = ""
+    is_appending: bool = False
+    is_written: bool | None = None
+    uptime_s: int = 0
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it. Queues are counted over all shards; ``held`` are leases with their holders, ``turns`` the posts of the last minute by limit.
+
+    ``arrivals`` and ``links`` are moments (ms) by channel, ``told`` alarms that have not ended.
+    """
+
+    inbox: int
+    buried: int
+    jobs: int
+    pictures: int
+    parts: int
+    waiting: int
+    lines: tuple[Line, ...]
+    hidden: int
+    dead: int
+    letters: tuple[Letter, ...]
+    processes: tuple[Process, ...]
+    held: dict[str, str]
+    turns: dict[str, int]
+    troubles: tuple[Trouble, ...]
+    arrivals: dict[str, int]
+    links: dict[str, int]
+    told: dict[str, str]
+    layout: int
+    server: Server
+
+
+class Machine:
+    """The state of the installation, and the signs of life of its processes. ``name`` names the calling one."""
+
+    def __init__(self, database: Database, name: Callable[[], str], shards: int) -> None:
+        self._database = database
+        self._name = name
+        self._shards = range(shards)
+
+    def beat(self, since_ms: int, now_ms: int, program: str) -> None:
+        """This process, which runs since then, gives a sign of life."""
+        self._database.command("HSET", keys.PROCESSES(), self._name(), f"{since_ms}|{now_ms}|{program}")
+
+    def sweep(self, now_ms: int) -> int:
+        """Forgets the processes that have been gone for a day; gives how many."""
+        gone = [one.name for one in _processes(self._database.command("HGETALL", keys.PROCESSES())) if now_ms - one.seen_ms > DAY_MS]
+        return int(self._database.command("HDEL", keys.PROCESSES(), *gone)) if gone else 0
+
+    def look(self, now_ms: int, *, leases: Sequence[str], channels: Sequence[str], limits: Sequence[str]) -> State:
+        """All of it, for these leases, channels and names of limits (hosts are ``host.…``); three round trips."""
+        server = self._server()
+        rows = iter(self._database.pipeline([*self._counts(), *self._names(leases, channels)]))
+        inbox, jobs, pictures, parts, buried, dead, queues = (
+            [next(rows) for _ in self._shards] for _ in range(7)
+        )  # fmt: skip
+        due = [next(rows) for _ in self._shards]
+        held = {name: holder for name in leases if (holder := next(rows))}
+        processes, arrivals, told, layout = _processes(next(rows)), _pairs(next(rows)), _pairs(next(rows)), next(rows)
+        links = {channel: int(at) for channel in channels if (at := next(rows))}
+        places = _places(due)
+        shown = places[:MOST_LINES]
+        later = iter(self._database.pipeline(list(self._details(shown, dead, limits)) or [("PING",)]))
+        lines = tuple(Line(lane, target, int(next(later)), at) for _, lane, target, at in shown)
+        letters = tuple(Letter(shard, _decode_letter(raw)) for shard, n in enumerate(dead) if n for raw in next(later)[1][1::2])
+        sent = {name: next(later) for name in limits}
+        found = (_trouble(name, next(later)) for name in limits)
+        return State(
+            inbox=sum(inbox), buried=sum(buried), jobs=sum(jobs), pictures=sum(pictures), parts=sum(parts),
+            waiting=sum(line.waiting for line in lines), lines=lines, hidden=max(sum(queues) - len(lines), 0), dead=sum(dead),
+            letters=tuple(sorted(letters, key=lambda one: -one.letter.died_ms))[:MOST_LETTERS], processes=processes, held=held,
+            turns={name: sum(int(at) > now_ms - MINUTE_MS for at in times) for name, times in sent.items()},
+            troubles=tuple(one for one in found if one.failures), arrivals={name: int(float(at)) for name, at in arrivals.items()}, links=links,
+            told=told, layout=int(layout or 0), server=server,
+        )  # fmt: skip
+
+    def find_letter(self, id: str) -> Letter | None:
+        """A dead letter by its delivery's id, in whichever shard it is; one round trip."""
+        kept = self._database.pipeline(("HGET", keys.OUTBOX_DEAD(shard=shard), id) for shard in self._shards)
+        return next((Letter(shard, _decode_letter(raw)) for shard, raw in enumerate(kept) if raw), None)
+
+    def _counts(self) -> Iterator[tuple[Any, ...]]:
+        for family in (keys.INBOX, keys.JOBS, keys.PICTURES, keys.STREAM_WORK):
+            yield from (("XLEN", family(shard=shard)) for shard in self._shards)
+        yield from (("LLEN", keys.INBOX_DEAD(shard=shard)) for shard in self._shards)
+        yield from (("HLEN", keys.OUTBOX_DEAD(shard=shard)) for shard in self._shards)
+        yield from (("ZCARD", keys.OUTBOX_DUE(shard=shard)) for shard in self._shards)
+        yield from (("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, MOST_LINES - 1, "WITHSCORES") for shard in self._shards)
+
+    def _names(self, leases: Sequence[str], channels: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        yield from (("GET", keys.LEASE(name=name)) for name in leases)
+        yield "HGETALL", keys.PROCESSES()
+        yield "ZRANGE", keys.ARRIVALS_LAST(), 0, -1, "WITHSCORES"
+        yield "HGETALL", keys.ARRIVALS_TOLD()
+        yield "HGET", keys.SCHEMA(), "version"
+        yield from (("GET", keys.LINK_ALIVE(channel=channel)) for channel in channels)
+
+    def _details(
+        self, places: Sequence[tuple[int, str, str, int]], dead: Sequence[int], limits: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+        yield from (("LLEN", keys.OUTBOX(shard=shard, lane=lane, target=target)) for shard, lane, target, _ in places)
+        yield from (("HSCAN", keys.OUTBOX_DEAD(shard=shard), 0, "COUNT", MOST_LETTERS) for shard, n in enumerate(dead) if n)
+        yield from (("LRANGE", keys.LIMIT_LOG(name=name), 0, -1) for name in limits)
+        yield from (("HMGET", keys.LIMIT_TROUBLE(name=name), "fails", "open_until", "since") for name in limits)
+
+    def _server(self) -> Server:
+        began = time.perf_counter()
+        text = self._database.command("INFO")
+        took_ms = (time.perf_counter() - began) * 1000
+        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        is_appending = facts.get("aof_enabled") == "1"
+        last = "aof_last_write_status" if is_appending else "rdb_last_bgsave_status"
+        return Server(
+            version=f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else f"Redis {facts.get('redis_version', '?')}",
+            memory=int(facts.get("used_memory", 0)), most_memory=int(facts.get("maxmemory", 0)), policy=facts.get("maxmemory_policy", ""),
+            is_appending=is_appending, is_written=facts[last] == "ok" if last in facts else None,
+            uptime_s=int(facts.get("uptime_in_seconds", 0)), latency_ms=took_ms,
+        )  # fmt: skip
+
+
+def _places(due: Sequence[Sequence[str]]) -> list[tuple[int, str, str, int]]:
+    """Shard, lane, target and next moment of every queue, the longest overdue first."""
+    found = []
+    for shard, flat in enumerate(due):
+        for member, at in zip(flat[::2], flat[1::2], strict=True):
+            lane, _, target = member.partition(":")
+            found.append((shard, lane, target, round(float(at))))
+    return sorted(found, key=lambda place: place[3])
+
+
+def _processes(flat: Sequence[str]) -> tuple[Process, ...]:
+    found = []
+    for name, kept in zip(flat[::2], flat[1::2], strict=True):
+        since, seen, program = kept.split("|", 2)
+        found.append(Process(name, int(since), int(seen), program))
+    return tuple(sorted(found, key=lambda one: (one.role, one.name)))
+
+
+def programs(processes: Sequence[Process]) -> Counter[str]:
+    """How many processes run which program."""
+    return Counter(one.program for one in processes)
+
+
+def _trouble(name: str, kept: Sequence[str | None]) -> Trouble:
+    failures, until, since = (int(value or 0) for value in kept)
+    return Trouble(name, failures, until, since)
+
+
+def _pairs(flat: Sequence[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

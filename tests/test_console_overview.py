@@ -1,0 +1,265 @@
+"""总览 and 指标: what is wrong stands first with its reason and its button, figures are those of the book, and nobody sees another's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from chat import FAR, MAIN, SUB, Chat, OpenChat
+from visits import MAIN_PAGE, Visit, met, new_web, visit, web
+
+from commands.past import Past, bring_past, pasts
+from console.live import Changes
+from rules.figures import Where
+from rules.metrics import METRICS
+
+pytest_plugins = ("chat",)
+
+NUMBERS = "/console/in/main/numbers"
+WELL, SICK, YOUNG = pasts([f"u{n}" for n in range(30)], unwell=("main", MAIN), well=("far", FAR), young=("main", MAIN))
+
+
+def has_a_past(chat: Chat, *found: Past) -> Chat:
+    """The bot after nine weeks."""
+    bring_past(chat.stores.database, chat.stores.shards, found, chat.clock().date())
+    return met(chat)
+
+
+@pytest.fixture
+def chat(open_chat: OpenChat) -> Chat:
+    return open_chat()
+
+
+def cards(page: str) -> list[tuple[str, str, str]]:
+    """The communities of the page over all of them: colour, place, text."""
+    found = re.findall(r'<li class="well (\w+)"[^>]*data-place="(\w+)">(.*?)</li>', page, re.DOTALL)
+    return [(colour, place, re.sub(r"<[^>]+>|\s+", " ", text)) for colour, place, text in found]
+
+
+def weight_of(browser: Visit, path: str) -> int:
+    """The bytes of a page with all that it loads, as they go over the wire."""
+    page = browser.opens(path)
+    files = set(re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page))
+    return len(page.encode()) + sum(len(browser.client.get(file, headers={"Accept-Encoding": "gzip"}).data) for file in files)
+
+
+# Over all communities -------------------------------------------------------------------------------------------------------
+
+
+def test_the_unwell_community_stands_first_with_its_reason_and_its_act_and_all_are_found(chat: Chat) -> None:
+    browser = visit(has_a_past(chat, SICK, WELL))
+    page = browser.opens("/console/")
+    assert "1 个社群需要处理" in page
+    (first, place, text), (second, _, fine) = cards(page)
+    assert (first, place, second) == ("red", "main", "green")
+    assert "34%（41 → 27 人）" in text
+    assert 'href="/console/in/main/calendar"' in page
+    assert "项指标都好" in fine
+    assert [place for _, place, _ in cards(browser.opens("/console/?q=纽约"))] == ["far"]
+    assert [place for _, place, _ in cards(browser.opens("/console/?only=red"))] == ["main"]
+    assert "没有这样的社群" in browser.opens("/console/?q=没有这个&page=9")
+    for path in ("/console/", MAIN_PAGE):
+        assert weight_of(browser, path) < 150_000, f"{path}: half of what is allowed, for no picture is in it"
+
+
+def test_who_sees_one_community_is_there_at_once_and_of_others_he_sees_nothing(chat: Chat) -> None:
+    met(chat)
+    chat.as_admin("角色 李雷 观察员")
+    browser = visit(chat, "lilei")
+    page = browser.opens("/console/")
+    assert browser.page
+    assert browser.page.request.path == MAIN_PAGE
+    assert "纽约" not in page
+    browser.opens(f"{NUMBERS}?all=1")
+    assert browser.status == 403
+    browser.opens("/console/in/far/numbers")
+    assert browser.status == 404
+    browser.opens(f"{NUMBERS}?chat={FAR}")
+    assert browser.status == 404
+
+
+def test_without_a_past_nothing_is_called_well_or_unwell(chat: Chat) -> None:
+    page = visit(met(chat)).opens("/console/")
+    assert "还看不出来" in page
+    assert {colour for colour, *_ in cards(page)} == {"grey"}
+
+
+# Of one community -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_overview_says_what_is_wrong_and_what_can_not_be_told_yet(chat: Chat) -> None:
+    page = visit(has_a_past(chat, SICK)).opens(MAIN_PAGE)
+    health = page[page.index('id="health"') : page.index('id="todo-head"')]
+    assert health.index("34%（41 → 27 人）") < health.index("首次答复") < health.index("还看不出来")
+    assert "/console/in/main/tickets" in health
+    assert "会话内容存档" in health, "what would light a grey lamp"
+
+
+def test_todays_figures_are_what_was_said_today(chat: Chat) -> None:
+    browser = visit(met(chat))
+    for at in range(3):
+        chat.says(f"你好 {at}", user="hanmei", name="韩梅梅")
+    page = browser.opens(MAIN_PAGE)
+    [day] = chat.stores.daybook.days(Where("main"), chat.clock().date(), chat.clock().date(), chat.clock().date())
+    assert f"<strong>{day.counts['messages']} 次</strong>" in page
+    assert f"<strong>{day.spoke.day} 人</strong>" in page
+
+
+# 指标 ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_indicator_is_on_the_page_with_its_formula(chat: Chat) -> None:
+    browser = visit(has_a_past(chat, YOUNG))
+    for length in ("day", "week", "month"):
+        page = browser.opens(f"{NUMBERS}?length={length}")
+        for metric in METRICS.values():
+            assert (metric.name in page) == (length in metric.lengths), (length, metric.id)
+    assert METRICS["mau"].formula in page
+
+
+def test_a_group_and_the_whole_installation_have_figures_of_their_own(chat: Chat) -> None:
+    browser = visit(has_a_past(chat, YOUNG, replace(WELL, days=4)))
+
+    def members(query: str) -> str:
+        page = browser.opens(f"{NUMBERS}?length=day&{query}")
+        found = re.search(r'data-metric="messages".*?<td class="number">([\d,]+) 次', page, re.DOTALL)
+        return found[1] if found else ""
+
+    main, everything = members(""), members("all=1")
+    assert members(f"chat={MAIN}") == main
+    assert int(everything) > int(main) > 0
+    assert members(f"chat={SUB}") in ("", "0")
+
+
+def test_every_indicator_has_a_page(chat: Chat) -> None:
+    browser = visit(has_a_past(chat, YOUNG))
+    for metric in METRICS.values():
+        assert metric.formula in browser.opens(f"{NUMBERS}/of/{metric.id}"), metric.id
+    browser.opens(f"{NUMBERS}/of/nonsense")
+    assert browser.status == 404
+
+
+def test_what_the_pages_show_is_what_stands_in_the_book(chat: Chat) -> None:
+    browser, today = visit(has_a_past(chat, replace(SICK, days=21))), chat.clock().date()
+    yesterday = today - timedelta(days=1)
+    days = chat.stores.daybook.days(Where("main"), yesterday - timedelta(days=55), yesterday, today)
+
+    page = browser.opens(f"{NUMBERS}?length=week")
+    row = page[page.index('data-metric="wau"') :]
+    assert f'<td class="number">{days[-1].spoke.week} 人</td>' in row[: row.index("</tr>")]
+
+    page = browser.opens(f"{NUMBERS}/of/dau?length=day")
+    values = re.findall(r"<td>(\d{4}-\d\d-\d\d)</td><td class=\"number\" data-value=\"([\d.]+)\"", page)
+    assert values == [(day.day.isoformat(), str(day.spoke.day)) for day in reversed(days[-21:])]
+    rows = browser.opens(f"{NUMBERS}/of/dau.csv?length=day").strip().splitlines()
+    assert rows[-1].split(",") == list(values[0])
+    assert browser.page
+    assert "attachment" in browser.page.headers["Content-Disposition"]
+
+    page = browser.opens(f"{NUMBERS}/hours")
+    assert re.search(r"周六 21 点（\d+ 条）|周日 21 点（\d+ 条）", page)
+    assert sum(int(n) for n in re.findall(r"点：(\d+) 条", page)) == sum(day.counts.get("messages", 0) for day in days)
+
+    page = browser.opens(f"{NUMBERS}/retention")
+    assert f'合计</th><td class="number">{sum(day.new for day in days)}</td>' in page
+
+
+# What is sent, and how -------------------------------------------------------------------------------------------------------
+
+
+def test_static_files_come_compressed_to_who_can_read_that(chat: Chat) -> None:
+    stranger = Visit.of(web(chat))
+    plain = stranger.client.get("/console/static/vendor/htmx.min.js")
+    packed = stranger.client.get("/console/static/vendor/htmx.min.js", headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 2
+    refused = stranger.client.get("/console/static/vendor/htmx.min.js", headers={"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in refused.headers
+    again = stranger.client.get("/console/static/vendor/htmx.min.js", headers={"If-None-Match": plain.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+# Live ------------------------------------------------------------------------------------------------------------------------
+
+
+def events_of(lines: str) -> list[list[str]]:
+    """Which communities the stream named."""
+    return [json.loads(data) for data in re.findall(r"event: changed\ndata: (.*)", lines)]
+
+
+def first_lines(browser: Visit, query: str = "", mark: str = "") -> str:
+    answer = browser.client.get(f"/console/live{query}", headers={"Last-Event-ID": mark} if mark else {}, buffered=False)
+    assert answer.mimetype == "text/event-stream"
+    lines: Any = answer.response
+    first = next(iter(lines))
+    answer.close()
+    return str(first, "utf-8") if isinstance(first, bytes) else str(first)
+
+
+def test_a_stream_names_what_changed_since_the_browser_saw_it_and_only_what_he_may_see(chat: Chat) -> None:
+    met(chat)
+    chat.as_admin("角色 李雷 观察员")
+    owner, viewer = visit(chat), visit(chat, "lilei")
+    begun = first_lines(owner)
+    assert "retry: 5000" in begun
+    assert events_of(begun) == [], "his page is as new as that"
+    assert events_of(first_lines(owner, mark="1")) == [["far", "main"]], "who was away for long is told to look anew"
+    assert events_of(first_lines(viewer, mark="1")) == [["main"]]
+    assert events_of(first_lines(owner, "?place=far", mark="1")) == [["far"]]
+    assert events_of(first_lines(viewer, "?place=far", mark="1")) == []
+
+
+def test_streams_are_few_and_their_places_are_given_back(chat: Chat) -> None:
+    browser = visit(met(chat))
+    most = chat.config.server.threads // 4
+    held = [browser.client.get("/console/live", buffered=False) for _ in range(most)]
+    late = browser.client.get("/console/live")
+    assert "retry: 5000" in late.get_data(as_text=True), "he is sent away at once, and comes again"
+    for stream in held:
+        stream.close()
+    again = [browser.client.get("/console/live", buffered=False) for _ in range(most)]
+    for stream in again:
+        assert next(iter(stream.response))
+        stream.close()
+
+
+def test_streams_end_when_the_process_is_asked_to_end(chat: Chat) -> None:
+    app = new_web(met(chat))
+    browser = visit(chat, app=app)
+    held = browser.client.get("/console/live", buffered=False)
+    lines: Any = iter(held.response)
+    assert next(lines)
+    for end in app.extensions["at_exit"]:
+        end()
+    assert list(lines) == [], "within the second in which it looks again"
+    held.close()
+
+
+def test_a_look_at_what_changed_serves_everybody_for_a_second(chat: Chat) -> None:
+    now = [0.0]
+    changes = Changes(chat.stores.events, monotonic=lambda: now[0])
+    begun = changes.look()
+    chat.says("你好")
+    assert changes.look() == begun, "within the same second nobody asks again"
+    now[0] = 1.0
+    mark = changes.look()
+    assert changes.since(begun, frozenset({"main", "far"})) == ["main"]
+    assert changes.since(mark, frozenset({"main", "far"})) == []
+    now[0] = 2.0
+    assert changes.look() == mark, "and where nothing happened nothing changed"
+
+
+def test_an_open_page_keeps_no_session_awake(chat: Chat) -> None:
+    browser = visit(met(chat))
+    for _ in range(4):
+        chat.later(minutes=10)
+        browser.client.get(MAIN_PAGE, headers={"X-Live": "1"})
+    browser.opens(MAIN_PAGE)
+    assert "登录码" in browser.opens(MAIN_PAGE), "forty minutes without a click"

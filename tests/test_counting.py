@@ -1,0 +1,163 @@
+"""What counts, where, and once: messages in community, group and installation; pushes; who comes and goes; and the log tells the same."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from chat import ADMINS, MAIN, Chat
+
+from bot.closing import ring_days
+from bot.push_desk import fire
+from bot.recounting import recount
+from rules.contents import Push
+from rules.figures import Day, Where
+from rules.roster import Roster, Seat
+from storage import keys
+from storage.customer_groups import KnownGroup, Look, Moves, News
+from storage.layouts import convert
+from storage.moment import to_ms
+from storage.tallies import counted_in, place_of
+
+pytest_plugins = ("chat",)
+
+COMMUNITY, GROUP, ALL = Where("main"), Where("main", MAIN), Where()
+
+
+def day_of(chat: Chat, where: Where) -> Day:
+    """Today's figures of a place."""
+    today = chat.community.keys.day_of(chat.clock())
+    return chat.stores.daybook.days(where, today, today, today)[0]
+
+
+def unlike(chat: Chat, days: int = 30) -> list[str]:
+    """Where book and log disagree."""
+    today = chat.community.keys.day_of(chat.clock())
+    return list(recount(chat.stores, chat.communities, today - timedelta(days=days), today))
+
+
+def close(chat: Chat) -> None:
+    ring_days(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+
+
+def send(chat: Chat, *, arrives: bool = True) -> None:
+    """Sends what waits in the community's shard."""
+    outbox, shard, now = chat.stores.outbox, chat.community.shard, to_ms(chat.clock())
+    for _, lane, target in outbox.due([shard], now):
+        lease = outbox.lease(shard, lane, target, "test", now, 1000)
+        assert lease
+        settled = outbox.done(lease, now, f'{{"pushed":"{lease.delivery.pushed}"}}') if arrives else outbox.dead(lease, "没有这个群", now)
+        assert settled
+
+
+def test_a_message_counts_in_its_community_in_its_group_and_in_the_whole_installation(chat: Chat) -> None:
+    chat.says("大家早上好", user="a")
+    chat.says("你们好", user="a", id="same")
+    chat.says("你们好", user="a", id="same")
+    chat.privately("怎么签到", user="a")
+    for where, messages, members in ((COMMUNITY, 3, 1), (GROUP, 2, 1), (ALL, 3, 1)):
+        day = day_of(chat, where)
+        assert (day.counts["messages"], day.counts["h:10"], day.spoke.day, day.new) == (messages, messages, 1, 1)
+        assert day.counts.get("came", 0) == day.members == members
+    assert unlike(chat) == []
+
+
+def test_who_only_speaks_alone_with_the_bot_is_no_member(chat: Chat) -> None:
+    chat.privately("你好", user="b")
+    day = day_of(chat, Where(chat.community.id))
+    assert (day.counts["messages"], day.spoke.day, day.members, day.new) == (1, 1, 0, 0)
+
+
+def test_a_message_counts_on_the_day_and_in_the_hour_of_its_community(chat: Chat) -> None:
+    chat.clock.set(chat.clock().astimezone(ZoneInfo("Asia/Shanghai")).replace(hour=23, minute=59))
+    chat.says("晚安")
+    first = day_of(chat, GROUP)
+    chat.clock.later(minutes=2)
+    chat.says("早安")
+    second = day_of(chat, GROUP)
+    assert (first.counts["h:23"], second.counts["h:0"]) == (1, 1)
+    assert (second.day - first.day, second.new, second.spoke.week) == (timedelta(days=1), 0, 1)
+    assert second.returned[1].still == 1
+
+
+def test_who_speaks_within_an_hour_after_a_push_responded_and_once(chat: Chat) -> None:
+    chat.says("你好", user="a")
+    fire(Push("morning", "0 9 * * *", "早上好"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    assert "pushes_sent" not in day_of(chat, GROUP).counts, "it counts when it arrives"
+    send(chat)
+    chat.says("早", user="a")
+    chat.says("早呀", user="a")
+    chat.clock.later(minutes=61)
+    chat.says("我来晚了", user="b")
+    for where in (COMMUNITY, GROUP):
+        assert (day_of(chat, where).counts["pushes_sent"], day_of(chat, where).counts["responded"]) == (1, 1)
+    fire(Push("noon", "0 12 * * *", "中午好"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    send(chat, arrives=False)
+    assert day_of(chat, GROUP).counts["pushes_failed"] == 1
+    assert unlike(chat) == []
+
+
+def test_a_roster_says_who_was_there_who_came_and_who_is_gone(chat: Chat) -> None:
+    chat.says("你好", user="a")
+    speaker, known = chat.member("a"), KnownGroup(MAIN, chat.community.keys, "customers")
+    today = chat.community.keys.day_of(chat.clock()).isoformat()
+
+    def look(members: set[int], version: str, moves: Moves) -> None:
+        before = chat.stores.customer_groups.look_back(chat.community.keys, MAIN) if version > "1" else Look()
+        events = [(one, {"group": "out", "chat": MAIN, "gone": True}) for one in moves.left]
+        events += [(one, {"group": "found", "chat": MAIN}) for one in moves.found]
+        events += [(one, {"group": "join", "chat": MAIN}) for one in moves.came]
+        news = News(events, {"joins": len(moves.came)} if moves.came else {}, moves=moves)
+        after = Roster(version, seats={one: Seat(2, 1) for one in members})
+        assert chat.stores.customer_groups.keep(known, before, after, news, chat.clock(), today)
+
+    look({speaker, 901}, "1", Moves(found=(speaker, 901)))
+    look({speaker, 901, 902}, "2", Moves(came=(902,)))
+    look({901}, "3", Moves(left=(speaker, 902), gone=(speaker, 902)))
+    look({901, 902}, "4", Moves(came=(902,)))
+    for where in (COMMUNITY, GROUP):
+        counts = day_of(chat, where).counts
+        assert (counts["came"], counts["found"], counts["gone"], counts["joins"]) == (3, 1, 2, 2)
+        assert (day_of(chat, where).members, day_of(chat, where).new) == (2, 2)
+    assert unlike(chat) == []
+
+
+def test_days_that_were_closed_say_the_same_and_an_erased_member_is_found_gone(chat: Chat) -> None:
+    for n in range(40):
+        for user in ("a", "b", "c")[: 1 + n % 3]:
+            chat.says(f"第 {n} 天", user=user)
+        if n % 5 == 0:
+            chat.says("签到", user="a")
+            chat.as_admin("数据")
+        if n == 30:
+            before = day_of(chat, GROUP)
+            close(chat)
+            chat.erase("b")
+        if n in (12, 13, 20, 38):
+            close(chat)
+        chat.clock.later(days=1)
+    close(chat)
+    assert before.members - day_of(chat, GROUP).members == 0, "who was erased went, and spoke again as somebody new"
+    assert unlike(chat, 45) == []
+    where = chat.community.keys
+    assert chat.stores.database.command("HLEN", keys.BOOK(shard=where.shard, community=place_of(where.id, ADMINS))) > 30
+    chat.stores.database.command("HINCRBY", counted_in(where, where.day_of(chat.clock()))[0], "messages", 1)
+    assert unlike(chat, 45), "what the log does not tell is found"
+
+
+def test_what_an_older_program_counted_is_read_as_it_is(chat: Chat) -> None:
+    where, database = chat.community.keys, chat.stores.database
+    today = where.day_of(chat.clock())
+    first = today - timedelta(days=10)
+    part = {"shard": where.shard, "community": where.id}
+    for day in (first, today):
+        database.command("HSET", keys.COUNTS(**part, day=day.isoformat()), "messages", 7)
+        database.command("SETBIT", keys.ACTIVE(**part, day=day.isoformat()), 5, 1)
+    seen = to_ms(chat.clock() - timedelta(days=3))
+    database.command("HSET", keys.MEMBERS(**part), 5, to_ms(chat.clock() - timedelta(days=500)), 6, seen, 7, "new:x")
+    for _ in range(2):
+        convert(database, 5)
+    days = chat.stores.daybook.days(COMMUNITY, first, today, today)
+    assert [day.members for day in days] == [1] * 7 + [2] * 3 + [3]
+    assert (days[0].counts["found"], days[7].new, days[-1].counts["messages"]) == (1, 1, 7)
+    assert chat.stores.daybook.days(ALL, first, today, today)[-1].spoke.month == 1

@@ -1,0 +1,163 @@
+"""运行: what the page says of the machine, which alarms are raised with which cure, and dead letters sent again or dropped, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import pytest
+from chat import Chat, OpenChat
+from visits import Visit, met, visit
+
+from bot.running import alarms, hooks_of
+from bot.watch import keep_alive
+from bot.webhooks import WebhookKeys
+from storage import keys
+from storage.keys import shard_of
+from storage.machine import DAY_MS, Line, Process, Server, State, Trouble
+from storage.moment import to_ms
+from storage.outbox import Delivery
+
+pytest_plugins = ("chat",)
+
+RUNNING = "/console/running"
+NOW = 1_800_000_000_000
+WELL = State(
+    inbox=0, buried=0, jobs=0, pictures=0, parts=0, waiting=0, lines=(), hidden=0, dead=0, letters=(), held={}, turns={}, troubles=(),
+    processes=(Process("worker.a.1", NOW - 1000, NOW - 1000, "aa"), Process("web.a.2", NOW, NOW, "aa")), arrivals={}, links={}, told={},
+    layout=5, server=Server("Valkey 9", is_appending=True, is_written=True, latency_ms=0.3),
+)  # fmt: skip
+
+
+@pytest.fixture
+def chat(open_chat: OpenChat) -> Chat:
+    return met(open_chat())
+
+
+@pytest.fixture
+def browser(chat: Chat) -> Visit:
+    return visit(chat)
+
+
+def dead_letter(chat: Chat, id: str = "d1", text: str = "早安", **more: Any) -> Delivery:
+    """A post that WeCom refused for good."""
+    delivery = Delivery(id, "bulk", "hook.main.main", "webhook", "main", {"msgtype": "text", "text": {"content": text}}, born_ms=1, **more)
+    shard, outbox, now_ms = shard_of("main"), chat.stores.outbox, to_ms(chat.clock())
+    outbox.enqueue(shard, [delivery], now_ms)
+    lease = outbox.lease(shard, "bulk", "hook.main.main", "t", now_ms, 1000)
+    assert lease
+    assert outbox.dead(lease, "机器人已被移出群", now_ms, 93000)
+    return delivery
+
+
+# The alarms ---------------------------------------------------------------------------------------------------------------
+
+
+def test_all_is_well_where_nothing_is_wrong(chat: Chat) -> None:
+    assert alarms(WELL, chat.config, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "cure"),
+    [
+        ({"server": replace(WELL.server, is_written=False)}, "写不进磁盘", "df -h"),
+        ({"server": replace(WELL.server, is_appending=False)}, "没有开 AOF", "appendonly"),
+        ({"server": replace(WELL.server, memory=90, most_memory=100, policy="noeviction")}, "用了 90 %", "maxmemory"),
+        ({"server": replace(WELL.server, memory=1, most_memory=100, policy="allkeys-lru")}, "会丢数据", "noeviction"),
+        ({"server": replace(WELL.server, latency_ms=80.0)}, "80 毫秒", "机房"),
+        ({"processes": WELL.processes[1:]}, "没有后台进程", "run.py worker"),
+        ({"processes": (replace(WELL.processes[0], seen_ms=NOW - 100_000), WELL.processes[1])}, "没有后台进程", "run.py worker"),
+        ({"processes": (WELL.processes[0], replace(WELL.processes[1], program="bb"))}, "不同版本", "重启"),
+        ({"told": {"silence:assistant": "1"}}, "静得不寻常", "run.py check"),
+        ({"told": {"door": "1"}}, "到不了机器人", "证书"),
+        ({"inbox": 201}, "还没处理完", "进程"),
+        ({"troubles": (Trouble("host.qyapi.weixin.qq.com", 12, NOW + 1, NOW),)}, "企业微信没有应答", "网络"),
+        ({"troubles": (Trouble("hook.1", 5, NOW + 1, NOW),)}, "连续失败 5 次", "死信"),
+        ({"lines": (Line("now", "hook.main.main", 3, NOW - 400_000),)}, "3 条消息过了点", "worker"),
+        ({"dead": 2}, "2 条没有送达", "重发"),
+        ({"buried": 1}, "处理了五次都失败", "message buried"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_its_cure(chat: Chat, wrong: dict[str, Any], says: str, cure: str) -> None:
+    [alarm] = alarms(replace(WELL, **wrong), chat.config, NOW)
+    assert says in alarm.text
+    assert cure in alarm.cure
+
+
+def test_failures_that_opened_no_circuit_are_no_alarm(chat: Chat) -> None:
+    assert alarms(replace(WELL, troubles=(Trouble("hook.1", 2, 0, 0),)), chat.config, NOW) == []
+
+
+# Signs of life ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_gives_signs_of_life_until_it_is_forgotten(chat: Chat) -> None:
+    stop, machine = Event(), chat.stores.machine
+    stop.set()
+    keep_alive(machine, chat.clock, lambda: "abcd1234", stop)
+    [process] = machine.look(to_ms(chat.clock()), leases=[], channels=[], limits=[]).processes
+    now_ms = process.seen_ms
+    assert (process.program, process.is_alive(now_ms), process.is_alive(now_ms + 76_000)) == ("abcd1234", True, False)
+    assert process.since_ms <= process.seen_ms
+    assert machine.sweep(now_ms + DAY_MS) == 0
+    assert machine.sweep(now_ms + DAY_MS + 1) == 1
+
+
+# The page -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_costs_five_round_trips_beside_those_of_every_page(chat: Chat, browser: Visit) -> None:
+    for n in range(120):
+        dead_letter(chat, f"d{n}")
+    browser.opens(RUNNING)
+    made: list[int] = []
+    chat.stores.database._on_round_trip = lambda: made.append(1)
+    browser.opens(RUNNING)
+    every_page = 4
+    assert len(made) <= 5 + every_page
+
+
+def test_the_page_tells_how_the_machine_is(chat: Chat, browser: Visit) -> None:
+    chat.stores.arrivals.note("assistant", to_ms(chat.clock()))
+    chat.stores.arrivals.flush()
+    hook = hooks_of(chat.config, WebhookKeys(chat.config, chat.stores.webhooks))[0]
+    chat.stores.database.command("RPUSH", keys.LIMIT_LOG(name=hook.limit), to_ms(chat.clock()) - 70_000, to_ms(chat.clock()) - 1000)
+    page = browser.opens(RUNNING)
+    assert "1 / 20" in page
+    assert "最近一条：0 秒前" in page
+    assert "Valkey" in page
+    assert "hook-main" not in page
+
+
+def test_a_dead_letter_is_sent_again_once_and_audited(chat: Chat, browser: Visit) -> None:
+    dead_letter(chat)
+    page = browser.opens(RUNNING)
+    assert "机器人已被移出群" in page
+    assert "早安" in page
+    assert "已放回队尾" in browser.posts(f"{RUNNING}/letters", id="d1", act="replay")
+    assert "刚刚已经处理过" in browser.posts(f"{RUNNING}/letters", id="d1", act="replay")
+    assert [one.id for one in chat.outbox() if one.id == "d1"] == ["d1"]
+    assert [row.act for row in chat.stores.audit.newest("main", 5)].count("重发死信") == 1
+
+
+def test_a_dead_letter_is_dropped(chat: Chat, browser: Visit) -> None:
+    dead_letter(chat)
+    browser.opens(RUNNING)
+    assert "已丢弃" in browser.posts(f"{RUNNING}/letters", id="d1", act="drop")
+    assert chat.stores.outbox.count_dead() == 0
+    browser.posts(f"{RUNNING}/letters", id="d1", act="burn")
+    assert browser.status == 400
+
+
+def test_what_was_for_one_person_is_not_read_here(chat: Chat, browser: Visit) -> None:
+    dead_letter(chat, text="你的兑换码 CAFE-1", member=2)
+    assert "CAFE" not in browser.opens(RUNNING)
+
+
+def test_only_who_looks_after_everything_sees_the_machine(chat: Chat) -> None:
+    chat.stores.roles.grant(chat.member(), "main", "admin", seen="", once="x")
+    admin = visit(chat, "lilei")
+    assert "所有社群" in admin.opens(RUNNING)
+    assert admin.status == 403
+    assert admin.client.post(f"{RUNNING}/letters", data={"csrf": admin.csrf, "once": "a", "id": "d1", "act": "drop"}).status_code == 403
