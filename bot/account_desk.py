@@ -7,6 +7,7 @@ known or not; a login link is never refused for them, so nobody is locked out by
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class AccountDesk:
     def enter(self, user: str, password: str, code: str, now: datetime) -> int | None:
         """The member who shows his user id, password and code; None for anybody else. Uses the code up. Raises TooOften, UserError."""
         number = self._stores.directory.find_number(user) or 0
-        seen = self._compared(number, user, password, now)
+        seen = self._compared(f"console.password.{hashlib.sha256(user.encode()).hexdigest()[:16]}", number, password, now)
         is_shown = self._shown(number if seen else 0, seen or NOBODY, code, now)  # asked in any case: it takes as long
         return number if seen and is_shown else None
 
@@ -82,32 +83,34 @@ class AccountDesk:
 
     def set_up(self, number: int, password: str, code: str, now: datetime, *, once: str) -> list[str]:
         """Gives a member a login by password, once his app's first code is right; gives his recovery codes. Raises UserError."""
-        accounts = self._stores.accounts
-        if accounts.is_done(number, once):
-            return accounts.codes_for(number, once)
+        accounts, mark = self._stores.accounts, f"set up:{once}"
+        if accounts.is_done(number, mark):
+            return accounts.codes_for(number, mark)
         self._refuse_bad(number, password)
         secret = accounts.secret_for(number, once)
         counter = _counter_of(secret, code, now)
         if not counter:
             raise UserError("验证码不对：请在验证器里加上面这个二维码，填它现在显示的 6 位数字，例如 123456。手机的时间要自动校准。")
-        codes = accounts.codes_for(number, once)
-        if accounts.set_up(number, self._hashed(password), secret, codes, counter, now, once=once) not in DONE:
+        codes = accounts.codes_for(number, mark)
+        if accounts.set_up(number, self._hashed(password), secret, codes, counter, now, once=mark) not in DONE:
             raise UserError("你已经设过密码登录了。要重新设置，请先关闭它。")
         return codes
 
     def change_password(self, number: int, old: str, code: str, new: str, now: datetime, *, once: str) -> None:
         """Puts a new password in force. Raises UserError, for a wrong old password or code too."""
-        if self._stores.accounts.is_done(number, once):
+        mark = f"password:{once}"  # the forms of one page share what they are known by: it takes the act to tell them apart
+        if self._stores.accounts.is_done(number, mark):
             return
         self._refuse_bad(number, new)
         seen = self._owned(number, old, now)
-        self._changed(number, seen, code, now, once=once, password=self._hashed(new))
+        self._changed(number, seen, code, now, once=mark, password=self._hashed(new))
 
     def renew_codes(self, number: int, password: str, code: str, now: datetime, *, once: str) -> list[str]:
         """Ten new recovery codes in place of those that are left. Raises UserError."""
-        codes = self._stores.accounts.codes_for(number, once)
-        if not self._stores.accounts.is_done(number, once):
-            self._changed(number, self._owned(number, password, now), code, now, once=once, codes=codes)
+        mark = f"codes:{once}"
+        codes = self._stores.accounts.codes_for(number, mark)
+        if not self._stores.accounts.is_done(number, mark):
+            self._changed(number, self._owned(number, password, now), code, now, once=mark, codes=codes)
         return codes
 
     def close(self, number: int, password: str, code: str, now: datetime) -> None:
@@ -122,10 +125,9 @@ class AccountDesk:
 
     # Small steps ------------------------------------------------------------------------------------------------------------
 
-    def _compared(self, number: int, user: str, password: str, now: datetime) -> Account | None:
-        """The login of a member whose password this is; as much work for everybody else."""
-        name = hashlib.sha256(user.encode()).hexdigest()[:16]
-        if wait_ms := self._limits.acquire(f"console.password.{name}", PER_ACCOUNT, to_ms(now)):
+    def _compared(self, tries: str, number: int, password: str, now: datetime) -> Account | None:
+        """The login of a member whose password this is; as much work for everybody else. ``tries`` is where they are counted."""
+        if wait_ms := self._limits.acquire(tries, PER_ACCOUNT, to_ms(now)):
             raise TooOften(wait_ms)
         seen = self._stores.accounts.find(number)
         with self._turn():
@@ -133,8 +135,8 @@ class AccountDesk:
         return seen if is_right else None
 
     def _owned(self, number: int, password: str, now: datetime) -> Account:
-        user = self._stores.directory.find_user(number)
-        seen = self._compared(number, user, password, now) if user else None
+        """The login of a member who is in; his tries are counted apart from those of strangers who name him at the login page."""
+        seen = self._compared(f"console.own.{number}", number, password, now)
         if seen is None:
             raise UserError(WRONG)
         return seen
@@ -153,7 +155,7 @@ class AccountDesk:
 
     def _read(self, seen: Account, code: str, now: datetime) -> tuple[int, str]:
         """A typed code as the number of the app's code or as a recovery code; neither for one that cannot be right."""
-        plain = "".join(code.split())
+        plain = "".join(unicodedata.normalize("NFKC", code).split())
         if plain.isdecimal() and len(plain) == _CODE:
             return _counter_of(seen.secret, plain, now), ""
         return 0, plain
@@ -182,7 +184,7 @@ class AccountDesk:
 
 def _counter_of(secret: str, code: str, now: datetime) -> int:
     """The number of the half minute whose code this is, 0 for a wrong one."""
-    plain = "".join(code.split())
+    plain = "".join(unicodedata.normalize("NFKC", code).split())
     try:
         return pyotp.TOTP(secret).verify_and_get_timecode(plain, for_time=now, valid_window=DRIFT) if secret and plain.isascii() else 0
     except OTPVerificationError:

@@ -12,7 +12,7 @@ from typing import Any
 from bot import canary, deliveries, tries, ways_in
 from bot.channels.answer import is_address
 from bot.client import WeComClient, Wire
-from bot.config import ADMINS, AibotWsChannel, AppChannel, ArchiveChannel, ChannelConfig, Config, ContactChannel
+from bot.config import AibotWsChannel, AppChannel, ArchiveChannel, ChannelConfig, Config, ContactChannel
 from bot.errors import StartError
 from bot.files import FileProblem, Files
 from bot.human_desk import roster_problems
@@ -102,8 +102,11 @@ class Check:
                 findings = self._tried(channel, wire if is_reached else None, stores)
                 title = f"渠道 {channel.name}（{channel.kind}：{ways_in.TITLES[channel.kind]}）"
                 yield Part(title, ways_in.setting_up(self._config, number), findings)
-            if hooks := tries.webhooks_of(self._config):
-                find = WebhookKeys(self._config, stores.webhooks).find if stores else self._configured
+            hooks, find = tries.webhooks_of(self._config), self._configured
+            if stores:
+                keys = WebhookKeys(self._config, stores.webhooks, stores.groups)
+                hooks, find = [tries.Hook(one.community, one.chat, one.name) for one in keys.all() if not one.is_idle], keys.find
+            if hooks:
                 found = tries.try_webhooks(wire, hooks, find) if is_reached else [_untried(len(hooks))]
                 yield Part("群的 Webhook", findings=found)
         finally:
@@ -218,7 +221,7 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
                 "想留住已有的积分，就把 id 也写成这个 chatid",
             )
         )
-    return found + _people(config, stores) + _roster(config, stores) + _references(config, stores) + _replaced_webhooks(config, stores)
+    return found + _people(config, stores) + _roster(config, stores) + _references(config, stores) + _kept_webhooks(config, stores)
 
 
 def _people(config: Config, stores: Stores) -> list[Finding]:
@@ -255,14 +258,23 @@ def _references(config: Config, stores: Stores) -> list[Finding]:
         return []  # a file that cannot be read is named among the starting files
 
 
-def _replaced_webhooks(config: Config, stores: Stores) -> list[Finding]:
+def _kept_webhooks(config: Config, stores: Stores) -> list[Finding]:
     found = []
-    for shown in WebhookKeys(config, stores.webhooks).all():
-        name = f"webhook：{shown.community} 的{'管理群' if shown.chat == ADMINS else '群 ' + shown.chat}"
+    for shown in WebhookKeys(config, stores.webhooks, stores.groups).all():
+        name = f"webhook：{shown.name}"
         if shown.is_refused:
             found.append(Finding(BAD, f"{name}用的是已被换掉的 key，不会用它发送。运行 run.py webhook set 放入新的"))
         elif not shown.digest:
             found.append(Finding(BAD, f"{name}打不开：evidence.key 换过了。运行 run.py webhook set 重新放入"))
-        elif shown.source == "命令":
-            found.append(Finding(NOTE, f"{name}由命令换过（{shown.digest}），config.yaml 里的值不再使用"))
+        elif shown.is_idle:
+            found.append(
+                Finding(
+                    ODD,
+                    f"{name}用不上了：config.yaml 里这个群换了地方，或者删掉了。运行 run.py webhook remove {shown.community} {shown.chat}",
+                )
+            )
+        elif shown.is_configured and shown.is_kept:
+            found.append(Finding(NOTE, f"{name}后来换过（{shown.digest}），config.yaml 里的值不再使用"))
+        elif shown.is_kept:
+            found.append(Finding(NOTE, f"{name}是在控制台或用命令放进来的（{shown.digest}），config.yaml 里没有"))
     return found

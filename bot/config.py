@@ -12,7 +12,7 @@ import difflib
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -479,7 +479,7 @@ class Config(Section):
     admins: tuple[Id, ...] = Field(default=(), description="所有者的 userid，拥有全部权限；其余角色由他们用命令或在控制台授予")
     channels: tuple[ChannelConfig, ...] = Field(default=(), description="与企业微信连接的渠道，可以有好几个；空着也能启动")
     communities: tuple[CommunityConfig, ...] = Field(
-        default=(), description="没列出的群在第一条消息时自成一个社群，推送和警告先关着，等管理员说“启用”"
+        default=(), description="没列出的群在第一条消息时自成一个社群，只回答，不推送也不警告；要全套功能，把它的 chatid 写进这里再重启"
     )
     content: Folder = Field(
         default="rules/content", description="初始内容（faq.yaml 等）的文件夹，只在库里还没有时读入；以后在群里或控制台修改"
@@ -505,6 +505,7 @@ class Config(Section):
     _by_channel: dict[str, ChannelConfig] = PrivateAttr(default_factory=dict)
     _by_chat: dict[str, CommunityConfig] = PrivateAttr(default_factory=dict)
     _by_id: dict[str, CommunityConfig] = PrivateAttr(default_factory=dict)
+    _has_kept_webhook: Callable[[str], bool] = PrivateAttr(default_factory=lambda: frozenset().__contains__)
 
     def model_post_init(self, _context: object, /) -> None:
         """Fills the look-ups, for they are asked once or more per message."""
@@ -562,6 +563,20 @@ class Config(Section):
         if community.webhook and chat in ("", first):
             return community.webhook
         return None
+
+    def follow_webhooks(self, has_kept: Callable[[str], bool]) -> None:
+        """Lets :meth:`has_webhook` know of webhooks that are put in while the bot runs; ``has_kept`` answers for a place, without a round trip."""
+        self._has_kept_webhook = has_kept
+
+    def has_webhook(self, community_id: str, chat: str = "") -> bool:
+        """Whether a webhook leads into a chat, as :meth:`webhook_for` names it: a configured one, or one that was put in since. No round trip."""
+        return self.webhook_for(community_id, chat) is not None or self._has_kept_webhook(self.webhook_place(community_id, chat))
+
+    def webhook_place(self, community_id: str, chat: str = "") -> str:
+        """What the webhook of a chat is kept under. An unlisted group is a community of its own, with one chat."""
+        community = self.community(community_id)
+        first = community_id if community is None else community.groups[0] if community.groups else ""
+        return f"{community_id}|{chat or first}"
 
     def mention_names(self, channel: str) -> tuple[str, ...]:
         """The names whose mention is stripped from a channel's texts: the channel's own first, then the general one."""

@@ -48,7 +48,7 @@ def to_group(
     config: Config, community: str, chat: str, text: str, *, id: str, lane: str, message: str = "", now_ms: int
 ) -> Delivery | None:
     """A post through a group's webhook, else over a long connection; None when a group has neither. An empty ``chat`` is the community's first group."""
-    if config.webhook_for(community, chat) is None:
+    if not config.has_webhook(community, chat):
         listed = config.community(community)
         place = chat or (listed.groups[0] if listed and listed.groups else "")
         return post_by_link(config, community, text, id=id, lane=lane, chat=place if listed else "", message=message, now_ms=now_ms)
@@ -85,8 +85,8 @@ def to_app_chat(app: str, chat: str, body: Mapping[str, Any], *, id: str, commun
 
 def to_admins(config: Config, community: str, text: str, *, id: str, now_ms: int) -> Delivery | None:
     """A post into the admin group by its webhook, else over a long connection; None when the community has neither."""
-    listed = config.community(community)
-    if listed is None or not listed.admin_webhook:
+    if not config.has_webhook(community, ADMINS):
+        listed = config.community(community)
         return post_by_link(config, community, text, id=id, lane="now", chat=listed.admin_group if listed else "", now_ms=now_ms)
     return Delivery(
         id=id, lane="now", target=f"hook.{community}.admin", via="webhook", community=community, chat=ADMINS, born_ms=now_ms,

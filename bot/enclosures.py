@@ -111,7 +111,7 @@ def _delivery(
         return replace(made, target=f"app.{desk.name}.{member}", via="app", channel=desk.name, member=member) if desk and member else None
     listed = config.community(community)
     is_admins = listed is not None and message.chat == listed.admin_group
-    if config.webhook_for(community, ADMINS if is_admins else message.chat) is not None:
+    if config.has_webhook(community, ADMINS if is_admins else message.chat):
         place, chat = ("admin", ADMINS) if is_admins else (message.chat or "main", message.chat)
         return replace(made, target=f"hook.{community}.{place}", via="webhook", chat=chat)
     link = ws_channel(config)
@@ -123,7 +123,7 @@ def picture_to_group(config: Config, community: str, chat: str, name: str, *, id
     made = Delivery(
         id, lane, "", "", community, {"msgtype": "image", "image": {PLACE: name}}, born_ms=now_ms, about=shown_members(name)
     )  # fmt: skip
-    if config.webhook_for(community, chat) is not None:
+    if config.has_webhook(community, chat):
         return replace(made, target=f"hook.{community}.{chat or 'main'}", via="webhook", chat=chat)
     link, listed = ws_channel(config), config.community(community)
     place = chat or (listed.groups[0] if listed and listed.groups else "")

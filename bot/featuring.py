@@ -26,14 +26,18 @@ class Featured:
 
 
 def single_out(
-    stores: Stores, contents: Contents, community: Community, actor: Actor, member: int, reason: str, now: datetime, *, once: str
+    stores: Stores, contents: Contents, community: Community, actor: Actor, member: int, reason: str, now: datetime, *, once: str,
+    is_work: bool = False,
 ) -> Featured:  # fmt: skip
-    """Features something of a member, once for each ``once``: points by the rules, one more of his count, a row in the audit."""
+    """Features something of a member, once for each ``once``: points by the rules, one more of his count, a row in the audit.
+
+    ``is_work``: a work, whose review the day's figures counted already.
+    """
     if member == actor.member:
         raise UserError(OWN)
     done = stores.badges.recognise(
         community.keys, actor.member, member, now, today=now.astimezone(community.zone).date(), reason="featured", counter="featured",
-        rules=contents.points, once=once, note=reason,
+        rules=contents.points, once=once, note=reason, is_work=is_work,
     )  # fmt: skip
     stores.audit.record(community.id, actor.id, "精华", f"成员 {member}", "", f"{reason}（+{done.n}）", now, once=once)
     before = Facts(earned=done.earned - done.n, featured=done.count - 1)

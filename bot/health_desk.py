@@ -10,7 +10,7 @@ import structlog
 from bot.communities import Communities, Community
 from bot.config import Config
 from bot.live import Contents
-from bot.numbers import Numbers
+from bot.numbers import Numbers, is_ahead
 from bot.staff import to_staff
 from rules.health import COLOURS, Light
 from rules.lighting import Judgement
@@ -27,6 +27,9 @@ DAY_MS = 24 * HOUR_MS
 FIRST_HOUR, LAST_HOUR = 9, 21
 """Nobody is told of a trouble outside these hours of the community's day: it waits for the morning."""
 MOST_TOLD = 5
+SILENT, QUIET = "silent", "quiet"
+ONE_CAUSE = frozenset({"odd:messages", "odd:dau", "wau", "week_retention"})
+"""Troubles that come of one cause, that people stay away: they are told under the name QUIET. Silence is told by itself, and tells of these too."""
 SOUR = "negative_share"
 """The alarm of a bad mood (``bot/moods.py``) tells of this within the day: while that one stands, the light need not."""
 
@@ -39,29 +42,53 @@ def ring_health(stores: Stores, config: Config, contents: Contents, communities:
     due = {
         one.id: (one, looked)
         for one, looked in zip(communities.listed, looks, strict=True)
-        if looked.at_ms // HOUR_MS < to_ms(now) // HOUR_MS
+        if looked.at_ms // HOUR_MS < to_ms(now) // HOUR_MS or is_ahead(looked.at_ms, now)
     }
     numbers = Numbers(stores, communities, lambda: now, contents)
-    judged = numbers.judge([community for community, _ in due.values()])
-    return sum(_look(stores, config, numbers, contents, *due[id], judgement, now) for id, judgement in judged.items())
+    told = 0
+    for community, looked in due.values():
+        try:
+            judged = numbers.judge([community])[community.id]
+            told += _look(stores, config, numbers, contents, community, looked, judged, now)
+        except Exception:  # what one community suffers from stops no other
+            log.exception("a community could not be looked at", community=community.id)
+    return told
 
 
 def _look(
     stores: Stores, config: Config, numbers: Numbers, contents: Contents, community: Community, before: Looked, judged: Judgement, now: datetime
 ) -> bool:  # fmt: skip
     """Keeps a look and sends what tells of its new troubles, in one act; True when something was told."""
-    told = {name: before.told[name] for name in judged.troubles if name in before.told}
+    told = _still_told(before, judged, contents.health.again_days * DAY_MS, now)
     is_daytime = FIRST_HOUR <= now.astimezone(community.zone).hour < LAST_HOUR
     again_ms = contents.health.again_days * DAY_MS
-    fresh = [name for name in judged.troubles if is_daytime and to_ms(now) - told.get(name, -again_ms) >= again_ms]
+    fresh = [name for name in judged.troubles if is_daytime and to_ms(now) - told.get(_cause(name), -again_ms) >= again_ms]
     posts: tuple[Delivery, ...] = ()
     if new := [judged.troubles[name] for name in fresh if name != SOUR or not stores.moods.window(community.keys, to_ms(now)).alarm_ms]:
         said = alarm_words(community, new)
         posts = to_staff(stores, config, community, said, id=f"lights:{community.id}:{to_ms(now)}", now_ms=to_ms(now))
-    is_kept = stores.lights.keep(community.keys, before, numbers.pack(judged.lights), told | dict.fromkeys(fresh, to_ms(now)), posts, now)
+    causes = {_cause(name) for name in fresh} | ({QUIET} if SILENT in fresh else set())
+    is_kept = stores.lights.keep(community.keys, before, numbers.pack(judged.lights), told | dict.fromkeys(causes, to_ms(now)), posts, now)
     if is_kept and new:
         log.info("troubles told", community=community.id, troubles=fresh, told=len(posts))
     return is_kept and bool(new)
+
+
+def _cause(trouble: str) -> str:
+    """The name under which a trouble is told."""
+    return QUIET if trouble in ONE_CAUSE else trouble
+
+
+def _still_told(before: Looked, judged: Judgement, again_ms: int, now: datetime) -> dict[str, int]:
+    """What need not be told yet: what stands, what was told lately though it has gone since, and silence until somebody is heard."""
+    standing = {_cause(name) for name in judged.troubles}
+
+    def holds(name: str, at_ms: int) -> bool:
+        if is_ahead(at_ms, now):
+            return False
+        return name in standing or (not judged.is_heard if name == SILENT else to_ms(now) - at_ms < again_ms)
+
+    return {name: at_ms for name, at_ms in before.told.items() if holds(name, at_ms)}
 
 
 def alarm_words(community: Community, troubles: Sequence[Light]) -> str:

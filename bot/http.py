@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from bot.pipeline import Outcome, Pipeline
 from storage.connection import StorageAway
 
 log = structlog.get_logger(__name__)
+
+_WITH_PORT = re.compile(r"(\[.*\]|[\d.]+):\d+")
+"""An address with a port behind it, as a few proxies write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +149,33 @@ class _Callbacks:
 
 
 def client_address(config: Config) -> str:
-    """Who asks: the peer, or what a trusted proxy says of it."""
+    """Who asks: the peer, or what a trusted proxy says of it; without the port that some proxies add."""
     peer = request.remote_addr or ""
     forwarded = request.headers.get("X-Forwarded-For", "")
     if forwarded and _is_within(peer, config.server.trusted_proxies):
-        return forwarded.rsplit(",", 1)[-1].strip()[:45]
+        said = forwarded.rsplit(",", 1)[-1].strip()[:64]
+        found = _parsed(said)
+        return str(found) if found else said
     return peer
 
 
 def network_digest(address: str) -> str:
     """Stands for an address in a key; all of one IPv6 subscriber's addresses are one."""
+    found = _parsed(address)
+    is_v6 = isinstance(found, ipaddress.IPv6Address)
+    plain = ipaddress.IPv6Network((str(found), 64), strict=False) if is_v6 else found or address
+    return hashlib.sha256(str(plain).encode()).hexdigest()[:16]
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address as it is written with or without port and brackets; an IPv4 one that came in through an IPv6 socket as IPv4."""
+    with_port = _WITH_PORT.fullmatch(address)
+    bare = with_port[1] if with_port else address
     try:
-        parsed = ipaddress.ip_address(address)
-        plain = str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+        found = ipaddress.ip_address(bare.removeprefix("[").removesuffix("]"))
     except ValueError:
-        plain = address
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+        return None
+    return (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found
 
 
 def _door(channel: ChannelConfig, config: Config) -> Door:
@@ -207,10 +222,8 @@ def _may_read_metrics(config: Config) -> bool:
 
 
 def _is_within(address: str, networks: tuple[str, ...]) -> bool:
-    try:
-        return any(ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False) for network in networks)
-    except ValueError:
-        return False
+    found = _parsed(address)
+    return found is not None and any(found in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def _fail(error: Exception) -> Response:

@@ -25,6 +25,8 @@ from storage.stores import Stores
 
 FRESH_MS = 90 * 60_000
 """How old a look may be that is shown: the clock looks every hour."""
+AHEAD_MS = 5 * 60_000
+"""Clocks differ by less: what was noted further ahead was noted by a clock that went wrong, and counts as never."""
 NOTHING = "这段时间里没有可算的"
 _HEARING = frozenset({"aibot", "aibot_ws", "app", "robot"})
 
@@ -166,7 +168,7 @@ class Numbers:
 
     def _still_true(self, looked: Looked) -> list[Light] | None:
         """What a look showed, if it is not too old and the same rules hold; else None."""
-        if not looked.shown or to_ms(self._clock()) - looked.at_ms > FRESH_MS:
+        if not looked.shown or is_ahead(looked.at_ms, self._clock()) or to_ms(self._clock()) - looked.at_ms > FRESH_MS:
             return None
         try:
             shown = _decode(looked.shown)
@@ -209,6 +211,11 @@ class Numbers:
         if self._rostered is None:
             self._rostered = list(self._stores.customer_groups.all_open())
         return any(where.community in ("", group.where.id) and where.chat in ("", group.chat) for group in self._rostered)
+
+
+def is_ahead(at_ms: int, now: datetime) -> bool:
+    """Whether a moment (ms) that was noted lies in the future."""
+    return at_ms > to_ms(now) + AHEAD_MS
 
 
 def heat_of(days: Sequence[Day]) -> list[list[int]]:

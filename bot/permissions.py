@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from bot.config import Config
-from storage.roles import ALL
+from storage.roles import ALL, Grant
 from storage.stores import Stores
 
 Role = Literal["member", "viewer", "moderator", "operator", "admin", "owner"]
@@ -80,3 +80,9 @@ def may(role: Role, needed: Role) -> bool:
 def outranks(role: Role, other: Role) -> bool:
     """Whether ``role`` is higher than the other: what it takes to give or take that one."""
     return _RANK[role] > _RANK[other]
+
+
+def grants_shown(stores: Stores, community: str, everywhere: Role) -> list[Grant]:
+    """The roles that an administrator of a community may see: those given there and, if he is one ``everywhere``, those that hold in all."""
+    places = (community, ALL) if may(everywhere, "admin") else (community,)
+    return [grant for grant in stores.roles.all() if grant.place in places]

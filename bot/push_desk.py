@@ -39,6 +39,8 @@ IMMINENT = timedelta(seconds=10)
 MOST_TRIES = 5
 MOST_UNDONE = 100
 """Pushes of a version that is taken back here; larger ones are, by the command line."""
+MOST_LOOKED = 50
+"""Versions among which the newest of one's own is looked for."""
 EVERYBODY = "大家"
 """What a push calls whom it speaks to."""
 WHYS: Mapping[Why, str] = {
@@ -175,20 +177,25 @@ class PushDesk:
         if len(changes) > MOST_UNDONE or not all(map(self.may_change, touched)):
             raise UserError(f"第 {number} 版也改了别的社群的推送，这里不能撤销，请用命令行：python run.py content undo pushes {number}")
         for change in changes:
-            after = _decode(change.after) if change.after else None
-            if change.before and after and after.at and self.is_settled(after):
-                raise UserError(f"“{after.label}”按改后的时间已经发过了，不能再改回去。要再发一次请新建一条")
+            self._refuse_back(*(_decode(text) if text else None for text in (change.before, change.after)))
         try:
             version = self.stores.content.undo(KIND, number, self.actor.id, self.now, once=once)
         except ChangedSince as since:
             raise UserError(f"不能撤销：推送 {'、'.join(since.ids[:5])} 之后又改过，请直接修改") from None
+        for change in changes:
+            self._begin(_decode(change.after) if change.after else None, _decode(change.before) if change.before else None)
         where = "" if any(push.community == "*" for push in touched) else self.community.id
         self.stores.audit.record(where, self.actor.id, "推送 撤销", f"第 {number} 版", "", f"第 {version} 版", self.now, once=once)
         return version
 
     def newest_version(self) -> int:
-        """The number of the newest version; 0 where there is none."""
-        return self.stores.content.versions().get(KIND, 0)
+        """The number of the newest version that he made and that is about this community, among the last; 0 where there is none."""
+        for version in self.stores.content.history(KIND, MOST_LOOKED):
+            if version.author == str(self.actor.id):
+                _, changes = self.stores.content.version(KIND, version.number)
+                if all(self.sees(_decode(text)) for one in changes for text in (one.before, one.after) if text):
+                    return version.number
+        return 0
 
     def show_to(self, member: int, text: str, *, once: str) -> None:
         """Says a push to one member alone, as its readers will read it, but marked as a trial."""
@@ -224,6 +231,7 @@ class PushDesk:
         except Outdated:
             return None
         if number != version:
+            self._begin(before, after)
             shared = any(push and push.community == "*" for push in (before, after))
             self.stores.audit.record(
                 "" if shared else self.community.id, self.actor.id, f"推送 {act}", f"{id}（{shown}）", _told(before), _told(after), self.now, once=once
@@ -254,11 +262,37 @@ class PushDesk:
                 self._refuse_past(wanted)
             return
         self._refuse_past(wanted)
-        if present and present.at and present.enabled:
-            if self.is_settled(present):
-                raise UserError(f"“{present.label}”已经发过了，不能再改时间。要再发一次请新建一条，例如：推送 新建 明天 9:00 早上好")
-            if any(timedelta() <= moment - self.now < IMMINENT for moment in self._moments(present)):
-                raise UserError(f"“{present.label}”几秒钟后就要发了，来不及改时间。等它发完再看")
+        if present and present.at and present.enabled and self.is_settled(present):
+            raise UserError(f"“{present.label}”已经发过了，不能再改时间。要再发一次请新建一条，例如：推送 新建 明天 9:00 早上好")
+        if present:
+            self._refuse_late(present)
+
+    def _refuse_back(self, before: Push | None, after: Push | None) -> None:
+        """Raises UserError where a change is taken back too late: ``after`` is said already or right now, or ``before`` would never be."""
+        if before and after and after.at and self.is_settled(after):
+            raise UserError(f"“{after.label}”按改后的时间已经发过了，不能再改回去。要再发一次请新建一条")
+        if not _is_due_otherwise(before, after):
+            return
+        if after:
+            self._refuse_late(after)
+        if before and before.at and before.enabled and not self.is_settled(before):
+            self._refuse_past(before)
+
+    def _refuse_late(self, present: Push) -> None:
+        """Raises UserError for what a process may be saying at this moment: what is about to be said, or is late and will be made up for."""
+        if not present.at or not present.enabled or self.is_settled(present):
+            return
+        ahead = [moment - self.now for moment in self._moments(present)]
+        if any(timedelta() <= left < IMMINENT for left in ahead):
+            raise UserError(f"“{present.label}”几秒钟后就要发了，来不及改时间。等它发完再看")
+        if any(-timedelta(minutes=present.grace_minutes) - IMMINENT < left < timedelta() for left in ahead):
+            raise UserError(f"“{present.label}”已经到点，随时会补发，不能再改时间。不想发请取消，例如：推送 取消 {present.id}")
+
+    def _begin(self, before: Push | None, after: Push | None) -> None:
+        """Notes from when on a push can be missed, though no process that rings may notice the change before it falls due."""
+        if after and _is_due_otherwise(before, after):
+            for one in self._audience(after):
+                self.stores.firings.begin_anew(one.keys, after.id, self.now)
 
     def _refuse_past(self, wanted: Push) -> None:
         moments = self._moments(wanted)
@@ -351,6 +385,12 @@ def _to_json(push: Push) -> str:
 def _fresh_id(number: int, taken: Mapping[str, str]) -> str:
     """An id that no push had before: that of the version that makes it, which is never made again."""
     return str(number) if str(number) not in taken else f"{number}-1"
+
+
+def _is_due_otherwise(before: Push | None, after: Push | None) -> bool:
+    """Whether a change made a push, took it away, switched it, or put it at another time or elsewhere."""
+    was, is_now = ((one.cron, one.at, one.days, one.community, one.enabled) if one else None for one in (before, after))
+    return was != is_now
 
 
 def _told(push: Push | None) -> str:

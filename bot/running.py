@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.config import AibotWsChannel, Config
 from bot.ways import hook_name
-from bot.webhooks import WebhookKeys, chats_of
+from bot.webhooks import WebhookKeys
 from storage.calls import DEAD_MS, lease_of
 from storage.machine import Process, State, programs
 
@@ -37,10 +37,9 @@ class Hook:
     limit: str
 
 
-def hooks_of(config: Config, keys: WebhookKeys) -> list[Hook]:
-    """The webhooks in force; those that cannot be used are left out. One round trip at most."""
-    places = [(community.id, chat) for community in config.communities for chat in chats_of(community)]
-    found = ((community, chat, keys.usable(community, chat)) for community, chat in places)
+def hooks_of(keys: WebhookKeys) -> list[Hook]:
+    """The webhooks in force; those that cannot be used are left out. One round trip."""
+    found = ((one.community, one.chat, keys.usable(one.community, one.chat)) for one in keys.all())
     return [Hook(community, chat, hook_name(key)) for community, chat, key in found if key]
 
 

@@ -271,7 +271,7 @@ class SubmissionDesk:
         if decision == "featured" and _is_newly_featured(done):
             reason = why or f"{TITLES[found.kind]} {found.number}"
             featured = single_out(
-                self.stores, self.contents, self.community, actor, found.author, reason, self.now, once=f"{once}|featured"
+                self.stores, self.contents, self.community, actor, found.author, reason, self.now, once=f"{once}|featured", is_work=True,
             )  # fmt: skip
             points += featured.done.n
             self._praise(found.author, featured.before, featured.after, f"{once}|featured")

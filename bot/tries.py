@@ -9,10 +9,11 @@ from email.utils import parsedate_to_datetime
 
 from bot.canary import Knock
 from bot.client import WeComClient, Wire
-from bot.config import ADMINS, AppChannel, Config
+from bot.config import AppChannel, Config
 from bot.cures import cure
 from bot.errors import ApiError
 from bot.ways import Undeliverable
+from bot.webhooks import chat_name, chats_of
 
 GOOD, BAD, ODD, NOTE = "✓", "✗", "!", "·"
 SKEW_S = 60
@@ -37,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A webhook of the configuration: where it posts, and what operators call that."""
+    """A webhook: where it posts, and what operators call that."""
 
     community: str
     chat: str
@@ -93,12 +94,8 @@ def try_contact(client: WeComClient) -> list[Finding]:
 
 def webhooks_of(config: Config) -> list[Hook]:
     """Every webhook of the configuration."""
-    places = [(one, chat) for one in config.communities for chat in (*(one.groups or ("",)), ADMINS)]
-    return [
-        Hook(one.id, chat, f"{one.id} 的{'管理群' if chat == ADMINS else f'群 {chat}'.rstrip()}")
-        for one, chat in places
-        if config.webhook_for(one.id, chat)
-    ]
+    places = [(one, chat) for one in config.communities for chat in chats_of(one)]
+    return [Hook(one.id, chat, chat_name(one.id, chat)) for one, chat in places if config.webhook_for(one.id, chat)]
 
 
 def try_webhooks(wire: Wire, hooks: Sequence[Hook], find: Callable[[str, str], str | None]) -> list[Finding]:

@@ -23,13 +23,13 @@ from storage.connection import StorageAway
 from storage.keys import shard_of
 from storage.machine import Machine
 from storage.moment import DEFAULT_TIMEZONE, from_ms, to_ms
-from storage.pauses import Pauses
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
 FLUSH_S = 20.0
-PAUSES_S = 0.5
+PAUSES_S, WEBHOOKS_S = 0.5, 1.0
+"""How often a process learns what others changed: what is to stop has to within a second, whatever else is being loaded."""
 LOOK_S = 30.0
 LEASE = "watch"
 LEASE_MS = 90_000
@@ -52,15 +52,15 @@ def keep_count(arrivals: Arrivals, stop: Event) -> None:
             log.error("arrivals not counted", error=type(error).__name__, exc_info=True)
 
 
-def keep_pauses(pauses: Pauses, stop: Event) -> None:
-    """Learns what administrators paused, in this process, until ``stop``: what is to stop has to within a second, whatever else is being loaded."""
-    while not stop.wait(PAUSES_S):
+def keep_up(name: str, learn: Callable[[], None], every_s: float, stop: Event) -> None:
+    """Learns what administrators changed, in this process, until ``stop``; ``name`` says in the log what it is."""
+    while not stop.wait(every_s):
         try:
-            pauses.keep_up()
+            learn()
         except StorageAway as away:
-            log.warning("pauses not looked at", reason=str(away))
+            log.warning("changes not looked at", what=name, reason=str(away))
         except Exception as error:
-            log.error("pauses not looked at", error=type(error).__name__, exc_info=True)
+            log.error("changes not looked at", what=name, error=type(error).__name__, exc_info=True)
 
 
 def keep_alive(machine: Machine, clock: Callable[[], datetime], program: Callable[[], str], stop: Event) -> None:

@@ -133,6 +133,8 @@ def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | N
     stores.inbox.prepare()
     stores.outbox.prepare()
     stores.pauses.keep_up()
+    stores.webhooks.keep_up()
+    config.follow_webhooks(stores.webhooks.has)
     return stores
 
 
@@ -192,13 +194,14 @@ def _table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:
 
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the
-    count of arrivals, learn of pauses and give signs of life."""
-    from bot.watch import keep_alive, keep_count, keep_pauses
+    count of arrivals, learn of pauses and webhooks, and give signs of life."""
+    from bot.watch import PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
 
     alive = (bot.stores.machine, now, program_mark, threading.Event())
     threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
-    threading.Thread(target=keep_pauses, args=(bot.stores.pauses, threading.Event()), name="pauses", daemon=True).start()
+    for name, learn, every_s in (("pauses", bot.stores.pauses.keep_up, PAUSES_S), ("webhooks", bot.stores.webhooks.keep_up, WEBHOOKS_S)):
+        threading.Thread(target=keep_up, args=(name, learn, every_s, threading.Event()), name=name, daemon=True).start()
     threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
 
 

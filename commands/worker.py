@@ -157,7 +157,7 @@ def _send(bot: Bot, stop: threading.Event) -> None:
     from bot.webhooks import WebhookKeys
     from storage.media import MediaStore
 
-    reach, hooks = Reach(bot.stores, config, now), WebhookKeys(config, bot.stores.webhooks)
+    reach, hooks = Reach(bot.stores, config, now), WebhookKeys(config, bot.stores.webhooks, bot.stores.groups)
     watched = {name: (reach.watched(client), agent_id) for name, (client, agent_id) in apps.items()}
     lookups = Lookups(webhook_key=hooks.find, user_id=reach.find_user, app=watched.get)
 

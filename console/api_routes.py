@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,6 +23,9 @@ EVERYWHERE = "~all"
 PAGE = 50
 MOST_PAGES = 200
 MOST_DAYS = 400
+FIRST_YEAR = 2000
+"""No day before is asked for: weeks and months before a span's first day have to be days too."""
+_WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PERIODS = ("day", "week", "month", "all")
 
 
@@ -59,9 +63,11 @@ class Asked:
     @property
     def where(self) -> Where:
         """The place whose numbers are asked for: a group, a community, or all of it."""
-        if self.community is None:
-            return Where()
         chat = str(self.values.get("group") or "")
+        if self.community is None:
+            if chat:
+                raise BadValue("看全部社群时不能写 group：群属于一个社群，请写那个社群的 id")
+            return Where()
         if chat:
             listed = self.parts.config.community(self.community.id)
             if listed is None or chat not in listed.groups:
@@ -77,9 +83,15 @@ class Asked:
         """First and last day, both of them taken in; the newest whole days where none are given. Raises BadValue."""
         last = self.values["last"] or self.today - timedelta(days=1)
         first = self.values["first"] or last - timedelta(days=fallback_days - 1)
+        self.refuse_future(last)
         if not 0 <= (last - first).days < MOST_DAYS:
             raise BadValue(f"first 不能晚于 last，最多 {MOST_DAYS} 天，例如 first=2026-03-01&last=2026-03-31")
         return first, last
+
+    def refuse_future(self, last: date) -> None:
+        """Raises BadValue for a day that has not come yet there."""
+        if last > self.today:
+            raise BadValue(f"last 最晚是今天（{self.today.isoformat()}）")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +118,16 @@ class Endpoint:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text if _WRITTEN.fullmatch(text) else "")
     except ValueError:
         raise BadValue("日期要写成 2026-03-31 这样") from None
+    if day.year < FIRST_YEAR:
+        raise BadValue(f"日期最早是 {FIRST_YEAR}-01-01")
+    return day
 
 
 def _page(text: str) -> int:
-    if not (text.isdecimal() and len(text) < 5 and 0 < int(text) <= MOST_PAGES):
+    if not (text.isascii() and text.isdecimal() and len(text) < 5 and 0 < int(text) <= MOST_PAGES):
         raise BadValue(f"page 是 1 到 {MOST_PAGES} 的整数")
     return int(text)
 
@@ -165,6 +180,7 @@ def _metrics(asked: Asked) -> answers.Answer:
 
 def _figures(asked: Asked) -> answers.Answer:
     length, last = cast(Length, asked.values["length"]), asked.values["last"] or asked.today - timedelta(days=1)
+    asked.refuse_future(last)
     found = asked.parts.numbers.figures(asked.where, length, last)
     return answers.Figures(
         length=length, first=first_of(length, last), last=last,

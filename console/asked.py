@@ -18,14 +18,24 @@ def number_of(name: str, least: int, most: int) -> int:
     return min(max(int(text), least), most) if text.isdecimal() and len(text) < 9 else least
 
 
+def number_in(name: str, least: int, most: int) -> int:
+    """A number of the form. Answers 400 where it is none, or not between these."""
+    text = request.form.get(name, "")
+    if not (text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+        abort(400)
+    return int(text)
+
+
 def page_of() -> int:
     """Which page of a list is asked for, from 1."""
     return number_of("page", 1, MOST_PAGES)
 
 
-def words_of(name: str, most: int, *, wanted: str = "") -> str:
-    """One line of the form. Raises UserError with ``wanted`` where it is empty, and when it is longer than ``most`` characters."""
-    text = " ".join(request.form.get(name, "").split())
+def words_of(name: str, most: int, *, wanted: str = "", lines: bool = False) -> str:
+    """One line of the form, or with ``lines`` as many as it has. Raises UserError with ``wanted`` where it is empty, and when it is longer than
+    ``most`` characters."""
+    given = request.form.get(name, "")
+    text = "\n".join(" ".join(line.split()) for line in given.strip().splitlines()) if lines else " ".join(given.split())
     if not text and wanted:
         raise UserError(wanted)
     if len(text) > most:

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 COOKIE, LOGIN_COOKIE = "console_session", "console_login"
 PATH = "/console"
 PER_ADDRESS: Rules = ((10, 60), (60, 3600))
-"""Login tries of one address."""
+"""Login tries of one address: those with passwords, and the wrong ones with link codes. A right link code is never refused for others' tries."""
 ALTOGETHER: Rules = ((200, 60),)
 """Wrong codes of everybody together. A code has 80 bits, so this only keeps the noise down; whoever has a right one is never kept out by it."""
 OPEN = frozenset({"console.login", "console.static"})
@@ -158,8 +158,6 @@ class Doors:
     def _enter(self) -> BaseResponse:
         parts, now = self._parts, self._parts.clock()
         address = client_address(parts.config)
-        if wait_ms := self._limits.acquire(f"console.login.{network_digest(address)}", PER_ADDRESS, to_ms(now)):
-            return self._ask_later(wait_ms)
         secret = request.cookies.get(LOGIN_COOKIE, "")
         # Without the cookie anybody could make the proof.
         if not secret or not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(secret).encode()):
@@ -168,11 +166,15 @@ class Doors:
             return self._enter_by_password(now, address)
         number = parts.stores.sessions.redeem(request.form.get("code", ""), now)
         if number is None or not self._has_role(number):
+            if wait_ms := self._limits.acquire(f"console.login.{network_digest(address)}", PER_ADDRESS, to_ms(now)):
+                return self._ask_later(wait_ms)
             return self._refuse("登录码不对、用过了，或者超过 5 分钟了。请在企业微信里对机器人说“控制台”，拿一个新的。", now, address)
         return self._let_in(number, "link", now, address)
 
     def _enter_by_password(self, now: datetime, address: str) -> BaseResponse:
         form, parts = request.form, self._parts
+        if wait_ms := self._limits.acquire(f"console.entry.{network_digest(address)}", PER_ADDRESS, to_ms(now)):
+            return self._ask_later(wait_ms)
         if not parts.config.console.password_login:
             return self._refuse("这里不用密码登录。请在企业微信里对机器人说“控制台”，拿一个链接。", now, address)
         try:

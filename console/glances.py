@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import current_app, url_for
+from flask import url_for
 
 from bot.communities import Community
 from console.lines import Line, line_of
-from console.parts import Parts
+from console.navigation import Menu
+from console.parts import Parts, visitor
 from rules.figures import Day, Where
-from rules.health import Colour, Light
+from rules.health import Colour, Light, Remedy
 from rules.metrics import METRICS, shown
 
 DAYS = 30
@@ -21,16 +22,19 @@ LEAST_GOOD = 3
 """So many lights have to be green, and none worse, before a community is called well."""
 WORDS: Mapping[Colour, str] = {"red": "需要处理", "yellow": "留意", "green": "良好", "grey": "还看不出来"}
 """What a colour means; said beside it, for not everybody sees colours."""
+INSTEAD: Mapping[str, tuple[str, str]] = {"running": ("groups", "看社群")}
+"""Where a remedy leads whom its own page is closed to, and what its button then says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """A light as it is shown: with its word, its figure, where its remedy leads ('' nowhere), and the line of its course."""
+    """A light as it is shown: with its word, its figure, where its remedy leads ('' nowhere) and as what, and the line of its course."""
 
     light: Light
     word: str
     value: str
     href: str
+    label: str
     line: Line | None
 
     @property
@@ -95,16 +99,21 @@ def lamp_of(light: Light, community: Community) -> Lamp:
     """A light, ready to be shown."""
     metric = METRICS.get(light.metric)
     value = shown(metric, light.value) if metric and light.value is not None else ""
-    href = _href(light, community) if light.remedy and f"console.{light.remedy.endpoint}" in current_app.view_functions else ""
-    return Lamp(light, WORDS[light.colour], value, href, line_of(light.trend))
+    endpoint, label = _way(light.remedy, Menu(visitor(), community.id, "")) if light.remedy else ("", "")
+    return Lamp(light, WORDS[light.colour], value, _href(light, endpoint, community) if endpoint else "", label, line_of(light.trend))
 
 
-def _href(light: Light, community: Community) -> str:
-    """Where its remedy leads; who is to look at figures, to the light's own."""
-    assert light.remedy
-    if light.remedy.endpoint == "numbers" and light.metric in METRICS:
+def _way(remedy: Remedy, menu: Menu) -> tuple[str, str]:
+    """The page that a remedy leads this visitor to, and what its button says; '' where every such page is closed to him."""
+    ways = ((remedy.endpoint, remedy.label), INSTEAD.get(remedy.endpoint, ("", "")))
+    return next(((endpoint, label) for endpoint, label in ways if endpoint and menu.opens(endpoint)), ("", ""))
+
+
+def _href(light: Light, endpoint: str, community: Community) -> str:
+    """The address of a page; who is to look at figures, is led to the light's own."""
+    if endpoint == "numbers" and light.metric in METRICS:
         return url_for("console.numbers_of", place=community.id, metric=light.metric, length="day")
-    return url_for(f"console.{light.remedy.endpoint}", place=community.id)
+    return url_for(f"console.{endpoint}", place=community.id)
 
 
 def sorted_lamps(lights: Sequence[Light], community: Community) -> list[Lamp]:

@@ -16,16 +16,17 @@ from typing import Self
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from console.parts import Parts, visitor
+from bot.permissions import may, role_in
+from console.doors import find_place
+from console.parts import Parts, Visitor, visitor
 from storage.connection import StorageAway
 from storage.events import Events
-from storage.sessions import Session
 
 RETRY_MS = 5_000
 LOOK_S = 1.0
 LONGEST_S = 240.0
 BEAT_S = 15.0
-"""How often a silent stream says that it is alive, which is when a browser that went is noticed, and that its session still is."""
+"""How often a silent stream says that it is alive, which is when a browser that went is noticed; and how often any looks at its session and roles."""
 ONE_IN = 4
 """One thread in so many may hold a stream."""
 
@@ -73,7 +74,7 @@ class Live:
     """The page's line to what happens."""
 
     def __init__(self, parts: Parts) -> None:
-        self._sessions, self._clock = parts.stores.sessions, parts.clock
+        self._parts = parts
         self._changes = Changes(parts.stores.events)
         self._free = threading.BoundedSemaphore(most) if (most := parts.config.server.threads // ONE_IN) else None
         self._is_closing = False
@@ -86,31 +87,37 @@ class Live:
     def stream(self) -> Response:
         """Names, from now on or from the mark that the browser saw last, the communities of the visitor in which something happened."""
         who, asked = visitor(), request.args.get("place", "")
-        places = frozenset(who.roles) & ({asked} if asked else frozenset(who.roles))
+        if asked:
+            find_place(next((place for place in self._parts.places if place.id == asked), None))
+        places = frozenset({asked} if asked else who.roles)
         seen = request.headers.get("Last-Event-ID", "")
         mark = self._changes.look()
         after = int(seen) if seen.isdecimal() and len(seen) < 16 else mark
         held = None if self._is_closing or self._free is None or not self._free.acquire(blocking=False) else self._free
-        lines = _Stream(self._changes, lambda: self._is_awake(who.session), places, after, mark, held, lambda: self._is_closing)
+        lines = _Stream(self._changes, lambda: places & self._open_to(who), places, after, mark, held, lambda: self._is_closing)
         return Response(lines, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def close(self) -> None:
         """Ends all streams within a second. Called where a signal interrupted: it takes no lock."""
         self._is_closing = True
 
-    def _is_awake(self, session: Session) -> bool:
-        """Whether a session may still be used; looking does not keep it awake."""
-        return any(one.digest == session.digest for one in self._sessions.of(session.member, self._clock()))
+    def _open_to(self, who: Visitor) -> frozenset[str]:
+        """The communities that a visitor may see by now, none once his session has ended; looking does not keep it awake."""
+        parts = self._parts
+        if parts.stores.sessions.look(who.cookie, parts.clock()) is None or (user := parts.stores.directory.find_user(who.number)) is None:
+            return frozenset()
+        roles = {place.id: role_in(place.id, user, who.number, parts.config, parts.stores) for place in parts.places}
+        return frozenset(id for id, role in roles.items() if may(role, "viewer"))
 
 
 class _Stream:
     """The lines of one stream; ``close`` gives its place back, also when nobody read a line."""
 
     def __init__(
-        self, changes: Changes, is_awake: Callable[[], bool], places: frozenset[str], after: int, mark: int, held: threading.Semaphore | None,
+        self, changes: Changes, still_open: Callable[[], frozenset[str]], places: frozenset[str], after: int, mark: int, held: threading.Semaphore | None,
         is_closing: Callable[[], bool],
     ) -> None:  # fmt: skip
-        self._changes, self._is_awake, self._places, self._held, self._is_closing = changes, is_awake, places, held, is_closing
+        self._changes, self._still_open, self._places, self._held, self._is_closing = changes, still_open, places, held, is_closing
         self._lines = self._tell(after, mark)
 
     def __iter__(self) -> Self:
@@ -126,19 +133,20 @@ class _Stream:
             held.release()
 
     def _tell(self, after: int, mark: int) -> Iterator[str]:
-        began = beat = time.monotonic()
+        began = beat = checked = time.monotonic()
         yield f"retry: {RETRY_MS}\nid: {mark}\n{self._news(after)}\n"
         while self._held and not self._is_closing() and time.monotonic() - began < LONGEST_S:
             time.sleep(LOOK_S)
             after = mark
             try:
                 mark = self._changes.look()
-                is_time = time.monotonic() - beat >= BEAT_S
-                if is_time and not self._is_awake():
-                    return
+                if time.monotonic() - checked >= BEAT_S:  # by a clock of its own: news must not put it off
+                    checked, self._places = time.monotonic(), self._still_open()
+                    if not self._places:
+                        return
             except StorageAway:
                 return  # the browser comes again
-            if (news := self._news(after)) or is_time:
+            if (news := self._news(after)) or time.monotonic() - beat >= BEAT_S:
                 beat = time.monotonic()
                 yield f"id: {mark}\n{news}\n"
 

@@ -287,13 +287,16 @@ class MemberPages:
 
     def _note(self, community: Community, member: int, actor: Actor, once: str) -> str:
         notes, audit, now = self._parts.stores.notes, self._parts.stores.audit, self._parts.clock()
-        if request.form.get("act") == "remove":
+        act = request.form.get("act")
+        if act not in ("add", "remove"):
+            abort(400)
+        if act == "remove":
             number = request.form.get("number", "")
             if not (number.isdecimal() and len(number) < 9 and notes.remove(community.keys, member, int(number), once=once)):
                 raise UserError("这条备注刚刚已经删掉了。")
             audit.record(community.id, actor.id, "删除备注", f"成员 {member}", f"第 {number} 条", "", now, once=once)
             return "note_removed"
-        text = words_of("words", LONGEST, wanted="请写备注，例如：对新品感兴趣，下周回访")
+        text = words_of("words", LONGEST, wanted="请写备注，例如：对新品感兴趣，下周回访", lines=True)
         try:
             number = str(notes.add(community.keys, member, text, actor.member, now, once=once))
         except Full:

@@ -120,6 +120,10 @@ class Menu:
         """The pages and acts whose title or other words fit."""
         return [self._show(entry) for entry in _all() if self._sees(entry) and (fits(entry.title) or fits(entry.words))]
 
+    def opens(self, endpoint: str) -> bool:
+        """Whether a page is there and, as far as the menu knows, for him; what it does not list is for everybody who may see the community."""
+        return self._sees(next((entry for entry in _all() if entry.endpoint == endpoint), Entry("", endpoint)))
+
     def _sees(self, entry: Entry) -> bool:
         if f"console.{entry.endpoint}" not in current_app.view_functions:
             return False

@@ -14,7 +14,7 @@ from bot.parts import opening
 from bot.permissions import Role
 from bot.running import Hook, alarms, hooks_of, sockets_of
 from bot.webhooks import WebhookKeys
-from console.asked import fresh_once, once_of
+from console.asked import fresh_once, number_in, number_of, once_of
 from console.doors import needs_everywhere
 from console.parts import Parts, visitor
 from storage.calls import lease_of
@@ -25,6 +25,7 @@ from storage.moment import to_ms
 ADMIN: Role = "admin"
 LEASES = ("watch", "upkeep", "points")
 ACTS = {"replay": "重发死信", "drop": "丢弃死信"}
+MOST_DEAD = 10**6
 MOST_ID = 300
 """Characters of a delivery's id."""
 
@@ -33,6 +34,7 @@ MOST_ID = 300
 class Dead:
     """A dead letter as the page shows it; ``opening`` is how its text begins, '' where it was for one person alone: it may say what concerns only him."""
 
+    shard: int
     id: str
     community: str
     target: str
@@ -47,7 +49,7 @@ class RunningPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._keys = WebhookKeys(parts.config, parts.stores.webhooks)
+        self._keys = WebhookKeys(parts.config, parts.stores.webhooks, parts.stores.groups)
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -56,36 +58,44 @@ class RunningPages:
         pages.add_url_rule("/running/letters", "running_letters", guard(self.settle), methods=["POST"])
 
     def show(self) -> str:
-        """Everything, in five round trips at most."""
+        """Everything, in five round trips at most; dead letters only when the page is opened, not each time that it looks again by itself."""
         parts, now_ms = self._parts, to_ms(self._parts.clock())
-        config, sockets, hooks = parts.config, sockets_of(parts.config), hooks_of(parts.config, self._keys)
+        config, sockets, hooks = parts.config, sockets_of(parts.config), hooks_of(self._keys)
         host = f"host.{urlsplit(config.wecom.api_base).hostname or ''}"
+        again = "X-Live" in request.headers
         state = parts.stores.machine.look(
             now_ms, leases=[*LEASES, *map(lease_of, sockets)], channels=sockets, limits=[*(hook.limit for hook in hooks), host],
+            with_letters=not again,
         )  # fmt: skip
         return render_template(
             "running.html", state=state, alarms=alarms(state, config, now_ms), now=parts.clock(), lines=self._lines(state, now_ms),
             hooks=self._used(hooks, state), most=WEBHOOK[0][0], letters=self._letters(state, now_ms), processes=self._processes(state, now_ms),
-            ways=self._ways(state, sockets, now_ms), once=fresh_once(),
+            ways=self._ways(state, sockets, now_ms), once=fresh_once(), seen=number_of("seen", 0, MOST_DEAD) if again else state.dead,
         )  # fmt: skip
 
     def settle(self) -> Any:
-        """Sends a dead letter again, or drops it; once, and audited where it came from."""
+        """Sends a dead letter again, or drops it; once, and audited where it came from. A repeat of the form gets the first result."""
         act, id, once = request.form.get("act", ""), request.form.get("id", "")[:MOST_ID], once_of()
         stores, now = self._parts.stores, self._parts.clock()
         if act not in ACTS:
             abort(400)
-        found = stores.machine.find_letter(id)
-        is_done = found is not None and self._settled(found, act)
-        if found and is_done:
-            delivery = found.letter.delivery
-            stores.audit.record(delivery.community, str(visitor().number), ACTS[act], f"死信 {id}", found.letter.reason, "", now, once=once)
-        said = f"letter_{act}" if is_done else "letter_gone"
+        told = self._settled(number_in("shard", 0, stores.shards - 1), id, act, f"{once}:{act}")
+        if told:
+            community, reason = told
+            stores.audit.record(community, str(visitor().number), ACTS[act], f"死信 {id}", reason, "", now, once=once)
+        said = f"letter_{act}" if told else "letter_gone"
         return redirect(url_for("console.running", said=said), 303)
 
-    def _settled(self, found: Letter, act: str) -> bool:
-        outbox, id = self._parts.stores.outbox, found.letter.delivery.id
-        return outbox.replay(found.shard, id, to_ms(self._parts.clock())) if act == "replay" else outbox.drop(found.shard, id)
+    def _settled(self, shard: int, id: str, act: str, once: str) -> tuple[str, str] | None:
+        """Community and reason of the letter that is settled now, or was by the same form before; None when it is gone."""
+        outbox = self._parts.stores.outbox
+        letter = None if (told := outbox.settled(shard, once)) else outbox.dead_letter(shard, id)
+        if letter is None:
+            return told
+        told = letter.delivery.community, letter.reason
+        now_ms = to_ms(self._parts.clock())
+        is_done = outbox.replay(shard, id, now_ms, once=once) if act == "replay" else outbox.drop(shard, id, once=once, told=told)
+        return told if is_done else None
 
     # What is shown ------------------------------------------------------------------------------------------------------
 
@@ -98,7 +108,7 @@ class RunningPages:
     def _letters(self, state: State, now_ms: int) -> list[Dead]:
         return [
             Dead(
-                one.letter.delivery.id, one.letter.delivery.community, one.letter.delivery.target, one.letter.reason, one.letter.code,
+                one.shard, one.letter.delivery.id, one.letter.delivery.community, one.letter.delivery.target, one.letter.reason, one.letter.code,
                 age(max(now_ms - one.letter.died_ms, 0) // 1000), "" if _is_private(one) else opening(one.letter.delivery),
             )
             for one in state.letters

@@ -74,6 +74,8 @@ _SAYINGS: Mapping[str, str] = {
     "role_given": "角色已给，两秒内生效。他对机器人说“控制台”就能登录。",
     "role_taken": "角色已收回，他在控制台的登录也结束了。",
     "webhook": "Webhook 已换，两秒内在所有进程生效；旧的从此作废。",
+    "webhook_added": "Webhook 已放入，两秒内在所有进程生效。",
+    "webhook_removed": "Webhook 已拿走，两秒内在所有进程生效；要用还可以再放进来。",
     "letter_replay": "已放回队尾，马上再发一次。",
     "letter_drop": "已丢弃。",
     "letter_gone": "这一条刚刚已经处理过了。",

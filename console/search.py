@@ -106,7 +106,7 @@ class Search:
         except Busy:
             return
         names = self._parts.stores.directory.find_names(numbers) if numbers else {}
-        sees = self._may(community, "operator")
+        sees = self._may(community, "moderator")
         for number in numbers:
             own = url_for("console.member", place=community.id, member=number)
             href = own if sees else url_for("console.members", place=community.id, q=number)

@@ -13,7 +13,7 @@ from bot.communities import Community
 from bot.config import Config
 from bot.errors import UserError
 from bot.members import find_members, listed, name_of
-from bot.permissions import TITLES, Actor, Role, known_role, may, outranks, title_of
+from bot.permissions import TITLES, Actor, Role, grants_shown, known_role, may, outranks, title_of
 from console.asked import fresh_once, once_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
@@ -130,8 +130,8 @@ class SettingsPages:
         return f"第 {version.number} 版，{who} {version.at.astimezone():%m-%d} 改的"
 
     def _held(self, community: Community) -> list[Held]:
-        """Who has a role here, the highest first."""
-        grants = [grant for grant in self._parts.stores.roles.all() if grant.place in (community.id, ALL)]
+        """Who has a role here, the highest first; what holds in every community is shown to its administrators only, as in chat."""
+        grants = grants_shown(self._parts.stores, community.id, visitor().everywhere)
         names = self._parts.stores.directory.find_names([grant.member for grant in grants]) if grants else {}
         own, everywhere = visitor().roles[community.id], visitor().everywhere
         ranks = list(TITLES)

@@ -40,7 +40,9 @@ class TablePages:
         parts, me, now = self._parts, visitor(), self._parts.clock()
         if self._limits.acquire(f"console.export.{me.number}", PER_MEMBER, to_ms(now)):
             abort(429)
-        source = Source(parts, community, request.args.get("of", "")[:64], everywhere=may(me.everywhere, "admin"))
+        source = Source(
+            parts, community, request.args.get("of", "")[:64], everywhere=may(me.everywhere, "admin"), role=me.roles[community.id]
+        )
         subject = f"{table.title}{f' {source.of}' if source.of else ''}"
         parts.stores.audit.record(community.id, str(me.number), "导出表格", subject, "", form, now, once="")
         name = f"{community.name}-{table.title}-{source.today:%Y%m%d}.{form}"

@@ -17,7 +17,7 @@ from bot.case_words import STATES as CASE_STATES
 from bot.communities import Community
 from bot.flow_desk import BEGUN, OVER
 from bot.human_desk import STATES as TICKET_STATES
-from bot.permissions import Role
+from bot.permissions import Role, may
 from bot.shop_desk import STATES as ORDER_STATES
 from bot.shop_desk import ShopDesk
 from console.parts import Parts
@@ -52,6 +52,7 @@ class Source:
     community: Community
     of: str = ""
     everywhere: bool = False
+    role: Role = "viewer"
     names: dict[int, str] = field(default_factory=dict)
 
     def at(self, moment: datetime | None) -> str:
@@ -131,6 +132,7 @@ def _paged(read: Callable[[int, int], Sequence[T]]) -> Iterator[list[T]]:
 def _members(source: Source) -> Iterator[Cells]:
     stores, where, today = source.parts.stores, source.community.keys, source.today
     levels, seen = source.parts.live.current.levels, set[int]()
+    may_see_users = may(source.role, "moderator")  # it is half of a login
     for batch in _batches(stores.roster.all(where)):
         numbers = [number for number in dict.fromkeys(batch) if number not in seen]
         seen.update(numbers)
@@ -144,7 +146,7 @@ def _members(source: Source) -> Iterator[Cells]:
         for number, first in zip(numbers, since, strict=True):
             account, last = accounts[number], active[number]
             yield (
-                str(number), source.called(number), users.get(number) or "", str(account.balance), str(account.earned),
+                str(number), source.called(number), (users.get(number) or "") if may_see_users else "", str(account.balance), str(account.earned),
                 level_of(levels, account.earned).name, str(standings[number].streak), str(standings[number].total), source.at(first),
                 last.isoformat() if last else "",
             )  # fmt: skip
@@ -211,11 +213,14 @@ def _activities(source: Source) -> Iterator[Cells]:
 
 
 def _entries(source: Source) -> Iterator[Cells]:
-    """Who took part, and when he came; what he put in is no table of cells, and of a survey or a tree hole nobody's."""
+    """Who took part, and when he came; what he put in is no table of cells. Of a survey nothing: its answers, told in order, would be his."""
     stores, number = source.parts.stores, source.number()
-    scores = dict(stores.activities.scores(source.community.keys, number, count=MOST_ROWS)) if number else {}
+    found = stores.activities.find(source.community.keys, number) if number else None
+    if found is None or found.kind == "survey":
+        return
+    scores = dict(stores.activities.scores(source.community.keys, number, count=MOST_ROWS))
     skip = 0
-    while page := stores.activities.order(source.community.keys, number, start=skip, count=AT_ONCE) if number else []:
+    while page := stores.activities.order(source.community.keys, number, start=skip, count=AT_ONCE):
         skip += len(page)
         source.learn(member for _, member in page)
         yield from ((str(seq), str(member), source.called(member), str(scores.get(member, ""))) for seq, member in page)
@@ -331,7 +336,7 @@ TABLES: Mapping[str, Table] = {
         Table("funnel", "流程漏斗", "flow", "viewer", ("流程", "开始的那天", "走到", "人数"), _funnel, of="flow"),
         Table("cases", "案件", "cases", "moderator", ("案件", "时间", "编号", "成员", "类别", "谁发现的", "状态", "处理人", "处理时间"), _cases),
         Table("tickets", "工单", "tickets", "moderator", ("工单", "时间", "成员", "状态", "处理人", "首次回复（分钟）", "结束"), _tickets),
-        Table("words", "词库", "words", "viewer", ("词", "类别", "级别", "只在这些社群"), _words),
+        Table("words", "词库", "words", "operator", ("词", "类别", "级别", "只在这些社群"), _words),
         Table("audit", "审计", "audit", "admin", ("时间", "社群", "谁", "做了什么", "改了什么"), _audit),
         Table(
             "numbers", "每日数据", "numbers", "viewer",

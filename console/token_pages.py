@@ -16,7 +16,7 @@ from console.api import BASE, PER_TOKEN
 from console.asked import fresh_once, once_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
-from storage.api_tokens import MOST, ApiToken
+from storage.api_tokens import MOST, ApiToken, TokenRefused, TooMany
 from storage.roles import ALL
 
 ADMIN: Role = "admin"
@@ -55,8 +55,10 @@ class TokenPages:
             token, made = self._parts.stores.api_tokens.make(name, place, names=names, by=me, now=now, until=until, once=once)
         except UserError as problem:
             return self._page(community, str(problem)), 400
-        except ValueError:
+        except TooMany:
             return self._page(community, f"已经有 {MOST} 个令牌了，请先吊销不用的。"), 400
+        except TokenRefused:  # an old form, sent again after its token was ended, or with other words in it
+            return self._page(community, "这张表单已经建过令牌了。要再建一个，请在下面重新填写。"), 409
         after = f"{name}；{'全部社群' if place == ALL else community.name}；{'含成员' if names else '不含成员'}；到 {until:%Y-%m-%d}"
         self._parts.stores.audit.record(_place_of(place), str(me), "建立接口令牌", made.id, "", after, now, once=once)
         return self._page(community, shown=token)
@@ -66,7 +68,7 @@ class TokenPages:
         once, id, stores = once_of(), request.form.get("id", "")[:20], self._parts.stores
         found = next((token for token, _ in stores.api_tokens.all() if token.id == id and self._is_seen(community, token)), None)
         if found is not None and self._may_end(found):
-            stores.api_tokens.revoke(id)
+            stores.api_tokens.revoke(id, self._parts.clock())
             stores.audit.record(
                 _place_of(found.place), str(visitor().number), "吊销接口令牌", id, found.name, "", self._parts.clock(), once=once
             )

@@ -10,7 +10,7 @@ import msgspec
 
 from bot.campaigns import CANCEL, INTERCEPT_PLAN, INTERCEPT_SYNC, REMIND, RESULT, START
 from bot.communities import Communities, Community
-from bot.config import Config, ContactChannel
+from bot.config import ADMINS, Config, ContactChannel
 from bot.context import Context
 from bot.customers import WAIT_MS, GroupNews, Person, ask_for_look, ask_for_sweep
 from bot.errors import UserError
@@ -113,9 +113,8 @@ def _about_mass(message: Message, ctx: Context, word: str, number: int) -> Reply
 
 
 def _ask(message: Message, ctx: Context, kind: str, facts: Mapping[str, str], channel: str) -> None:
-    listed = ctx.config.community(ctx.community.id)
-    if listed is None or not listed.admin_webhook:
-        raise UserError("结果要发到管理群：请先在 config.yaml 里给这个社群写上 admin_webhook。")
+    if not ctx.config.has_webhook(ctx.community.id, ADMINS):
+        raise UserError("结果要发到管理群：请先在控制台的“社群”里给管理群加上 Webhook，或者写进 config.yaml 的 admin_webhook。")
     ctx.stores.errands.ask(Errand(kind, channel, message.id, ctx.community.keys, facts), to_ms(ctx.now()), once=message.id)
 
 

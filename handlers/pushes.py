@@ -38,6 +38,10 @@ UNDO_USAGE = "写法是：推送 撤销，或者：推送 撤销 版本号，例
 _TIMELY = re.compile(r"[0-9一二三四五六七八九十点分半刻后]")
 """How a moment ends that is written without a blank before what is to be said."""
 
+_NUMBER = re.compile(r"[0-9]{2}|[零〇一二两三四五六七八九十]{2}")
+_LIKE_A_MOMENT = re.compile(r"[0-9]{1,2}[:：点时日号月]")
+_BROKEN = re.compile(r"[:：][0-9]|[日号][0-9]{1,2}[:：点时]")
+
 router = Router()
 
 
@@ -61,13 +65,24 @@ def read_plan(text: str, now: datetime) -> tuple[datetime, str] | None:
     words = list(re.finditer(r"\S+", text))
     for last in reversed(words[:MOST_WORDS]):
         if found := read_moment(text[: last.end()], now, bare=MORNING):
-            return found.replace(second=0, microsecond=0), text[last.end() :].strip()
+            return _plan(text, last.end(), found, now)
     if words:
         first = words[0][0]
         for end in range(len(first) - 1, 1, -1):
+            if _NUMBER.fullmatch(first[end - 1 : end + 1]):
+                continue  # a number is not cut: 2月30日 is not the third of February
             if _TIMELY.fullmatch(first[end - 1]) and (found := read_moment(first[:end], now, bare=MORNING)):
-                return found.replace(second=0, microsecond=0), text[words[0].start() + end :].strip()
+                return _plan(text, words[0].start() + end, found, now)
     return None
+
+
+def _plan(text: str, end: int, found: datetime, now: datetime) -> tuple[datetime, str] | None:
+    """A moment and what stands behind it; None where that is the rest of a moment that cannot be: 12月1日 25:00."""
+    rest = text[end:].strip()
+    names_hour = found == read_moment(text[:end], now, bare=MORNING.replace(minute=1))
+    if _BROKEN.match(rest) or (not names_hour and _LIKE_A_MOMENT.match(rest)):
+        return None
+    return found.replace(second=0, microsecond=0), rest
 
 
 def _act(word: str, rest: str, message: Message, ctx: Context) -> Reply:

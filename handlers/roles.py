@@ -10,7 +10,7 @@ from bot.context import Context
 from bot.errors import UserError
 from bot.members import find_members, listed, name_of
 from bot.message import Message, Prompt, Reply
-from bot.permissions import TITLES, Actor, Role, known_role, may, outranks, title_of
+from bot.permissions import TITLES, Actor, Role, grants_shown, known_role, may, outranks, title_of
 from bot.router import Router
 from storage.roles import ALL
 from storage.stores import Stores
@@ -72,8 +72,9 @@ def set_role(
         raise UserError("角色给得太多了，请先收回一些。") from full
     if not done:
         raise UserError("他的角色刚刚被别人改过，请再看一次“角色”。")
-    if not stores.roles.of_member(number):
+    if not stores.roles.of_member(number):  # his tokens are looked at for his role whenever one is shown
         stores.sessions.end_all(number)
+        stores.accounts.drop(number)
     community = "" if place == ALL else place
     stores.audit.record(community, actor.id, "设置角色", f"成员 {number}", title_of(seen), title_of(wanted), now, once=once)
     return seen
@@ -94,8 +95,7 @@ def _set(number: int, role: Role, place: str, message: Message, ctx: Context) ->
 def _list(ctx: Context) -> str:
     everywhere = may(ctx.role_everywhere, "admin")
     lines = [f"• {user}：所有者（config.yaml）" for user in ctx.config.admins] if everywhere else []
-    for grant in ctx.stores.roles.all():
-        if grant.place == ctx.community.id or (grant.place == ALL and everywhere):
-            where = "（全部社群）" if grant.place == ALL else ""
-            lines.append(f"• {name_of(ctx.stores, grant.member)}（成员 {grant.member}）：{title_of(grant.role)}{where}")
+    for grant in grants_shown(ctx.stores, ctx.community.id, ctx.role_everywhere):
+        where = "（全部社群）" if grant.place == ALL else ""
+        lines.append(f"• {name_of(ctx.stores, grant.member)}（成员 {grant.member}）：{title_of(grant.role)}{where}")
     return f"{ctx.community.name} · 角色：\n" + "\n".join(lines or ["还没有给过角色。"]) + f"\n{USAGE}"

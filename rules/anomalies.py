@@ -57,7 +57,7 @@ class Course:
 
     def __init__(self, counted: Sequence[Counted], is_off: Callable[[date], bool]) -> None:
         self._counted = counted
-        self._is_holiday = [_is_in_holiday(one.day, is_off) for one in counted]
+        self._is_holiday = [is_in_holiday(one.day, is_off) for one in counted]
         self._is_made_up = [one.day.weekday() >= 5 and not is_off(one.day) for one in counted]
 
     def find(self, way: Way, least: float) -> Odd | None:
@@ -107,7 +107,7 @@ class Course:
         return NORMAL * median(shares) if shares else 0.0
 
 
-def _is_in_holiday(day: date, is_off: Callable[[date], bool]) -> bool:
+def is_in_holiday(day: date, is_off: Callable[[date], bool]) -> bool:
     """Whether a day is one of neighbouring days off of which one at least is no ordinary weekend."""
     if not is_off(day):
         return False

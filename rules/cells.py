@@ -1,6 +1,6 @@
 """Cells of tables that are safe to open, and CSV made row by row.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front, which is taken off again when it comes in.
+A cell that a spreadsheet would take for a formula gets an apostrophe in front, which is taken off again when it comes in. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ CHUNK = 200
 """Rows that are written at a time."""
 MARK = b"\xef\xbb\xbf"
 """By this Excel knows UTF-8."""
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
-_DEFUSED = re.compile(r"'+[=+\-@＝＋－＠\t\r]")
+_FORMULA = re.compile(r"['\s]*[=+\-@＝＋－＠\t\r]")
+"""What a spreadsheet may calculate, also behind blanks and line ends, which some leave out."""
+_DEFUSED = re.compile(r"'['\s]*[=+\-@＝＋－＠\t\r]")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def defused(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def fused(cell: str) -> str:

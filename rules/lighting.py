@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from math import sqrt
 from statistics import median
 
-from rules.anomalies import Counted, Course, Way, fallen_silent
+from rules.anomalies import Counted, Course, Way, fallen_silent, is_in_holiday
 from rules.figures import Day, Span
 from rules.health import COLOURS, Colour, HealthRules, Light, Threshold
 from rules.health_words import SILENT, odd_reason, reason_of, remedy_of, silent_reason
@@ -42,10 +42,14 @@ SILENT_LEAST = 15
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How well a community is: its lights, the worst first, and which of them are troubles that people must hear of, by name."""
+    """How well a community is: its lights, the worst first, and which of them are troubles that people must hear of, by name.
+
+    ``is_heard``: whether anything was heard today.
+    """
 
     lights: Sequence[Light]
     troubles: Mapping[str, Light]
+    is_heard: bool
 
 
 def judge(
@@ -55,9 +59,9 @@ def judge(
     followed = lights(days, rules, community, inlets, is_off)
     red = {light.metric: light for light in followed if light.colour == "red"}
     odd = dict(_oddities(days, inlets, is_off, frozenset(red)))
-    odd.update(_silence(days, today, hour, inlets))
+    odd.update(_silence(days, today, hour, inlets, is_off))
     troubles = red | odd
-    return Judgement(_worst_first([*odd.values(), *followed]), troubles)
+    return Judgement(_worst_first([*odd.values(), *followed]), troubles, today.counts.get("messages", 0) > 0)
 
 
 def lights(
@@ -91,12 +95,14 @@ def _oddities(
             yield f"odd:{id}", Light(id, metric.name, "yellow", reason, odd.since, odd.n, odd.usual, trend, remedy_of(id))
 
 
-def _silence(days: Sequence[Day], today: Day, hour: int, inlets: frozenset[Inlet]) -> Iterator[tuple[str, Light]]:
-    """Nothing was heard today at all, on a day and at an hour that it usually is."""
+def _silence(
+    days: Sequence[Day], today: Day, hour: int, inlets: frozenset[Inlet], is_off: Callable[[date], bool]
+) -> Iterator[tuple[str, Light]]:
+    """Nothing was heard today at all, on a day and at an hour that it usually is; a holiday may be silent."""
     metric = METRICS["messages"]
-    if missing(metric, inlets):
+    if missing(metric, inlets) or is_in_holiday(today.day, is_off):
         return
-    hours = [(day.day, [day.counts.get(f"h:{at}", 0) for at in range(24)]) for day in (*days, today)]
+    hours = [(day.day, [day.counts.get(f"h:{at}", 0) for at in range(24)]) for day in (*days, today) if not is_in_holiday(day.day, is_off)]
     usual = fallen_silent(hours, hour, SILENT_LEAST)
     if usual is not None:
         yield "silent", Light(metric.id, metric.name, "red", silent_reason(hour, usual), today.day, 0.0, usual, (), SILENT)

@@ -248,11 +248,15 @@ def _by_id(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
 # The table ---------------------------------------------------------------------------------------------------------------------
 # The order is the one in which people read them: within a group the most telling first.
 
+_SETTLED = ("orders_done", "orders_cancelled", "orders_expired", "orders_refunded")
+"""How an order ends."""
+
 METRICS: Mapping[str, Metric] = _by_id(
     (
         # 规模与增长
         Metric(
-            "members", "成员数", "scale", "期末还在的成员：进过群或说过话、没有退出的人", "people", _ALL, _MANUAL, _SEEN, "up",
+            "members", "成员数", "scale", "期末还在的成员：在群里说过话，或名单上有，而且没有退出的人；只和机器人单聊的不算", "people",
+            _ALL, _MANUAL, _SEEN, "up",
             lambda span, before: float(_members(span)), _members,
         ),
         Metric(
@@ -395,18 +399,20 @@ METRICS: Mapping[str, Metric] = _by_id(
             lambda span: sum(_numbered(span, "nps:").values()),
         ),
         Metric(
-            "points_in", "积分发放", "value", "期内成员得到的积分", "points", _ALL, _MANUAL, _HEARD, "", _count_of("points_in"), _sum_of("points_in"),
+            "points_in", "积分发放", "value", "期内记到成员名下的积分，退回的和迁移时带来的也算，成员之间转赠不算", "points",
+            _ALL, _MANUAL, _HEARD, "", _count_of("points_in"), _sum_of("points_in"),
         ),
         Metric(
-            "points_out", "积分消耗", "value", "期内成员花掉的积分", "points", _ALL, _MANUAL, _HEARD, "", _count_of("points_out"), _sum_of("points_out"),
+            "points_out", "积分消耗", "value", "期内从成员名下划走的积分：花掉的、过期的、扣掉的，成员之间转赠不算", "points",
+            _ALL, _MANUAL, _HEARD, "", _count_of("points_out"), _sum_of("points_out"),
         ),
         Metric(
-            "points_used", "积分消耗比", "value", "期内消耗的积分 ÷ 期内发放的积分，可以大于 1", "ratio", _LONG, _MANUAL, _HEARD, "up",
+            "points_used", "积分消耗比", "value", "积分消耗 ÷ 积分发放（各自怎么算见上），可以大于 1", "ratio", _LONG, _MANUAL, _HEARD, "up",
             lambda span, before: _rate(span.count("points_out"), span.count("points_in")), _sum_of("points_in"),
         ),
         Metric(
-            "redemption", "兑换完成率", "value", "期内完成的兑换 ÷ 期内了结的兑换（完成 + 取消）", "share", _LONG, _MANUAL, _HEARD, "up",
-            _share_of(_sum_of("orders_done"), _sum_of("orders_done", "orders_cancelled")), _sum_of("orders_done", "orders_cancelled"),
+            "redemption", "兑换完成率", "value", "期内完成的兑换 ÷ 期内了结的兑换（完成、取消、到期和退回）", "share", _LONG, _MANUAL, _HEARD, "up",
+            _share_of(_sum_of("orders_done"), _sum_of(*_SETTLED)), _sum_of(*_SETTLED),
         ),
     )
 )  # fmt: skip

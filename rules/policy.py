@@ -10,7 +10,7 @@ from rules.flooding import Limits
 from rules.judgement import Outcome, Reason, Verdict
 from rules.ladder import Ladder
 from rules.mood_rules import MoodRules
-from rules.telling import is_addressed, told
+from rules.telling import is_addressed, is_caution, told
 from rules.unmask import GUESSES, Reading
 
 Strictness = Literal["strict", "normal", "gentle"]
@@ -24,6 +24,7 @@ LONG = 12
 ADDRESSED = 6
 """The same where it is said to somebody."""
 _HARD = frozenset({"insult", "threat"})
+_OFFERS = frozenset({"advert", "contact", "scam"})
 _ORDER: Mapping[Outcome, int] = {"pass": 0, "review": 1, "warn": 2}
 
 
@@ -36,8 +37,8 @@ class Standard:
     severity from which a person looks at what has no score to go by.
     """
 
-    review: float = 0.65
-    addressed: float = 0.4
+    review: float = 0.7
+    addressed: float = 0.45
     warn: float = 0.92
     word: float = 0.8
     least: int = 2
@@ -119,7 +120,9 @@ def _outcome(reason: Reason, found: Sequence[Reason], reading: Reading, abuse: f
         wanted = "warn"
     else:
         wanted = "review" if reason.severity >= standard.least else "pass"
-    if wanted == "pass" or reason.category not in _HARD:
+    if wanted == "pass" or (reason.category in _OFFERS and is_caution(reading)):
+        return "pass"
+    if reason.category not in _HARD:
         return wanted
     most = told(reading, reason)
     return wanted if most is None or _ORDER[wanted] <= _ORDER[most] else most

@@ -271,7 +271,7 @@ class _Recount:
         self._count(told, "unhappy", chat=chat, day=day, n=told.data["unhappy"])
 
     def _recognised(self, told: Told) -> None:
-        if told.data["what"] == "featured":
+        if told.data["what"] == "featured" and not told.data.get("work"):
             self._count(told, "featured")
 
     def _invited(self, told: Told) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rules.contacts import find_contacts
 from rules.judgement import Outcome, Reason
 from rules.text import normalise
 from rules.unmask import Reading
@@ -37,6 +38,15 @@ _QUOTED = re.compile(
     r"[“「『《\"][^“”「」『』《》\"]{1,200}[”」』》\"]|‘[^‘’]{1,200}’"
     r"|(?<=[说骂喊回发写道问叫喷怼了我])(?:了|道|着|过)?[:：].*$", re.DOTALL
 )  # fmt: skip
+_LURE = "骗人|骗子|骗局|骗钱|诈骗|假的|传销|陷阱|套路"
+_CAUTIONS = re.compile(
+    rf"(?<!不)(?:是|都|全|像|属于)(?:是|个|一个)?(?:{_LURE})"  # 扫码领红包是骗人的
+    rf"|(?:别|不要|勿|莫)(?:再|去|轻易|随便|乱)*(?:相信|轻信|信|上当|点|扫|转账|理会|理他|参与)"  # 大家别信
+    rf"|(?:谨防|警惕|当心|小心|提防|防范|防)(?:.{{0,4}})(?:骗|传销)"
+    rf"|(?:差点|又|已经|也|给|让人|老人|我妈|我爸|朋友|同事)(?:被骗|上当)"
+    rf"|是(?:不是|否)?(?:{_LURE})(?:吗|么|吧|嘛|\?)|(?:靠谱|可信|能信|是真的|真的假的)(?:吗|么|吧|嘛|\?)"
+)
+_LEADS = re.compile("[0-9a-z]{5}")
 _MENTION = re.compile(r"(?<![0-9A-Za-z._-])[@＠][^\s:：@＠,，.。!！?？;；、…你妳您]{1,64}(?=[\s:：@＠]|$)")
 _ADDRESSED = re.compile("[你妳您]|泥马|尔等|滚|去死|nm|丫")
 
@@ -59,6 +69,14 @@ def told(reading: Reading, reason: Reason) -> Outcome | None:
     if _TOLD.search(plain) or _ASKED.search(plain) or _FUN.search(plain):
         return "review"
     return None
+
+
+def is_caution(reading: Reading) -> bool:
+    """Whether a text warns of an offer, or asks whether it is honest, and names no way to take it: who is after customers does not leave that out."""
+    plain = reading.plain
+    if not _CAUTIONS.search(plain) or any(_LEADS.search(view.text) for view in reading.views):
+        return False
+    return all(contact.kind == "pull" for view in reading.views for contact in find_contacts(view.text))
 
 
 def unnamed(text: str) -> str:

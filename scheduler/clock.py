@@ -43,7 +43,7 @@ from handlers.levels import crown_months
 from handlers.points import lapse_due
 from handlers.upkeep import clean_up
 from rules.calendar import newest_moments, next_moment
-from rules.contents import Push
+from rules.contents import PUSHES, Push
 from rules.workdays import Workdays
 from storage.connection import StorageAway
 from storage.moment import DEFAULT_TIMEZONE
@@ -97,7 +97,10 @@ class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="clock")
 
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
-        future = self._pool.submit(partial(job.func, *job.args, run_times[-1]))
+        planned = run_times[-1]
+        if job.id.startswith("push:") and datetime.now(UTC) - planned >= timedelta(seconds=job.misfire_grace_time):
+            planned = NEVER  # the process slept; APScheduler's own executors look at this as they run a job
+        future = self._pool.submit(partial(job.func, *job.args, planned))
         future.add_done_callback(lambda done: self._finish(job.id, done.exception()))
 
     def _finish(self, job_id: str, error: BaseException | None) -> None:
@@ -166,7 +169,11 @@ class Clock:
         last = self._stores.firings.last(community.keys, push.id)
         if last is None:
             self._stores.firings.note_start(community.keys, push.id, now)
-            return False
+            # what is said once and came with content that nobody awake noticed may have fallen due since
+            [newest] = self._stores.content.history(PUSHES.name, 1) if push.at else [None]
+            if newest is None or newest.at >= now:
+                return False
+            last = newest.at
         workdays = self._live.current.workdays
         missed = newest_moments(push, community.zone, max(last, now - FARTHEST_BACK), now, workdays, MOST_MISSED)
         late = [moment for moment in missed if now - moment < timedelta(minutes=push.grace_minutes)][:1]
@@ -180,19 +187,27 @@ class Clock:
         self._catch_up(push, community)
         self._scheduler.add_job(
             self._ring, trigger_of(push, community, self._live.current.workdays), args=[push, community], id=f"push:{community.id}:{push.id}",
-            misfire_grace_time=max(1, push.grace_minutes * 60),
+            misfire_grace_time=max(NOTICED_S, push.grace_minutes * 60),
         )  # fmt: skip
 
-    # APScheduler checks a job's arguments before _Ringer adds the planned moment; hence the defaults, which are never used.
+    # APScheduler checks a job's arguments before _Ringer adds the planned moment; hence the defaults; a push is rung with it after its grace.
 
     def _ring(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         now = self._clock()
         try:
-            if self._fire(push, community, planned, now):
+            if planned == NEVER:
+                self._let_go(push, community, now)
+            elif self._fire(push, community, planned, now):
                 log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
         except StorageAway as away:
             log.warning("push waits", push=push.id, community=community.id, reason=str(away))
             self._try_again(push, community)
+
+    def _let_go(self, push: Push, community: Community, now: datetime) -> None:
+        """Tells what a process slept through, as one that starts would."""
+        found = find_in_force(self._stores, push.id)
+        if found and found.community in ("*", community.id) and _when(found) == _when(push):
+            self.make_up(found, community, now)
 
     def _fire(self, push: Push, community: Community, planned: datetime, now: datetime) -> bool:
         """Says what stands in the store at this moment: a change that this process has not noticed yet holds already."""

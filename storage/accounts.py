@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ from storage.moment import from_ms, to_ms
 Outcome = Literal["done", "same", "changed", "used"]
 """What became of a change: done; done before; not done, for the login is another by now; not done, for the code was taken before or is none of his."""
 RECOVERY_CODES = 10
+SEED_LIFE_MS = 7 * 86_400_000
+"""How long what follows a login that was ended is made from another seed: no form lives longer than its session."""
 LONGEST_CODE = 32
 """Characters that are looked at of what is typed as a code."""
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -43,6 +46,7 @@ class Accounts:
         self._fernet = Fernet(sealing_key)
         self._key = sealing_key
         self._change = Script("change_account")
+        self._drop = Script("drop_account")
 
     def find(self, number: int) -> Account | None:
         """A member's login by password, None where he has none; one round trip either way."""
@@ -80,17 +84,17 @@ class Accounts:
 
     def drop(self, number: int) -> bool:
         """Ends a member's login; False where he had none."""
-        return bool(self._database.command("DEL", keys.CONSOLE_ACCOUNT(member=number)))
+        return bool(self._database.act(self._drop, _keys_of(number), [secrets.token_hex(16), SEED_LIFE_MS]))
 
     def secret_for(self, number: int, once: str) -> str:
-        """The secret (Base32) that a form offers to a member's code app: as long as the form is the same, so is it."""
-        return base64.b32encode(self._made_for(number, once, "secret")[:20]).decode()
+        """The secret (Base32) that a form offers to a member's code app: the same as long as the form is, until his login is ended."""
+        return base64.b32encode(self._made_for(number, once, self._seed(number), "secret")[:20]).decode()
 
     def codes_for(self, number: int, once: str) -> list[str]:
-        """The ten recovery codes that a form gives out, in two halves of five letters: the same for its repeats."""
-        found = []
+        """The ten recovery codes that a form gives out, in two halves of five letters: the same for its repeats, until his login is ended."""
+        found, seed = [], self._seed(number)
         for n in range(RECOVERY_CODES):
-            word = "".join(_LETTERS[byte % len(_LETTERS)] for byte in self._made_for(number, once, f"code {n}")[:10])
+            word = "".join(_LETTERS[byte % len(_LETTERS)] for byte in self._made_for(number, once, seed, f"code {n}")[:10])
             found.append(f"{word[:5]}-{word[5:]}")
         return found
 
@@ -107,8 +111,8 @@ class Accounts:
         self, number: int, password: str, once: str, counter: int, recovery: str, fields: Mapping[str, str] | None
     ) -> Outcome:  # fmt: skip
         pairs = [word for pair in (fields or {}).items() for word in pair]
-        args = [_mark(once), password, counter, recovery, "drop" if fields is None else "put", *pairs]
-        return cast(Outcome, self._database.act(self._change, [keys.CONSOLE_ACCOUNT(member=number)], args))
+        what = ["drop", secrets.token_hex(16), SEED_LIFE_MS] if fields is None else ["put", *pairs]
+        return cast(Outcome, self._database.act(self._change, _keys_of(number), [_mark(once), password, counter, recovery, *what]))
 
     def _digests(self, number: int, codes: Sequence[str]) -> str:
         return "".join(f"{self._digest(number, code)} " for code in codes)
@@ -118,8 +122,11 @@ class Accounts:
         plain = "".join(letter for letter in code[:LONGEST_CODE].upper() if letter in _LETTERS)
         return hmac.new(self._key, f"recovery code {number} {plain}".encode(), hashlib.sha256).hexdigest()[:32] if plain else ""
 
-    def _made_for(self, number: int, once: str, what: str) -> bytes:
-        return hmac.new(self._key, f"made for {number} {once} {what}".encode(), hashlib.sha256).digest()
+    def _seed(self, number: int) -> str:
+        return self._database.command("GET", keys.CONSOLE_SEED(member=number)) or ""
+
+    def _made_for(self, number: int, once: str, seed: str, what: str) -> bytes:
+        return hmac.new(self._key, f"made for {number} {once} {seed} {what}".encode(), hashlib.sha256).digest()
 
     def _sealed(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()
@@ -129,6 +136,10 @@ class Accounts:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             return ""
+
+
+def _keys_of(number: int) -> list[str]:
+    return [keys.CONSOLE_ACCOUNT(member=number), keys.CONSOLE_SEED(member=number)]
 
 
 def _mark(once: str) -> str:

@@ -6,20 +6,23 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from storage import keys
-from storage.connection import Database
+from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
 
 PREFIX = "qgj_"
 """What a token begins with: whoever finds one in a file knows what it is."""
 MOST = 200
-"""Tokens of an installation."""
+"""Tokens that are good at a time in one community, and as many for all of them."""
+REMEMBERED_MS = 7 * 86_400_000
+"""How long at least it is known that a token was ended: a repeat of the form that made it does not bring it back."""
+_KEYS = (keys.API_TOKENS(), keys.API_USED(), keys.API_ENDED())
 _TOKEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
 
@@ -39,6 +42,11 @@ class ApiToken(msgspec.Struct, frozen=True):
         return to_ms(now) >= self.until
 
     @property
+    def lasts(self) -> int:
+        """How long it is good altogether, in ms."""
+        return self.until - self.made
+
+    @property
     def ends(self) -> datetime:
         """Until when it is good."""
         return from_ms(self.until)
@@ -48,26 +56,41 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(ApiToken).decode
 
 
+class TokenRefused(Exception):
+    """A token that was not made; the text says why, for the log."""
+
+
+class TooMany(TokenRefused):
+    """Its place has :data:`MOST` of them."""
+
+
 class ApiTokens:
     """All tokens of the installation. ``key`` is what they are made with."""
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
         self._key = key
+        self._make = Script("make_api_token")
+        self._end = Script("end_api_tokens")
 
     def make(self, name: str, place: str, *, names: bool, by: int, now: datetime, until: datetime, once: str) -> tuple[str, ApiToken]:
-        """A new token and what is kept of it; a repeat gives the same. Raises ValueError when there are :data:`MOST`."""
+        """A new token and what is kept of it; a repeat gives the same. One round trip.
+
+        Raises TooMany, and TokenRefused for a repeat that asks for another token than the first, or for one that was ended since.
+        """
         secret = hmac.new(self._key, f"token for {by} {once}".encode(), hashlib.sha256).digest()
         token = f"{PREFIX}{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
         digest = _digest(token)
         made = ApiToken(digest[:12], name, place, names, by, to_ms(now), to_ms(until))
-        kept = self._database.command("HGET", keys.API_TOKENS(), digest)
-        if kept:
-            return token, _decode(kept)
-        if self._database.command("HLEN", keys.API_TOKENS()) >= MOST:
-            raise ValueError(f"there are {MOST} tokens already")
-        self._database.command("HSETNX", keys.API_TOKENS(), digest, _encode(made).decode())
-        return token, made
+        found = self._database.act(self._make, _KEYS, [digest, _encode(made), place, MOST, made.made])
+        if found == "full":
+            raise TooMany(f"there are {MOST} tokens already")
+        if found == "ended":
+            raise TokenRefused("it was ended before")
+        kept = _decode(found)
+        if (kept.name, kept.place, kept.names, kept.lasts) != (made.name, made.place, made.names, made.lasts):
+            raise TokenRefused("its form made another one before")
+        return token, kept
 
     def find(self, token: str, now: datetime) -> ApiToken | None:
         """What is kept of a token that somebody shows, None when it is none, or over; one round trip."""
@@ -88,14 +111,13 @@ class ApiTokens:
         """Notes that a token was used on a day."""
         self._database.command("HSET", keys.API_USED(), token.id, day.isoformat())
 
-    def revoke(self, id: str) -> ApiToken | None:
+    def revoke(self, id: str, now: datetime) -> ApiToken | None:
         """Ends a token; gives what was kept of it, None where there is none."""
         flat = self._database.command("HGETALL", keys.API_TOKENS())
         for digest, kept in zip(flat[::2], flat[1::2], strict=True):
             found = _decode(kept)
             if found.id == id:
-                self._remove([(digest, id)])
-                return found
+                return found if self._remove([(digest, found)], now) else None
         return None
 
     def export_user(self, number: int) -> list[dict[str, Any]]:
@@ -109,16 +131,14 @@ class ApiTokens:
     def erase_user(self, number: int) -> str:
         """Ends the tokens that the member made: nobody answers for them any more."""
         flat = self._database.command("HGETALL", keys.API_TOKENS())
-        his = [(digest, found.id) for digest, kept in zip(flat[::2], flat[1::2], strict=True) if (found := _decode(kept)).by == number]
+        his = [(digest, found) for digest, kept in zip(flat[::2], flat[1::2], strict=True) if (found := _decode(kept)).by == number]
         self._remove(his)
         return f"已吊销 {len(his)} 个接口令牌" if his else "没有接口令牌"
 
-    def _remove(self, tokens: Iterable[tuple[str, str]]) -> None:
-        words = list(tokens)
-        if words:
-            self._database.pipeline(
-                [("HDEL", keys.API_TOKENS(), *(digest for digest, _ in words)), ("HDEL", keys.API_USED(), *(id for _, id in words))]
-            )
+    def _remove(self, tokens: Sequence[tuple[str, ApiToken]], now: datetime | None = None) -> int:
+        least = to_ms(now) + REMEMBERED_MS if now else 0
+        words = [word for digest, one in tokens for word in (digest, one.id, max(one.until, least))]
+        return int(self._database.act(self._end, _KEYS, words)) if words else 0
 
 
 def _digest(token: str) -> str:

@@ -85,16 +85,19 @@ class Badges:
 
     def recognise(
         self, where: CommunityKeys, giver: int, taker: int, now: datetime, *, today: date, reason: str, counter: str, rules: PointRules,
-        once: str, most_of_giver: int = 0, most_of_pair: int = 0, note: str = "",
+        once: str, most_of_giver: int = 0, most_of_pair: int = 0, note: str = "", is_work: bool = False,
     ) -> Recognised:  # fmt: skip
-        """One more of ``counter`` for the taker and the points of ``reason``, within the giver's limits a day (0 none); one act."""
+        """One more of ``counter`` for the taker and the points of ``reason``, within the giver's limits a day (0 none); one act.
+
+        ``is_work``: it is for a work, which the day's figures counted when it was reviewed.
+        """
         why, name = rules.reason(reason), once and f"recognise|{taker}|{reason}|{once}"
         got = self._database.act(
             self._recognise,
             [*keys_of(where, now, today), rows_key(where, taker), keys.HONOUR_COUNTS(shard=where.shard, community=where.id)],
             [
                 *args_of(where, now, today, name, rules), giver, taker, reason, why.points, why.per_day, rules.cap_of_day, counter,
-                most_of_giver, most_of_pair, _plain(note),
+                most_of_giver, most_of_pair, _plain(note), int(is_work),
             ],
         )  # fmt: skip
         fresh, state, n, balance, earned, count = got.split("|")

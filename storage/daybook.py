@@ -34,6 +34,10 @@ _AT_ONCE = 20
 """How many places are closed together; a place needs about a hundred keys."""
 _MOST_DAYS, _MOST_ROWS = 20, 400
 """How many days of one place, and about how many rows in all, one closing keeps: what was missed for long is made up for by and by."""
+_AHEAD = 60
+"""How many days back it is looked for rows that a fast clock kept."""
+_OLDEST = timedelta(days=400)
+"""What was counted lives so long: where nothing is closed, no day before is worked out, whatever a slow clock counted then."""
 _CLOSED = "closed"
 
 
@@ -165,10 +169,11 @@ class Daybook:
         due = []
         for place in self._opened(list(wanted), None, None, max(wanted.values()) + timedelta(days=2), begun):
             last = wanted[place.where]
-            if place.begins is None or last < place.begins or (place.closed is not None and place.closed >= last):
+            if place.begins is None or last < place.begins or place.closed == last:
                 continue
             if place.closed is not None:
-                place.closed = max(place.begins - timedelta(days=1), place.closed - timedelta(days=SETTLES))
+                closed = place.closed if place.closed < last else self._closed_in_time(place, last, now)
+                place.closed = max(place.begins - timedelta(days=1), closed - timedelta(days=SETTLES))
             due.append((place, _still_open(place, last)[:_MOST_DAYS]))
         worked, commands = self._work_out(due), []
         for place, days in due:
@@ -178,6 +183,13 @@ class Daybook:
         if commands:
             self._database.pipeline(commands)
         return sum(len(days) for _, days in due)
+
+    def _closed_in_time(self, place: _Place, last: date, now: datetime) -> date:
+        """The last day up to ``last`` before every one that a fast clock closed: its row says that it was kept later than it is."""
+        days = _span(last - timedelta(days=_AHEAD), last)
+        rows = self._database.command("HMGET", keys.BOOK(shard=place.home, community=place.name), *(day.isoformat() for day in days))
+        early = [day for day, row in zip(days, rows, strict=True) if row and _decode(row).at > to_ms(now)]
+        return min(early, default=last + timedelta(days=1)) - timedelta(days=1)
 
     def export_user(self, number: int) -> dict[str, object]:
         """Rows name nobody; on which days a member spoke stands in the roster's part."""
@@ -247,7 +259,9 @@ class Daybook:
             summed = (
                 {name: known.get(name, {})} if where.community else {one: at for one, at in known.items() if "/" not in one and one != ALL}
             )
-            place = _Place(where, name, home, _begun_of(where, known), summed, until, date.fromisoformat(closed) if closed else None)
+            # nothing is over that lies ahead: a clock that was fast closed it
+            over = min(date.fromisoformat(closed), until - timedelta(days=1)) if closed else None
+            place = _Place(where, name, home, _begun_of(where, known), summed, until, over)
             place.rows = {day: _decode(row) for day, row in zip(days, rows, strict=True) if row and place.closed and day <= place.closed}
             found.append(place)
         return found
@@ -393,7 +407,7 @@ def _still_open(place: _Place, last: date) -> list[date]:
     """The days up to ``last`` that are worked out from what was counted."""
     if place.begins is None:
         return []
-    return _span(place.closed + timedelta(days=1) if place.closed else place.begins, last)
+    return _span(place.closed + timedelta(days=1) if place.closed else max(place.begins, place.until - _OLDEST), last)
 
 
 def _row(day: Day, marked: Mapping[str, set[int]], now: datetime) -> _Row:

@@ -126,15 +126,25 @@ CONSOLE_ACCOUNT = _family(
     "until removed, or the member has no role",
     "a login by password: digest of it, sealed secret of the code app, last code's number, digests of recovery codes, since when, last form",
 )
+CONSOLE_SEED = _family(
+    "qb:{{console}}:seed:{member}", "string", "7 days", "a random word since his login was last ended: what the next one is made with"
+)
 API_TOKENS = _family(
     "qb:{{api}}:tokens", "hash", "until revoked", "digest of a token of the open interface → JSON: id, name, place, names, by, made, until"
 )
 API_USED = _family("qb:{{api}}:used", "hash", "as its token", "id of a token → the last day on which it was used")
+API_ENDED = _family(
+    "qb:{{api}}:ended",
+    "hash",
+    "until the token's end, 7 days at least",
+    "digest of a token that was ended → when (ms) that may be forgotten",
+)
 TICKET_NUMBERS = _family("qb:{{tickets}}:numbers", "hash", "for ever", "ticket number → its community")
 WEBHOOKS = _family(
-    "qb:{{webhooks}}:keys", "hash", "for ever", "community|chat → digest|sealed key of a webhook that was replaced by command"
+    "qb:{{webhooks}}:keys", "hash", "for ever", "community|chat → digest|sealed key of a webhook that was put in while the bot runs"
 )
 WEBHOOKS_REFUSED = _family("qb:{{webhooks}}:refused", "set", "for ever", "digests of webhook keys that were replaced: never used again")
+WEBHOOKS_ONCE = _family("qb:{{webhooks}}:once:{id}", "string", "7 days", "what a change of a webhook did: its repeat does nothing more")
 
 # One shard: the life of its messages ---------------------------------------------------------------------------------
 INBOX = _family("qb:{{{shard}}}:inbox", "stream", "until finished", "accepted messages that are not finished; group bot")
@@ -699,6 +709,12 @@ OUTBOX_DUE = _family("qb:{{{shard}}}:due", "zset", "until sent", "lane:target �
 OUTBOX_LEASES = _family("qb:{{{shard}}}:leases", "hash", "until settled", "lane:target → owner#number#losses of its lease; # → last number")
 OUTBOX_DEAD = _family(
     "qb:{{{shard}}}:dead", "hash", "until replayed or dropped", "delivery id → JSON of a delivery that was given up, and why"
+)
+OUTBOX_SETTLED = _family(
+    "qb:{{{shard}}}:settled:{id}",
+    "string",
+    "7 days",
+    "community|reason of a dead letter that an admin replayed or dropped, by the act's name",
 )
 OUTBOX_ONCE = _family(
     "qb:{{{shard}}}:queued:{id}", "string", "7 days", "a delivery id that was put into the outbox, so that it is not again"

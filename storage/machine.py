@@ -15,9 +15,9 @@ from storage.connection import Database
 from storage.outbox import DeadLetter
 
 MOST_LINES = 100
-"""Queues of the outbox that are named, the longest overdue first; all are counted."""
+"""Queues of the outbox that are named, the longest overdue first; of each shard so many are counted."""
 MOST_LETTERS = 100
-"""Dead letters that are read, over all shards; all are counted."""
+"""Dead letters that are shown; all are counted. Where a shard has more, which of them are read is up to Redis."""
 DAY_MS = 86_400_000
 AWAY_MS = 75_000
 """A process that gave no sign of life for so long is gone, or hangs: it gives one every twenty seconds."""
@@ -93,7 +93,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of it. Queues are counted over all shards; ``held`` are leases with their holders, ``turns`` the posts of the last minute by limit.
+    """All of it. Queues are counted over all shards; ``waiting`` is at least so many where ``is_more``.
+
+    ``held`` are leases with their holders, ``turns`` the posts of the last minute by limit.
 
     ``arrivals`` and ``links`` are moments (ms) by channel, ``told`` alarms that have not ended.
     """
@@ -106,6 +108,7 @@ class State:
     waiting: int
     lines: tuple[Line, ...]
     hidden: int
+    is_more: bool
     dead: int
     letters: tuple[Letter, ...]
     processes: tuple[Process, ...]
@@ -136,8 +139,13 @@ class Machine:
         gone = [one.name for one in _processes(self._database.command("HGETALL", keys.PROCESSES())) if now_ms - one.seen_ms > DAY_MS]
         return int(self._database.command("HDEL", keys.PROCESSES(), *gone)) if gone else 0
 
-    def look(self, now_ms: int, *, leases: Sequence[str], channels: Sequence[str], limits: Sequence[str]) -> State:
-        """All of it, for these leases, channels and names of limits (hosts are ``host.…``); three round trips."""
+    def look(
+        self, now_ms: int, *, leases: Sequence[str], channels: Sequence[str], limits: Sequence[str], with_letters: bool = True
+    ) -> State:
+        """All of it, for these leases, channels and names of limits (hosts are ``host.…``); three round trips.
+
+        Dead letters are long: who looks every few seconds goes without them, and gets their number alone.
+        """
         server = self._server()
         rows = iter(self._database.pipeline([*self._counts(), *self._names(leases, channels)]))
         inbox, jobs, pictures, parts, buried, dead, queues = (
@@ -148,25 +156,21 @@ class Machine:
         processes, arrivals, told, layout = _processes(next(rows)), _pairs(next(rows)), _pairs(next(rows)), next(rows)
         links = {channel: int(at) for channel in channels if (at := next(rows))}
         places = _places(due)
-        shown = places[:MOST_LINES]
-        later = iter(self._database.pipeline(list(self._details(shown, dead, limits)) or [("PING",)]))
-        lines = tuple(Line(lane, target, int(next(later)), at) for _, lane, target, at in shown)
-        letters = tuple(Letter(shard, _decode_letter(raw)) for shard, n in enumerate(dead) if n for raw in next(later)[1][1::2])
+        full = [shard for shard, n in enumerate(dead) if n and with_letters]
+        later = iter(self._database.pipeline(list(self._details(places, full, limits)) or [("PING",)]))
+        lines = [Line(lane, target, int(next(later)), at) for _, lane, target, at in places]
+        letters = [Letter(shard, _decode_letter(raw)) for shard in full for raw in next(later)[1][1::2]]
         sent = {name: next(later) for name in limits}
         found = (_trouble(name, next(later)) for name in limits)
         return State(
             inbox=sum(inbox), buried=sum(buried), jobs=sum(jobs), pictures=sum(pictures), parts=sum(parts),
-            waiting=sum(line.waiting for line in lines), lines=lines, hidden=max(sum(queues) - len(lines), 0), dead=sum(dead),
+            waiting=sum(line.waiting for line in lines), lines=tuple(lines[:MOST_LINES]), hidden=max(sum(queues) - MOST_LINES, 0),
+            is_more=sum(queues) > len(places), dead=sum(dead),
             letters=tuple(sorted(letters, key=lambda one: -one.letter.died_ms))[:MOST_LETTERS], processes=processes, held=held,
             turns={name: sum(int(at) > now_ms - MINUTE_MS for at in times) for name, times in sent.items()},
             troubles=tuple(one for one in found if one.failures), arrivals={name: int(float(at)) for name, at in arrivals.items()}, links=links,
             told=told, layout=int(layout or 0), server=server,
         )  # fmt: skip
-
-    def find_letter(self, id: str) -> Letter | None:
-        """A dead letter by its delivery's id, in whichever shard it is; one round trip."""
-        kept = self._database.pipeline(("HGET", keys.OUTBOX_DEAD(shard=shard), id) for shard in self._shards)
-        return next((Letter(shard, _decode_letter(raw)) for shard, raw in enumerate(kept) if raw), None)
 
     def _counts(self) -> Iterator[tuple[Any, ...]]:
         for family in (keys.INBOX, keys.JOBS, keys.PICTURES, keys.STREAM_WORK):
@@ -185,10 +189,10 @@ class Machine:
         yield from (("GET", keys.LINK_ALIVE(channel=channel)) for channel in channels)
 
     def _details(
-        self, places: Sequence[tuple[int, str, str, int]], dead: Sequence[int], limits: Sequence[str]
+        self, places: Sequence[tuple[int, str, str, int]], full: Sequence[int], limits: Sequence[str]
     ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
         yield from (("LLEN", keys.OUTBOX(shard=shard, lane=lane, target=target)) for shard, lane, target, _ in places)
-        yield from (("HSCAN", keys.OUTBOX_DEAD(shard=shard), 0, "COUNT", MOST_LETTERS) for shard, n in enumerate(dead) if n)
+        yield from (("HSCAN", keys.OUTBOX_DEAD(shard=shard), 0, "COUNT", MOST_LETTERS) for shard in full)
         yield from (("LRANGE", keys.LIMIT_LOG(name=name), 0, -1) for name in limits)
         yield from (("HMGET", keys.LIMIT_TROUBLE(name=name), "fails", "open_until", "since") for name in limits)
 

@@ -125,12 +125,13 @@ class Outbox:
         self._split = Script("outbox_split")
         self._merge = Script("outbox_merge")
         self._replay = Script("outbox_replay")
+        self._drop = Script("outbox_drop")
         self._erase = Script("outbox_erase")
 
     def prepare(self) -> None:
         """Loads the scripts."""
-        acts = (self._enqueue, self._lease, self._done, self._again, self._dead, self._split, self._merge, self._replay, self._erase)
-        self._database.load(acts)
+        settling = (self._done, self._again, self._dead, self._split, self._merge)
+        self._database.load((self._enqueue, self._lease, *settling, self._replay, self._drop, self._erase))
 
     def enqueue(self, shard: int, deliveries: Sequence[Delivery], now_ms: int) -> int:
         """Queues deliveries in this order; an id that was queued in the last 7 days is passed over. Gives how many were new."""
@@ -246,6 +247,11 @@ class Outbox:
         letters = self._database.command("HVALS", keys.OUTBOX_DEAD(shard=shard))
         return sorted((_decode_letter(letter) for letter in letters), key=lambda letter: letter.died_ms)
 
+    def dead_letter(self, shard: int, id: str) -> DeadLetter | None:
+        """One of them by its delivery's id; one round trip."""
+        raw = self._database.command("HGET", keys.OUTBOX_DEAD(shard=shard), id)
+        return _decode_letter(raw) if raw else None
+
     def dead_reasons(self, shard: int, begin: str) -> dict[str, str]:
         """Why each dead letter was given up whose id begins so, by the id of the whole delivery; one round trip, two where there are some."""
         key = keys.OUTBOX_DEAD(shard=shard)
@@ -258,20 +264,33 @@ class Outbox:
         items = self._database.command("LRANGE", keys.OUTBOX(shard=shard, lane=lane, target=target), 0, most - 1)
         return frozenset(_whole(_decode_delivery(item).id) for item in items)
 
-    def replay(self, shard: int, id: str, now_ms: int) -> bool:
-        """Puts a dead letter back at the end of its queue, its attempts and age forgotten. False when there is none of this id."""
+    def replay(self, shard: int, id: str, now_ms: int, *, once: str = "") -> bool:
+        """Puts a dead letter back at the end of its queue, its attempts and age forgotten. False when there is none of this id.
+
+        An act that is named by ``once`` is done once, whatever becomes of the letter; :meth:`settled` tells what it did.
+        """
         dead = keys.OUTBOX_DEAD(shard=shard)
         raw = self._database.command("HGET", dead, id)
         if raw is None:
             return False
-        delivery = replace(_decode_letter(raw).delivery, attempts=0, born_ms=now_ms)
+        letter = _decode_letter(raw)
+        delivery = replace(letter.delivery, attempts=0, born_ms=now_ms)
         queue, member, item = encode_delivery(shard, delivery)
-        args = [member, now_ms, id, raw, item, shard]
-        return bool(self._database.act(self._replay, [queue, keys.OUTBOX_DUE(shard=shard), dead], args))
+        args: list[str | int] = [member, now_ms, id, raw, item, shard, f"{delivery.community}|{letter.reason}", ONCE_LIFE_MS]
+        return bool(self._database.act(self._replay, [queue, keys.OUTBOX_DUE(shard=shard), dead, *_settled_by(shard, once)], args))
 
-    def drop(self, shard: int, id: str) -> bool:
-        """Removes a dead letter for good. False when there is none of this id."""
-        return bool(self._database.command("HDEL", keys.OUTBOX_DEAD(shard=shard), id))
+    def drop(self, shard: int, id: str, *, once: str = "", told: tuple[str, str] = ("", "")) -> bool:
+        """Removes a dead letter for good. False when there is none of this id.
+
+        ``once`` is as for :meth:`replay`; ``told`` are community and reason of the letter, as :meth:`settled` gives them.
+        """
+        args: list[str | int] = [id, "|".join(told), ONCE_LIFE_MS]
+        return bool(self._database.act(self._drop, [keys.OUTBOX_DEAD(shard=shard), *_settled_by(shard, once)], args))
+
+    def settled(self, shard: int, once: str) -> tuple[str, str] | None:
+        """Community and reason of the dead letter that an act named ``once`` replayed or dropped, None if it did not; one round trip."""
+        community, mark, reason = (self._database.command("GET", *_settled_by(shard, once)) or "").partition("|")
+        return (community, reason) if mark else None
 
     def depth(self) -> int:
         """How many deliveries wait, over all shards; two round trips."""
@@ -339,6 +358,10 @@ def _counted_in(shard: int, delivery: Delivery) -> list[str]:
         counts_key(shard, delivery.community, day), counts_key(shard, group, day), keys.PLACES(shard=shard),
         keys.PUSHED(shard=shard, community=group), keys.EVENTS(shard=shard),
     ]  # fmt: skip
+
+
+def _settled_by(shard: int, once: str) -> list[str]:
+    return [keys.OUTBOX_SETTLED(shard=shard, id=once)] if once else []
 
 
 def _whole(id: str) -> str:

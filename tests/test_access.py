@@ -15,6 +15,7 @@ from visits import Visit, inside, met, visit, web
 
 from bot import account_desk
 from bot.account_desk import METHOD, PER_ACCOUNT
+from bot.http import client_address, network_digest
 from bot.leavers import note_left
 from rules.passwords import problem_of
 from storage.limits import Limits
@@ -169,6 +170,54 @@ def enter_wrongly(chat: Chat, name: str) -> None:
     Limits(chat.stores.database).acquire(f"console.password.{mark}", PER_ACCOUNT, to_ms(chat.clock()))
 
 
+def test_others_who_guess_from_ones_address_do_not_keep_a_right_link_out(chat: Chat) -> None:
+    for n in range(11):
+        stranger = enters(chat, f"nobody{n}", GOOD, "000000")
+    assert stranger.status == 429
+    assert visit(chat).status == 200, "after passwords"
+    guesser = Visit.of(web(chat))
+    for _ in range(11):
+        guesser.logs_in("AAAA-AAAA-AAAA-AAAA")
+    assert guesser.status == 429
+    assert visit(chat).status == 200, "after codes"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [("1.2.3.4", "::ffff:1.2.3.4", True), ("::ffff:1.2.3.4", "::ffff:9.8.7.6", False), ("1.2.3.4:5678", "1.2.3.4", True),
+     ("[2001:db8::1]:443", "2001:db8::2", True), ("2001:db8::1", "2001:db8:0:1::1", False), ("::1", "0.0.0.1", False), ("x", "y", False)],
+)  # fmt: skip
+def test_an_address_is_the_same_however_it_is_written(one: str, other: str, is_same: bool) -> None:
+    assert (network_digest(one) == network_digest(other)) is is_same
+
+
+def test_a_proxy_that_speaks_through_an_ipv6_socket_is_trusted_and_its_ports_are_left_out(chat: Chat) -> None:
+    server = chat.config.server.model_copy(update={"trusted_proxies": ("127.0.0.1/32",)})
+    config = chat.config.model_copy(update={"server": server})
+    with web(chat).test_request_context(
+        environ_base={"REMOTE_ADDR": "::ffff:127.0.0.1"}, headers={"X-Forwarded-For": "6.6.6.6, 1.2.3.4:5678"}
+    ):
+        assert client_address(config) == "1.2.3.4"
+
+
+def test_a_code_may_be_typed_in_wide_digits(chat: Chat) -> None:
+    secret, _ = with_password(chat)
+    wide = code(chat, secret).translate({ord("0") + n: ord("０") + n for n in range(10)})
+    assert enters(chat, "boss", GOOD, wide).status == 200
+
+
+def test_whose_last_role_is_taken_has_neither_login_nor_session(chat: Chat) -> None:
+    chat.as_admin("角色 李雷 运营")
+    with_password(chat, "lilei")
+    inside(chat, "lilei")
+    chat.as_admin("角色 李雷 观察员")
+    number = chat.member("lilei")
+    assert chat.stores.accounts.find(number), "a lower role is one"
+    chat.as_admin("角色 李雷 无")
+    assert chat.stores.accounts.find(number) is None
+    assert chat.stores.sessions.count(number, chat.clock()) == 0
+
+
 def test_who_has_no_role_any_more_loses_his_password_login_too(chat: Chat) -> None:
     chat.as_admin("角色 李雷 运营")
     secret, _ = with_password(chat, "lilei")
@@ -241,6 +290,57 @@ def test_a_password_is_changed_with_the_old_one_and_a_code(chat: Chat) -> None:
     chat.later(seconds=30)
     assert enters(chat, "boss", GOOD, code(chat, secret)).status == 403
     assert enters(chat, "boss", OTHER, code(chat, secret)).status == 200
+
+
+def test_one_form_of_the_page_is_not_taken_for_another(chat: Chat) -> None:
+    secret, _ = with_password(chat)
+    browser = inside(chat)
+    browser.opens(ACCOUNT)
+    once = browser.field("once")
+    wrong = {"once": once, "password": "不是这个", "code": "000000"}
+    assert "恢复码</h2>" in browser.posts(f"{ACCOUNT}/codes", once=once, password=GOOD, code=code(chat, secret))
+    assert WRONG in browser.posts(f"{ACCOUNT}/password", **wrong, fresh=OTHER, again=OTHER)
+    assert "换密码" not in [row.act for row in chat.stores.audit.newest("", 20)]
+    chat.later(seconds=30)
+    browser.posts(f"{ACCOUNT}/password", once=once, password=GOOD, code=code(chat, secret), fresh=OTHER, again=OTHER)
+    assert browser.status == 200
+    assert WRONG in browser.posts(f"{ACCOUNT}/codes", **wrong), "nothing is shown without proof"
+
+
+def test_strangers_who_try_do_not_keep_the_owner_from_his_own_login(chat: Chat) -> None:
+    secret, _ = with_password(chat)
+    for _ in range(PER_ACCOUNT[0][0]):
+        enter_wrongly(chat, "boss")
+    browser = inside(chat)
+    browser.opens(ACCOUNT)
+    assert "密码登录已关闭" in browser.posts(f"{ACCOUNT}/close", password=GOOD, code=code(chat, secret))
+
+
+def test_his_own_tries_are_counted_too(chat: Chat) -> None:
+    with_password(chat)
+    browser = inside(chat)
+    browser.opens(ACCOUNT)
+    own = f"console.own.{chat.member('boss')}"
+    for _ in range(PER_ACCOUNT[0][0]):
+        Limits(chat.stores.database).acquire(own, PER_ACCOUNT, to_ms(chat.clock()))
+    assert "试得太多了" in browser.posts(f"{ACCOUNT}/close", password=GOOD, code="000000")
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_after_an_end_the_same_form_gives_another_secret_and_other_codes(chat: Chat, is_dropped: bool) -> None:
+    _, codes = with_password(chat)
+    accounts, number = chat.stores.accounts, chat.member("boss")
+    seen = accounts.find(number)
+    assert seen
+    before = accounts.secret_for(number, "a"), accounts.codes_for(number, "a")
+    if is_dropped:
+        assert accounts.drop(number)
+    else:
+        assert accounts.close(number, seen, recovery=codes[0]) == "done"
+    after = accounts.secret_for(number, "a"), accounts.codes_for(number, "a")
+    assert after == (accounts.secret_for(number, "a"), accounts.codes_for(number, "a"))
+    assert after[0] != before[0]
+    assert not set(after[1]) & set(before[1])
 
 
 def test_new_recovery_codes_end_the_old_ones(chat: Chat) -> None:

@@ -461,7 +461,7 @@ def test_a_wrong_key_is_known_before_an_empty_text_is_refused(stage: Stage, weco
 def test_a_webhook_that_was_replaced_is_tried_as_it_is_now(stage: Stage) -> None:
     config = stage.config(secrets={"MAIN_HOOK": "leaked"})
     with stage._stores(config) as stores:
-        WebhookKeys(config, stores.webhooks).replace("main", "wrMAIN", SECRETS["MAIN_HOOK"])
+        WebhookKeys(config, stores.webhooks, stores.groups).put("main", "wrMAIN", SECRETS["MAIN_HOOK"], once="w")
     assert stage.marked(BAD, secrets={"MAIN_HOOK": "leaked"}) == []
 
 

@@ -478,3 +478,23 @@ def test_no_planned_moment_lies_between_the_newest_and_now(cron: str, zone: str,
     assert all(after < moment <= now for moment in newest)
     following = trigger_of(push, community, Workdays()).get_next_fire_time(None, [after, *newest][-1] + timedelta(microseconds=1))
     assert following is None or following > now
+
+
+def test_what_a_living_process_slept_through_is_missed_and_not_said_hours_late(tower: Tower) -> None:
+    (tower.content / "pushes.yaml").write_text(ONCE, encoding="utf-8")
+    tower.start()
+    tower.pass_s(5 * 3600)
+    assert tower.fired() == []
+    assert receipts(tower) == [("10 08:40", "missed")]
+
+
+def test_what_was_published_while_no_process_was_awake_is_made_up_for(tower: Tower) -> None:
+    tower.start()
+    chat = tower.processes[0][0]
+    ringing = tower.processes[0][1]
+    ringing.stop()
+    publish(chat.stores, PUSHES, ONCE, "boss", datetime.now(UTC))
+    tower.processes.clear()
+    tower.time.shift(11 * 60)  # 08:41:20
+    tower.start(2)
+    assert tower.fired() == ["main 10 00:40"]

@@ -176,6 +176,10 @@ def use_everything(chat: Chat) -> None:
     chat.privately("切换社群 1")
     chat.stores.sessions.touch(chat.stores.sessions.begin(1, chat.clock()), chat.clock())
     chat.stores.accounts.set_up(1, "digest", "secret", ["AAAAA-AAAAA"], 1, chat.clock(), once="a")
+    chat.stores.accounts.drop(1)
+    until = chat.clock() + timedelta(days=30)
+    _, token = chat.stores.api_tokens.make("报表", "main", names=False, by=1, now=chat.clock(), until=until, once="a")
+    chat.stores.api_tokens.revoke(token.id, chat.clock())
     chat.as_admin("数据")
     chat.as_admin("数据 本周")
     makers = Makers(chat.stores, chat.config, chat.pipeline.producers, chat.pipeline.context_of, chat.metrics, chat.clock)
@@ -206,7 +210,7 @@ def use_everything(chat: Chat) -> None:
     assert chat.stores.notes.add(chat.community.keys, chat.member("lilei"), "爱读书", chat.member("boss"), chat.clock(), once="n") == 1
     chat.stores.directory.rename("hanmei", "hanmeimei")
     assert chat.stores.archive.take("ear", 1, 2) == 2
-    assert chat.stores.webhooks.replace("main|wrMAIN", "new", "old") == "replaced"
+    assert chat.stores.webhooks.put("main|wrMAIN", "new", "old", once="w")[0] == "replaced"
     chat.stores.content.put("welcome", {"": "first_message: 你好\n"}, "boss", chat.clock())
     chat.stores.content.put("spare", {f"n{n}": "x" for n in range(MOST_AT_ONCE + 1)}, "boss", chat.clock())
     chat.live.refresh()
@@ -417,8 +421,9 @@ def send_all(chat: Chat, now_ms: int) -> None:
     assert outbox.merge(lease, replace(lease.delivery, merged=("sd1",)), [behind])
     assert outbox.split(lease, small, now_ms)
     first, second = outbox.dead_letters(4)
-    assert outbox.replay(4, first.delivery.id, now_ms)
-    assert outbox.drop(4, second.delivery.id)
+    assert outbox.replay(4, first.delivery.id, now_ms, once="again")
+    assert outbox.drop(4, second.delivery.id, once="away")
+    assert outbox.settled(4, "again")
 
 
 def test_every_act_keeps_to_one_slot_and_to_its_declared_keys(chat: Chat, cluster: str) -> None:

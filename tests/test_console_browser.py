@@ -193,6 +193,13 @@ def test_everything_is_found_by_keyboard_from_anywhere(look: Look, chat: Chat) -
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("balance")).to_be_visible()
     page.wait_for_load_state("load")
+    page.keyboard.press("/")
+    page.keyboard.type("lilei")
+    expect(hits).to_have_count(1)
+    box.fill("没有这样的东西")
+    box.press("Enter")  # before its answer is there: the hit of the words before is not opened
+    page.wait_for_url("**/console/search?**")
+    page.wait_for_load_state("load")
     page.keyboard.press("Control+k")
     expect(box).to_be_focused()
     page.keyboard.press("Escape")

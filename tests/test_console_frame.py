@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from chat import FAR, Chat, OpenChat
+from chat import FAR, SUB, Chat, OpenChat
 from visits import Visit, lively, met, visit
 
+from bot import deliveries
 from bot.profiles import mood_word
 from console.navigation import GROUPS
 from console.settings_pages import settings_of
@@ -163,6 +164,28 @@ def test_a_note_that_is_posted_twice_is_written_once(chat: Chat, browser: Visit)
     assert [note.text for note in chat.stores.notes.of(chat.community.keys, chat.member())] == ["一次"]
 
 
+def test_a_note_keeps_its_lines_and_is_written_by_its_own_act_only(chat: Chat, browser: Visit) -> None:
+    page = f"{HERE}members/{chat.member()}"
+    browser.opens(page)
+    browser.posts(f"{page}/notes", words="  下周回访\r\n带上   新品目录 \r\n", act="add")
+    browser.opens(page)
+    browser.posts(f"{page}/notes", words="不该写下的", act="burn")
+    assert browser.status == 400
+    assert [note.text for note in chat.stores.notes.of(chat.community.keys, chat.member())] == ["下周回访\n带上 新品目录"]
+
+
+def test_a_moderator_is_led_to_the_page_of_a_member_and_a_viewer_is_not(chat: Chat) -> None:
+    chat.says("签到", user="hanmei", name="韩梅梅")
+    own = f'{HERE}members/{chat.member()}"'
+    moderator, viewer = someone(chat, "moderator", "hanmei"), someone(chat, "viewer")
+    assert own in moderator.opens(f"{HERE}members")
+    assert own in found(moderator, "李雷")
+    assert "加分、扣分" not in moderator.opens(own.strip('"'))
+    assert "版主以上看得到" in moderator.opens(own.strip('"'))
+    assert own not in viewer.opens(f"{HERE}members")
+    assert own not in found(viewer, "李雷")
+
+
 def test_notes_have_a_length_and_a_number(chat: Chat, browser: Visit) -> None:
     page, where = f"{HERE}members/{chat.member()}", chat.community.keys
     browser.opens(page)
@@ -231,6 +254,17 @@ def test_nobody_gives_more_than_he_has(chat: Chat) -> None:
     assert "角色已给" in admin.posts(f"{HERE}settings/role", who="hanmei", role="viewer")
 
 
+def test_roles_that_hold_everywhere_are_shown_to_who_looks_after_everything(chat: Chat, browser: Visit) -> None:
+    chat.says("签到", user="hanmei", name="韩梅梅")
+    chat.stores.roles.grant(chat.member("hanmei"), "*", "viewer", seen="", once="all")
+    admin = someone(chat, "admin")
+    told = re.compile(r"韩梅梅</strong> <span class=\"tag\">观察员，全部社群")
+    assert told.search(browser.opens(f"{HERE}settings"))
+    assert not told.search(admin.opens(f"{HERE}settings"))
+    assert "韩梅梅" in chat.as_admin("角色")
+    assert "韩梅梅" not in chat.privately("角色", user="lilei")
+
+
 def test_settings_say_what_is_in_force_and_show_no_secret(chat: Chat, browser: Visit) -> None:
     page = browser.opens(f"{HERE}settings")
     assert "随程序带来的，没有改过" in page
@@ -260,6 +294,7 @@ def test_groups_show_their_figures_and_what_posts_into_them(chat: Chat, browser:
     assert "有 Webhook" in page
     assert "没有 Webhook" in page
     assert "为什么可能收不到消息" in page
+    assert "发得到" not in page.partition('data-testid="own"')[2].partition("</article>")[0], "whether posts arrive is not known here"
     assert "hook-main" not in page
 
 
@@ -268,7 +303,7 @@ def test_a_webhook_is_replaced_and_never_shown(chat: Chat, browser: Visit) -> No
     page = browser.posts(f"{HERE}groups/webhook", chat="wrMAIN", webhook=NEW_KEY)
     assert "Webhook 已换" in page
     assert NEW_KEY not in page
-    assert "在这里换过" in page
+    assert "后来换过" in page
     [row] = [row for row in audited(chat) if row.startswith("换 Webhook")]
     assert NEW_KEY not in row
     assert "hook-main" not in row
@@ -276,6 +311,40 @@ def test_a_webhook_is_replaced_and_never_shown(chat: Chat, browser: Visit) -> No
     assert browser.status == 400
     assert "没有这个群" in browser.posts(f"{HERE}groups/webhook", chat="wrNOWHERE", webhook=NEW_KEY)
     assert "Webhook 已换" in browser.posts(f"{HERE}groups/webhook", chat="~admin", webhook="hook-office-new")
+
+
+def test_a_group_without_a_webhook_gets_one_here_and_loses_it_here(chat: Chat, browser: Visit) -> None:
+    def posts() -> bool:
+        return deliveries.to_group(chat.config, "main", SUB, "早安", id="p", lane="bulk", now_ms=0) is not None
+
+    browser.opens(f"{HERE}groups")
+    assert not posts()
+    page = browser.posts(f"{HERE}groups/webhook", chat=SUB, webhook=NEW_KEY)
+    assert "Webhook 已放入" in page
+    assert "拿走 Webhook" in page
+    assert NEW_KEY not in page
+    assert posts()
+    assert "已经在用这个 Webhook" in browser.posts(f"{HERE}groups/webhook", chat="~admin", webhook=NEW_KEY)
+    assert "Webhook 已拿走" in browser.posts(f"{HERE}groups/webhook/remove", chat=SUB)
+    assert not posts()
+    assert "config.yaml" in browser.posts(f"{HERE}groups/webhook/remove", chat="wrMAIN")
+    assert browser.status == 400
+    assert [row.split()[:2] for row in audited(chat) if "Webhook" in row] == [["拿走", "Webhook"], ["添加", "Webhook"]]
+    assert NEW_KEY not in str(audited(chat))
+
+
+def test_a_group_that_nobody_listed_gets_a_webhook_from_who_may_see_it(chat: Chat, browser: Visit) -> None:
+    chat.says("签到", user="hanmei", group="wrSTRANGE")
+    browser.opens(f"{HERE}groups")
+    assert "Webhook 已放入" in browser.posts(f"{HERE}groups/webhook", chat="wrSTRANGE", unlisted="1", webhook=NEW_KEY)
+    assert chat.config.has_webhook("wrSTRANGE", "wrSTRANGE")
+    assert [row.act for row in chat.stores.audit.newest("wrSTRANGE", 2)] == ["添加 Webhook"]
+    own = someone(chat, "admin")
+    own.opens(f"{HERE}groups")
+    own.posts(f"{HERE}groups/webhook/remove", chat="wrSTRANGE", unlisted="1")
+    assert own.status == 403
+    browser.posts(f"{HERE}groups/webhook", chat="far", unlisted="1", webhook="another-key")
+    assert browser.status == 403, "a listed community has its own page"
 
 
 # Rules --------------------------------------------------------------------------------------------------------------------

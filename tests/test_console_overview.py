@@ -14,8 +14,11 @@ from chat import FAR, MAIN, SUB, Chat, OpenChat
 from visits import MAIN_PAGE, Visit, met, new_web, visit, web
 
 from commands.past import Past, bring_past, pasts
+from console import live
+from console.glances import lamp_of
 from console.live import Changes
 from rules.figures import Where
+from rules.health import Light, Remedy
 from rules.metrics import METRICS
 
 pytest_plugins = ("chat",)
@@ -98,6 +101,39 @@ def test_the_overview_says_what_is_wrong_and_what_can_not_be_told_yet(chat: Chat
     assert health.index("34%（41 → 27 人）") < health.index("首次答复") < health.index("还看不出来")
     assert "/console/in/main/tickets" in health
     assert "会话内容存档" in health, "what would light a grey lamp"
+
+
+def test_a_light_leads_nobody_where_he_may_not_go(chat: Chat) -> None:
+    has_a_past(chat, SICK)
+    chat.as_admin("角色 李雷 观察员")
+    browser = visit(chat, "lilei")
+    page = browser.opens(MAIN_PAGE)
+    health = page[page.index('id="health"') : page.index('id="todo-head"')]
+    assert "先答等得最久的工单" in health
+    assert "/console/in/main/tickets" not in health
+    assert "没有要处理的事。" not in page, "he does not see what there may be"
+    for href in re.findall(r'href="([^"]+)" data-testid="remedy"', health):
+        browser.opens(href)
+        assert browser.status == 200, href
+
+
+def test_who_may_not_see_what_runs_is_led_to_the_groups(chat: Chat) -> None:
+    met(chat)
+    chat.stores.roles.grant(chat.member(), "main", "admin", seen="", once="admin")
+    silent = Light("push_reach", "送达率", "red", "没送到", remedy=Remedy("看看哪一条没有送到", "看没送到的", "running"))
+    for user, leads in (("boss", ("/console/running?place=main", "看没送到的")), ("lilei", ("/console/in/main/groups", "看社群"))):
+        browser = visit(chat, user)
+        with browser.app.test_request_context("/console/", headers={"Cookie": cookie_of(browser)}):
+            browser.app.preprocess_request()
+            lamp = lamp_of(silent, chat.community)
+        assert (lamp.href, lamp.label) == leads
+
+
+def cookie_of(browser: Visit) -> str:
+    """What a browser shows at the door."""
+    cookie = browser.client.get_cookie("console_session", path="/console")
+    assert cookie
+    return f"console_session={cookie.value}"
 
 
 def test_todays_figures_are_what_was_said_today(chat: Chat) -> None:
@@ -213,7 +249,32 @@ def test_a_stream_names_what_changed_since_the_browser_saw_it_and_only_what_he_m
     assert events_of(first_lines(owner, mark="1")) == [["far", "main"]], "who was away for long is told to look anew"
     assert events_of(first_lines(viewer, mark="1")) == [["main"]]
     assert events_of(first_lines(owner, "?place=far", mark="1")) == [["far"]]
-    assert events_of(first_lines(viewer, "?place=far", mark="1")) == []
+    viewer.opens("/console/live?place=far")
+    assert viewer.status == 404
+
+
+@pytest.mark.parametrize("loses", ["session", "role"])
+def test_a_stream_of_a_busy_community_ends_with_the_session_and_with_the_role(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, loses: str
+) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.01)
+    monkeypatch.setattr(live, "BEAT_S", 0.5)
+    met(chat)
+    chat.as_admin("角色 李雷 观察员")
+    held = visit(chat, "lilei", app=new_web(chat)).client.get("/console/live", buffered=False)
+    lines: Any = iter(held.response)
+    assert next(lines)
+    if loses == "session":
+        chat.stores.sessions.end_all(chat.member())
+    else:
+        chat.stores.roles.grant(chat.member(), "main", "", seen="viewer", once="taken")
+    for at in range(500):
+        chat.says(f"你好 {at}", user="hanmei", name="韩梅梅")
+        if next(lines, None) is None:
+            break
+    else:
+        pytest.fail("news put the look at his session off for ever")
+    held.close()
 
 
 def test_streams_are_few_and_their_places_are_given_back(chat: Chat) -> None:

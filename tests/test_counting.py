@@ -17,6 +17,7 @@ from storage import keys
 from storage.customer_groups import KnownGroup, Look, Moves, News
 from storage.layouts import convert
 from storage.moment import to_ms
+from storage.outbox import Delivery
 from storage.tallies import counted_in, place_of
 
 pytest_plugins = ("chat",)
@@ -94,6 +95,25 @@ def test_who_speaks_within_an_hour_after_a_push_responded_and_once(chat: Chat) -
     fire(Push("noon", "0 12 * * *", "中午好"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
     send(chat, arrives=False)
     assert day_of(chat, GROUP).counts["pushes_failed"] == 1
+    assert unlike(chat) == []
+
+
+def test_a_push_of_a_community_without_groups_counts_once(chat: Chat) -> None:
+    today = chat.community.keys.day_of(chat.clock()).isoformat()
+    post = Delivery("p1", "bulk", "hook.main.main", "webhook", "main", {"msgtype": "text"}, pushed=f"{today}|")
+    chat.stores.outbox.enqueue(chat.community.shard, [post], to_ms(chat.clock()))
+    send(chat)
+    assert day_of(chat, COMMUNITY).counts["pushes_sent"] == 1
+    assert unlike(chat) == []
+
+
+def test_a_work_that_is_featured_counts_once(chat: Chat) -> None:
+    chat.as_admin("发起征稿 我和一本书 | 200 字以内 | 截止 3天后 | 奖励 20")
+    chat.as_admin("1")
+    chat.says("投稿 十年前买的书里还夹着书签", user="a")
+    assert "精华" in chat.as_admin("审稿 1 精华 好")
+    counts = day_of(chat, COMMUNITY).counts
+    assert (counts["submissions_featured"], counts.get("featured", 0)) == (1, 0)
     assert unlike(chat) == []
 
 

@@ -15,6 +15,8 @@ from rules.figures import Day, Where
 from rules.recount import Tale
 from storage.connection import Database
 from storage.daybook import Daybook
+from storage.keys import shard_of
+from storage.tallies import counts_key
 
 FIRST = date(2026, 2, 20)
 SHARDS = 16
@@ -80,3 +82,27 @@ def without_nothing(day: Day) -> Day:
 def close(book: Daybook, today: date) -> int:
     """Closes as the clock would on a day."""
     return book.close({"house": today, "other": today}, today, datetime(today.year, today.month, today.day, 1, tzinfo=UTC))
+
+
+def test_days_that_a_fast_clock_closed_are_closed_once_more_when_it_is_right_again(book: Daybook) -> None:
+    today = FIRST + timedelta(days=3)
+    for n in range(4):
+        book.bring(HOUSE, FIRST + timedelta(days=n), counts={"messages": 2}, spoke=[1])
+    close(book, today + timedelta(days=15))
+    # counted by messages, which know nothing of closing
+    book._database.command("HINCRBY", counts_key(shard_of("house", SHARDS), "house", today.isoformat()), "messages", 5)
+    assert book.days(HOUSE, today, today, today)[0].counts == {"messages": 7}
+    close(book, today + timedelta(days=4))
+    assert book.closed([HOUSE]) == {HOUSE: today + timedelta(days=3)}
+    days = book.days(HOUSE, today, today + timedelta(days=5), today + timedelta(days=5))
+    assert days[0].counts == {"messages": 7}
+
+
+def test_one_message_of_a_clock_that_stood_at_2001_makes_nobody_read_25_years(book: Daybook) -> None:
+    book.bring(HOUSE, date(2001, 1, 1), counts={"messages": 1})
+    book.bring(HOUSE, FIRST, counts={"messages": 1})
+    assert book.days(HOUSE, FIRST, FIRST, FIRST)[0].counts == {"messages": 1}
+    close(book, FIRST + timedelta(days=1))
+    closed = book.closed([HOUSE])[HOUSE]
+    assert closed is not None
+    assert closed > FIRST - timedelta(days=401)

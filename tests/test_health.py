@@ -21,6 +21,7 @@ from rules.health_words import REMEDIES, reason_of
 from rules.lighting import DAYS, WATCHED, judge, lights
 from rules.metrics import METRICS, Inlet
 from scheduler.clock import Clock
+from storage import keys
 from tests.chat import ROOT
 
 pytest_plugins = ("chat",)
@@ -355,14 +356,14 @@ def test_a_trouble_that_goes_on_is_told_again_after_a_week_and_one_that_ended_wh
     morning(chat)
     where, now = chat.community.keys, chat.clock()
     assert ring(chat) == 1
-    told = chat.stores.lights.all([where])[0].told["wau"]
+    told = chat.stores.lights.all([where])[0].told["quiet"]
 
     chat.later(days=6, hours=23)  # nobody spoke since, so it stands
     ring(chat)
-    assert chat.stores.lights.all([where])[0].told["wau"] == told
+    assert chat.stores.lights.all([where])[0].told["quiet"] == told
     chat.later(hours=2)
     assert ring(chat) == 1
-    assert chat.stores.lights.all([where])[0].told["wau"] > told
+    assert chat.stores.lights.all([where])[0].told["quiet"] > told
     assert chat.clock() - now > timedelta(days=7)
 
 
@@ -433,3 +434,67 @@ def test_an_alarm_of_many_troubles_names_the_first_and_counts_the_rest(chat: Cha
 
 def test_when_all_is_well_it_says_so(chat: Chat) -> None:
     assert health_words(chat.community, [Light("wau", "周活", "green", "周活 41 人")]) == "🟢 **主群** · 一切正常\n🟢 正常：周活 41 人"
+
+
+# Once a trouble, whatever the clock does --------------------------------------------------------------------------------------------
+
+
+def look_every_hour(chat: Chat, days: int) -> None:
+    """The clock looks every hour; the lease of the last look has run out by then."""
+    for _ in range(24 * days):
+        chat.later(hours=1)
+        ring(chat)
+
+
+def test_an_outage_of_days_is_told_once_in_a_week(chat: Chat) -> None:
+    today = chat.clock().astimezone(chat.community.zone).date()
+    for back in range(1, 64):
+        spoke = [n for n in range(1, 41) if (n + back) % 3 == 0]
+        counts = {"messages": 100, **{f"h:{at}": 10 for at in range(8, 18)}}
+        chat.stores.daybook.bring(
+            Where("main"), today - timedelta(days=back), counts=counts, spoke=spoke, came=range(1, 41) if back == 63 else ()
+        )
+    morning(chat, days=1)
+
+    look_every_hour(chat, 6)
+
+    assert len(alarms(chat)) == 1
+
+
+def test_a_look_that_was_taken_in_the_future_freezes_nothing(chat: Chat) -> None:
+    bring(chat, people=[60, 60, 60, 60, 60, 60, 30])
+    morning(chat)
+    now = chat.clock()
+    ahead = now + timedelta(days=200)
+    where = chat.community.keys
+    shown = Numbers(chat.stores, chat.communities, chat.clock, chat.live.current).pack([])
+    chat.stores.lights.keep(where, chat.stores.lights.all([where])[0], shown, {"quiet": int(ahead.timestamp() * 1000)}, (), ahead)
+
+    assert Numbers(chat.stores, chat.communities, chat.clock, chat.live.current).lights(chat.community)
+    assert ring(chat) == 1
+    assert len(alarms(chat)) == 1
+
+
+def test_health_is_not_said_in_the_members_group(chat: Chat) -> None:
+    bring(chat, people=[60, 60, 60, 60, 60, 60, 30])
+
+    assert "60 → 30" not in chat.says("健康", user="boss")
+
+
+def test_a_community_that_cannot_be_looked_at_stops_no_other(chat: Chat) -> None:
+    bring(chat, people=[60, 60, 60, 60, 60, 60, 30])
+    morning(chat)
+    chat.stores.database.command("SET", keys.OUTBOX_DUE(shard=chat.community.shard), "broken")
+
+    assert ring(chat) == 0
+
+
+def test_nobody_wonders_that_a_holiday_is_silent() -> None:
+    hours = {f"h:{at}": [3] for at in range(9, 21)}
+    today = Day(LAST + timedelta(days=1))
+
+    def troubles(is_off: Callable[[date], bool]) -> set[str]:
+        return set(judge(past({"messages": [36], **hours}), today, 15, HealthRules(), "main", HEARD, is_off).troubles)
+
+    assert "silent" in troubles(WEEKEND)
+    assert "silent" not in troubles(lambda day: day == today.day or WEEKEND(day))

@@ -74,7 +74,7 @@ def judge(score: float, policy: Policy | None = None) -> Judge:
         ("讨厌鬼", 0.99, "warn"),  # listed
         ("你好呀", 0.5, "review"),  # said to somebody
         ("好呀", 0.5, "pass"),
-        ("好呀", 0.65, "review"),
+        ("好呀", 0.7, "review"),
         ("大笨蛋", 0.1, "review"),  # a listed word alone may be a quote
         ("大笨蛋", 0.9, "warn"),
         ("看我不打断你的腿", 0.9, "warn"),
@@ -220,6 +220,27 @@ def test_what_is_told_is_not_punished(text: str, most: Outcome | None) -> None:
     assert (judge(0.99).judge(text).verdict == "warn") == (most is None)
 
 
+OFFERS = Lexicon((Word("领红包", 2, "advert", RULE), Word("稳赚", 3, "scam", RULE), Word("大笨蛋", 3, "insult", RULE)))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("扫码进群领红包是骗人的，大家别信", "pass"),
+        ("今天收到一条领红包的消息，是诈骗吗", "pass"),
+        ("小心稳赚的骗局", "pass"),
+        ("稳赚的项目靠谱吗", "pass"),
+        ("扫码领红包，绝对不是骗人的", "review"),
+        ("领红包别信别人，加我微信 abcde123", "review"),
+        ("稳赚，谨防诈骗，认准 138 0013 8000", "review"),
+        ("稳赚，小心骗子，只看 www.example.com", "review"),
+        ("大笨蛋，稳赚都是骗人的", "warn"),  # a caution excuses no insult
+    ],
+)
+def test_who_warns_of_an_offer_makes_none(text: str, outcome: Outcome) -> None:
+    assert Judge(OFFERS, None, Models(Sure(0.9 if "大笨蛋" in text else 0.1))).judge(text).verdict == outcome
+
+
 # Floods, copies, raids ------------------------------------------------------------------------------------------------
 
 
@@ -309,7 +330,7 @@ def test_messages_written_by_hand_by_somebody_who_knew_no_rule() -> None:
     )
     abuse, fine = ({each: found[label, each] for each in ("pass", "review", "warn")} for label in ("abuse", "fine"))
     assert fine["warn"] == 0
-    assert (abuse["review"] + abuse["warn"]) / sum(abuse.values()) >= 0.7  # asked are 0.8: docs/moderation.md
+    assert (abuse["review"] + abuse["warn"]) / sum(abuse.values()) >= 0.75  # asked are 0.8: docs/moderation.md
 
 
 def of_corpus(name: str, labels: Sequence[str], most: int = 1_500) -> list[str]:

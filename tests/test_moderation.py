@@ -127,6 +127,14 @@ def test_the_shipped_list_leaves_complaints_and_chat_alone(shipped: Judge, said:
     assert shipped.judge(said).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    "said", ["贱卖了贱卖了，宿舍东西低价出", "你算老几，我算老三", "三八妇女节快乐", "滚筒坏了", "2B", "洗衣机的滚筒响得厉害", "水滚了再放面",
+             "扫码进群领红包是骗人的，大家别信", "昨天楼下进了小偷，大家把门锁好", "记者问警方抢劫案破了没有"]
+)  # fmt: skip
+def test_everyday_words_with_a_bad_one_in_them_reach_nobody(shipped: Judge, said: str) -> None:
+    assert shipped.judge(said).verdict == "pass"
+
+
 @pytest.mark.parametrize("padding", ["\u200b", "\ufe0f", " ", "好"])
 def test_no_padding_hides_an_insult(shipped: Judge, padding: str) -> None:
     assert shipped.judge(padding * 2_000 + "你是傻逼").hits == ("傻逼",)

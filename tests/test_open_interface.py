@@ -13,6 +13,8 @@ import jsonschema
 import pytest
 from chat import MAIN, Chat, OpenChat
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from prometheus_client import Gauge
 from visits import Visit, inside, met, web
@@ -28,6 +30,7 @@ from rules.cells import csv_pieces, defused, fused
 from rules.figures import Where
 from rules.metrics import METRICS
 from rules.sheets import read_csv, read_excel
+from storage import api_tokens
 from storage.limits import Limits
 from storage.moment import to_ms
 
@@ -167,6 +170,38 @@ def test_a_double_click_makes_one_token(chat: Chat) -> None:
     assert len(chat.stores.api_tokens.all()) == 1
 
 
+def test_a_token_that_was_ended_never_comes_back_by_its_form(chat: Chat) -> None:
+    browser = inside(chat)
+    asking = program(chat, made(chat, browser, once="a1", days="30"))
+    browser.opens(TOKENS)
+    again = browser.posts(f"{TOKENS}/make", once="a1", name="别的", days="1095", names="on")
+    assert (browser.status, asking.token in again) == (409, False), "the same form with other words in it makes no other token"
+    [(kept, _)] = chat.stores.api_tokens.all()
+    assert (kept.name, kept.names) == ("报表", False)
+    browser.opens(TOKENS)
+    browser.posts(f"{TOKENS}/revoke", id=kept.id)
+    for days in ("30", "1095"):
+        browser.opens(TOKENS)
+        assert "已经建过令牌了" in browser.posts(f"{TOKENS}/make", once="a1", name="报表", days=days)
+        assert browser.status == 409
+        assert asking.asks("/communities").status_code == 401
+    assert chat.stores.api_tokens.all() == []
+    assert asking.token != made(chat, browser), "a new form makes another"
+
+
+def test_tokens_that_are_over_count_for_nothing_nor_do_those_of_other_communities(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_tokens, "MOST", 2)
+    browser = inside(chat)
+    made(chat, browser, days="30")
+    made(chat, browser, days="365")
+    browser.opens(TOKENS)
+    assert "个令牌了" in browser.posts(f"{TOKENS}/make", name="第三个", days="30")
+    made(chat, browser, place="*")
+    chat.later(days=31)
+    made(chat, inside(chat), days="90")
+    assert sorted(one.place for one, _ in chat.stores.api_tokens.all()) == ["*", "main", "main"]
+
+
 def test_without_a_good_token_nothing_is_told(chat: Chat) -> None:
     token = made(chat)
     for shown in ("", "Bearer", f"Basic {token}", "Bearer qgj_x", f"Bearer {token[:-1]}", f"Bearer {token}x", "Bearer é"):
@@ -229,11 +264,16 @@ def test_what_is_asked_wrongly_is_explained(chat: Chat) -> None:
     for path, said in (
         ("figures?length=year", "length"), ("figures?last=gestern", "2026-03-31"), ("days?first=2026-03-02&last=2026-03-01", "first"),
         ("days?first=2020-01-01&last=2026-01-01", "400"), ("series/nothing", "metric"), ("activities?page=0", "page"), ("activities?page=x", "page"),
-        ("days?colour=red", "colour"), ("leaderboard?period=decade", "period"),
+        ("days?colour=red", "colour"), ("leaderboard?period=decade", "period"), ("days?last=0001-01-01", "2000-01-01"),
+        ("figures?length=month&last=0001-01-31", "2000-01-01"), ("figures?last=9999-12-31", "今天"), ("cohorts?last=9999-12-31", "今天"),
+        ("series/dau?first=9999-12-30&last=9999-12-31", "今天"), ("figures?last=20260101", "2026-03-31"), ("figures?last=2026-W01-1", "2026-03-31"),
+        ("activities?page=٣", "page"),
     ):  # fmt: skip
         answer = asking.asks(f"/communities/main/{path}")
         assert answer.status_code == 400, path
         assert said in answer.get_json()["detail"], path
+    assert asking.asks("/communities/main/figures?length=month&last=2000-01-01").status_code == 200, "the first day that may be asked for"
+    assert program(chat, place="*").asks("/communities/~all/figures?group=wrX").status_code == 400, "a group belongs to a community"
 
 
 def test_strange_addresses_and_methods_have_the_same_shape(chat: Chat) -> None:
@@ -337,6 +377,43 @@ def test_a_name_that_looks_like_a_formula_is_text(chat: Chat) -> None:
     got = inside(chat).client.get("/console/in/main/tables/members.csv").get_data(as_text=True)
     assert "'=HYPERLINK" in got
     assert ",=HYPERLINK" not in got
+
+
+def test_viewers_take_no_user_ids_along_for_they_are_half_of_a_login(chat: Chat) -> None:
+    chat.as_admin("角色 李雷 观察员")
+    shown = {
+        user: inside(chat, user).client.get("/console/in/main/tables/members.csv").get_data(as_text=True) for user in ("lilei", "boss")
+    }
+    assert "李雷" in shown["lilei"]
+    assert [",lilei," in shown[user] for user in ("lilei", "boss")] == [False, True]
+
+
+def test_who_answered_a_survey_first_is_not_taken_along(chat: Chat) -> None:
+    chat.as_admin("发起问卷 nps")
+    chat.as_admin("1")
+    for words in ("问卷", "9", "活动再多一些就好了"):
+        chat.privately(words, user="lilei")
+    [activity] = chat.stores.activities.newest(chat.community.keys, 1)[1]
+    assert activity.entries == 1
+    got = inside(chat).client.get(f"/console/in/main/tables/entries.csv?of={activity.number}").get_data(as_text=True)
+    assert len(got.splitlines()) == 1
+    assert "李雷" not in got
+
+
+@pytest.mark.parametrize("cell", ["-20", "-20.5", "20", "2026-03-01", "", "早上好"])
+def test_numbers_and_words_are_taken_along_as_they_are(cell: str) -> None:
+    assert defused(cell) == cell
+
+
+@pytest.mark.parametrize("cell", ["=1+1", " =1+1", "\n=1+1", "\t=1", "\u3000＝1", "-1+2", "-20 ", "--1", "'=1", "' =1", "@x", "-٣"])
+def test_what_could_be_calculated_is_marked_and_read_back_as_it_was(cell: str) -> None:
+    assert defused(cell) == f"'{cell}"
+    assert fused(defused(cell)) == cell
+
+
+@given(st.text(alphabet=" '=+-@1\t\n．a", max_size=8))
+def test_every_cell_is_read_back_as_it_was(cell: str) -> None:
+    assert fused(defused(cell)) == cell
 
 
 def test_large_tables_come_in_pieces() -> None:

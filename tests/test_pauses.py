@@ -19,7 +19,7 @@ from bot.client import WeComClient, Wire
 from bot.private import tell
 from bot.push_desk import fire
 from bot.sender import Sender
-from bot.watch import keep_pauses
+from bot.watch import PAUSES_S, keep_up
 from bot.ways import Lookups, Ways
 from bot.welcomes import ring_welcomes
 from rules.contents import Push
@@ -214,7 +214,7 @@ def knows(chat: Chat, pause: str) -> bool:
 def test_another_process_learns_of_it_within_a_second(open_chat: OpenChat) -> None:
     here, there = open_chat(), open_chat()
     stop = threading.Event()
-    thread = threading.Thread(target=keep_pauses, args=(there.stores.pauses, stop), daemon=True)
+    thread = threading.Thread(target=keep_up, args=("pauses", there.stores.pauses.keep_up, PAUSES_S, stop), daemon=True)
     thread.start()
     try:
         for typed, known in (("暂停", "posts"), ("暂停 全部", "all"), ("恢复", "")):

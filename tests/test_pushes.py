@@ -215,3 +215,69 @@ def test_receipts_tell_what_became_of_each_moment_for_a_year(chat: Chat) -> None
     assert len(receipt.moments) == 48, "the oldest are only counted"
     assert [moment.why for moment in receipt.moments[-2:]] == ["", "crisis"]
     assert chat.stores.firings.receipts(chat.community.keys, date(2026, 3, 11), date(2026, 4, 1)) == []
+
+
+# What came out in review --------------------------------------------------------------------------------------------------
+
+
+def test_a_push_that_comes_due_while_nobody_rings_is_made_up_for_though_it_was_never_noticed(chat: Chat) -> None:
+    asked = chat.clock()
+    made = desk(chat).make(Push("", "", "早上好", "main", at="2026-03-10 18:00"), once="a").after
+    assert made
+    since = chat.stores.firings.last(chat.community.keys, made.id)
+    assert since
+    assert asked <= since <= chat.clock(), "from then on it can be missed"
+
+
+def test_taking_back_does_not_put_a_push_into_the_past(chat: Chat) -> None:
+    made = desk(chat).make(Push("", "", "早上好", "main", at="2026-03-11 09:00"), once="a").after
+    assert made
+    moved = desk(chat).move(made.id, desk(chat).get(made.id).mark, date(2026, 3, 20), once="b")
+    other = desk(chat).make(Push("", "", "晚上好", "main", at="2026-03-11 09:30"), once="c").after
+    assert other
+    off = desk(chat).switch(other.id, desk(chat).get(other.id).mark, is_on=False, once="d")
+    chat.at("2026-03-12 09:00:00")
+    for done in (moved, off):
+        with pytest.raises(UserError, match="已经过了"):
+            desk(chat).undo(done.version, once=f"undo {done.version}")
+    assert desk(chat).get(made.id).push.at == "2026-03-20 09:00"
+
+
+def test_taking_a_move_back_comes_too_late_as_the_push_goes_out(chat: Chat) -> None:
+    made = desk(chat).make(Push("", "", "早上好", "main", at="2026-03-20 09:00"), once="a").after
+    assert made
+    moved = desk(chat).move(made.id, desk(chat).get(made.id).mark, date(2026, 3, 11), once="b")
+    chat.at("2026-03-11 08:59:55")
+    with pytest.raises(UserError, match="几秒钟后"):
+        desk(chat).undo(moved.version, once="c")
+
+
+def test_what_is_late_and_may_be_made_up_for_is_not_moved_and_said_twice(chat: Chat) -> None:
+    made = desk(chat).make(Push("", "", "早上好", "main", at="2026-03-11 09:00"), once="a").after
+    assert made
+    chat.at("2026-03-11 09:03:00")
+    with pytest.raises(UserError, match="随时会补发"):
+        desk(chat).move(made.id, desk(chat).get(made.id).mark, date(2026, 3, 15), once="b")
+
+
+@pytest.mark.parametrize(
+    "typed", ["2月30日 9:00 早", "2月30日9:00早", "二月三十日 早", "12月1日 25:00 早", "12月1日25:00早", "明天 9:75 早", "明天9:75早"]
+)
+def test_a_moment_that_cannot_be_is_not_cut_into_one_that_can(typed: str) -> None:
+    assert read_plan(typed, NOW) is None
+
+
+def test_a_text_may_begin_with_an_hour_of_its_own() -> None:
+    found = read_plan("后天 下午3点 4点开会", NOW)
+    assert found
+    assert (f"{found[0]:%m-%d %H:%M}", found[1]) == ("03-12 15:00", "4点开会")
+
+
+def test_taking_back_without_a_number_takes_back_ones_own(chat: Chat) -> None:
+    chat.as_admin("推送 新建 明天 9:00 早上好")
+    publish(chat.stores, PUSHES, "- {id: far, at: 2026-03-20 09:00, community: far, text: 远方的事}\n", "somebody", chat.clock())
+    mine = chat.as_admin("推送 新建 明天 10:00 又一条")
+    assert "又一条" in mine
+    chat.stores.content.put(PUSHES.name, {"far": None}, "somebody", chat.clock())
+    assert "已撤销" in chat.as_admin("推送 撤销")
+    assert "又一条" not in chat.as_admin("推送 列表")

@@ -31,6 +31,7 @@ from rules.health import Light, Remedy
 from rules.metrics import METRICS, Length
 from rules.periods import Period, before, day_of, find_period, month_of, newest, parse_period, period_of, week_of
 from rules.reports import Timetable, Timetables, due
+from storage import keys
 from storage.moment import to_ms
 
 pytest_plugins = ("chat",)
@@ -483,3 +484,19 @@ def test_the_moment_of_a_claim_is_the_end_of_what_it_is_about(chat: Chat) -> Non
     kept = chat.stores.firings.last(chat.community.keys, "report:week")
     assert kept
     assert to_ms(kept) == to_ms(datetime(2026, 3, 16, tzinfo=ZONE))
+
+
+def test_a_report_of_a_clock_that_ran_ahead_does_not_keep_back_those_of_now(chat: Chat) -> None:
+    now = chat.clock()
+    ahead = now + timedelta(days=20)
+    chat.stores.firings.claim(chat.community.keys, "report:day", ahead, (), ahead, None)
+
+    assert ring(chat) == 1
+    assert posted(chat) == ["2026-03-17 markdown"]
+    assert ring(chat) == 0
+
+
+def test_a_community_whose_report_fails_stops_no_other(chat: Chat) -> None:
+    chat.stores.database.command("SET", keys.FIRED_LAST(shard=chat.community.shard, community="main"), "broken")
+
+    assert ring(chat) == 0

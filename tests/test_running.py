@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -15,7 +16,7 @@ from bot.watch import keep_alive
 from bot.webhooks import WebhookKeys
 from storage import keys
 from storage.keys import shard_of
-from storage.machine import DAY_MS, Line, Process, Server, State, Trouble
+from storage.machine import DAY_MS, Line, Machine, Process, Server, State, Trouble
 from storage.moment import to_ms
 from storage.outbox import Delivery
 
@@ -23,8 +24,9 @@ pytest_plugins = ("chat",)
 
 RUNNING = "/console/running"
 NOW = 1_800_000_000_000
+SHARD = shard_of("main")
 WELL = State(
-    inbox=0, buried=0, jobs=0, pictures=0, parts=0, waiting=0, lines=(), hidden=0, dead=0, letters=(), held={}, turns={}, troubles=(),
+    inbox=0, buried=0, jobs=0, pictures=0, parts=0, waiting=0, lines=(), hidden=0, is_more=False, dead=0, letters=(), held={}, turns={}, troubles=(),
     processes=(Process("worker.a.1", NOW - 1000, NOW - 1000, "aa"), Process("web.a.2", NOW, NOW, "aa")), arrivals={}, links={}, told={},
     layout=5, server=Server("Valkey 9", is_appending=True, is_written=True, latency_ms=0.3),
 )  # fmt: skip
@@ -43,12 +45,17 @@ def browser(chat: Chat) -> Visit:
 def dead_letter(chat: Chat, id: str = "d1", text: str = "早安", **more: Any) -> Delivery:
     """A post that WeCom refused for good."""
     delivery = Delivery(id, "bulk", "hook.main.main", "webhook", "main", {"msgtype": "text", "text": {"content": text}}, born_ms=1, **more)
-    shard, outbox, now_ms = shard_of("main"), chat.stores.outbox, to_ms(chat.clock())
-    outbox.enqueue(shard, [delivery], now_ms)
-    lease = outbox.lease(shard, "bulk", "hook.main.main", "t", now_ms, 1000)
+    chat.stores.outbox.enqueue(SHARD, [delivery], to_ms(chat.clock()))
+    dies(chat)
+    return delivery
+
+
+def dies(chat: Chat) -> None:
+    """The post at the head of the queue is refused."""
+    outbox, now_ms = chat.stores.outbox, to_ms(chat.clock())
+    lease = outbox.lease(SHARD, "bulk", "hook.main.main", "t", now_ms, 1000)
     assert lease
     assert outbox.dead(lease, "机器人已被移出群", now_ms, 93000)
-    return delivery
 
 
 # The alarms ---------------------------------------------------------------------------------------------------------------
@@ -121,7 +128,7 @@ def test_the_page_costs_five_round_trips_beside_those_of_every_page(chat: Chat, 
 def test_the_page_tells_how_the_machine_is(chat: Chat, browser: Visit) -> None:
     chat.stores.arrivals.note("assistant", to_ms(chat.clock()))
     chat.stores.arrivals.flush()
-    hook = hooks_of(chat.config, WebhookKeys(chat.config, chat.stores.webhooks))[0]
+    hook = hooks_of(WebhookKeys(chat.config, chat.stores.webhooks, chat.stores.groups))[0]
     chat.stores.database.command("RPUSH", keys.LIMIT_LOG(name=hook.limit), to_ms(chat.clock()) - 70_000, to_ms(chat.clock()) - 1000)
     page = browser.opens(RUNNING)
     assert "1 / 20" in page
@@ -135,8 +142,8 @@ def test_a_dead_letter_is_sent_again_once_and_audited(chat: Chat, browser: Visit
     page = browser.opens(RUNNING)
     assert "机器人已被移出群" in page
     assert "早安" in page
-    assert "已放回队尾" in browser.posts(f"{RUNNING}/letters", id="d1", act="replay")
-    assert "刚刚已经处理过" in browser.posts(f"{RUNNING}/letters", id="d1", act="replay")
+    assert "已放回队尾" in browser.posts(f"{RUNNING}/letters", shard=SHARD, id="d1", act="replay")
+    assert "刚刚已经处理过" in browser.posts(f"{RUNNING}/letters", shard=SHARD, id="d1", act="replay")
     assert [one.id for one in chat.outbox() if one.id == "d1"] == ["d1"]
     assert [row.act for row in chat.stores.audit.newest("main", 5)].count("重发死信") == 1
 
@@ -144,10 +151,78 @@ def test_a_dead_letter_is_sent_again_once_and_audited(chat: Chat, browser: Visit
 def test_a_dead_letter_is_dropped(chat: Chat, browser: Visit) -> None:
     dead_letter(chat)
     browser.opens(RUNNING)
-    assert "已丢弃" in browser.posts(f"{RUNNING}/letters", id="d1", act="drop")
+    assert "已丢弃" in browser.posts(f"{RUNNING}/letters", shard=SHARD, id="d1", act="drop")
     assert chat.stores.outbox.count_dead() == 0
-    browser.posts(f"{RUNNING}/letters", id="d1", act="burn")
-    assert browser.status == 400
+    for act, shard in (("burn", SHARD), ("drop", 99), ("drop", "x")):
+        browser.posts(f"{RUNNING}/letters", id="d1", act=act, shard=shard)
+        assert browser.status == 400
+
+
+@pytest.mark.parametrize("act", ["replay", "drop"])
+def test_a_form_that_is_posted_again_settles_once_even_when_the_letter_died_again(chat: Chat, browser: Visit, act: str) -> None:
+    dead_letter(chat)
+    browser.opens(RUNNING)
+    form: dict[str, Any] = {"csrf": browser.csrf, "shard": SHARD, "id": "d1", "act": act, "once": "same"}
+    first = browser.posts(f"{RUNNING}/letters", **form)
+    if act == "drop":
+        chat.stores.database.command("DEL", keys.OUTBOX_ONCE(shard=SHARD, id="d1"))
+        dead_letter(chat)
+    else:
+        dies(chat)
+    again = browser.posts(f"{RUNNING}/letters", **form)
+    said = "已放回队尾" if act == "replay" else "已丢弃"
+    assert said in first
+    assert said in again, "the first result"
+    assert chat.stores.outbox.count_dead() == 1
+    assert len(chat.stores.audit.newest("main", 5)) == 1
+
+
+def test_what_was_settled_without_a_word_in_the_audit_is_audited_by_the_repeat(chat: Chat, browser: Visit) -> None:
+    dead_letter(chat)
+    browser.opens(RUNNING)
+    mark = f"console:{chat.member('boss')}:lost:replay"
+    assert chat.stores.outbox.replay(SHARD, "d1", to_ms(chat.clock()), once=mark)
+    browser.posts(f"{RUNNING}/letters", shard=SHARD, id="d1", act="replay", once="lost")
+    [row] = [row for row in chat.stores.audit.newest("main", 5) if row.act == "重发死信"]
+    assert (row.subject, row.before) == ("死信 d1", "机器人已被移出群")
+
+
+def test_what_the_page_looks_at_again_and_again_is_without_letters_and_tells_when_there_are_others(chat: Chat, browser: Visit) -> None:
+    dead_letter(chat)
+    page = browser.opens(RUNNING)
+    assert "seen=1" in page
+    assert re.search(r'id="letters-news"[^>]* hidden', page)
+    dead_letter(chat, "d2")
+    page = browser.opens(f"{RUNNING}?seen=1", headers={"X-Live": "1"})
+    assert "（2）" in page
+    assert "早安" not in page
+    assert not re.search(r'id="letters-news"[^>]* hidden', page)
+    assert "seen=1" in page
+
+
+def test_all_that_waits_is_counted_though_a_hundred_queues_are_named(chat: Chat) -> None:
+    posts = [Delivery(f"w{n}", "bulk", f"hook.main.{n}", "webhook", "main", {}) for n in range(130)]
+    for shard, some in ((1, posts[:80]), (2, posts[80:])):
+        chat.stores.outbox.enqueue(shard, some, 1)
+    state = chat.stores.machine.look(2, leases=[], channels=[], limits=[])
+    assert (state.waiting, len(state.lines), state.hidden, state.is_more) == (130, 100, 30, False)
+    more = [Delivery(f"x{n}", "bulk", f"hook.far.{n}", "webhook", "far", {}) for n in range(110)]
+    chat.stores.outbox.enqueue(3, more, 1)
+    state = chat.stores.machine.look(2, leases=[], channels=[], limits=[])
+    assert (state.waiting, state.hidden, state.is_more) == (230, 140, True)
+
+
+def test_no_promise_is_made_of_channels_that_never_heard_anything(chat: Chat, browser: Visit) -> None:
+    database = chat.stores.database
+    Machine(database, lambda: "worker.a.1", 16).beat(to_ms(chat.clock()), to_ms(chat.clock()), "abcd1234")
+    database.command("CONFIG", "SET", "appendonly", "yes")
+    try:
+        page = browser.opens(RUNNING)
+    finally:
+        database.command("CONFIG", "SET", "appendonly", "no")
+    assert "最近一条：还没有" in page
+    assert "没有发现问题" in page
+    assert "收得到" not in page
 
 
 def test_what_was_for_one_person_is_not_read_here(chat: Chat, browser: Visit) -> None:

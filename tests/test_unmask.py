@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules.judgement import Category
 from rules.restoring import shipped
 from rules.text import LONGEST, normalise
-from rules.unmask import GUESSES, View, read
+from rules.unmask import GUESSES, View, deepen, glance, read
 from rules.wordlist import Lexicon, Word
 from tools.rewritings import DISGUISES, ODDITIES, Rewriter, oddly
 
@@ -183,6 +183,18 @@ def test_harmless_texts_are_written_oddly_the_same_way_every_time(kind: str) -> 
     written = [oddly(kind, text, Random(3)) for text in ("今天我们去学校门口吃小馄饨吧", "妈妈说明天下雨")]
     assert written == [oddly(kind, text, Random(3)) for text in ("今天我们去学校门口吃小馄饨吧", "妈妈说明天下雨")]
     assert kind in {"harmless emoji", "traditional chat"} or written[0] != "今天我们去学校门口吃小馄饨吧"
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(ORDINARY), st.text("傻逼沙币s b女又子-龘我们今天😀\0", max_size=12), st.text(max_size=20)), max_size=6
+    )
+)
+def test_many_are_read_as_one_by_one(texts: list[str]) -> None:
+    whole = deepen([glance(text) for text in texts])
+    assert [[view.text for view in each.views] for each in whole] == [[view.text for view in read(text).views] for text in texts]
+    plains = [normalise(text) for text in texts]
+    assert shipped().odd_places_of(plains) == [shipped().odd_places(plain) for plain in plains]
 
 
 def test_a_table_of_pairs_comes_back_from_its_arrays() -> None:

@@ -17,6 +17,8 @@ if (drawer) {
   const fit = () => { drawer.open = isWide.matches; };
   isWide.addEventListener("change", fit);
   fit();
+  // On a low screen the menu scrolls: the page that is open is to be seen in it.
+  drawer.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest" });
   drawer.dataset.ready = "";
 }
 
@@ -42,13 +44,15 @@ const rowsOf = (place, which) => [...document.querySelectorAll(`${place} :is(${w
 const ROWS = ".entries a.entry, .todo li > a, .versions a, [data-row], tbody tr td:first-child a, tbody th a";
 
 const finder = document.querySelector("#search");
+// Hits belong to the words they were found by: Enter after newer words must not open an older hit.
+finder?.addEventListener("htmx:afterSwap", (swapped) => { finder.querySelector("#found").dataset.by = swapped.detail.requestConfig.parameters.q; });
 finder?.addEventListener("keydown", (pressed) => {
   const hits = rowsOf("#found", "a");
   if (pressed.key === "ArrowDown" || pressed.key === "ArrowUp") {
     pressed.preventDefault();
     if (pressed.key === "ArrowUp" && hits[0] === document.activeElement) finder.querySelector("input[type=search]").focus();
     else step(hits, pressed.key === "ArrowDown" ? 1 : -1);
-  } else if (pressed.key === "Enter" && pressed.target.matches("input") && hits.length) {
+  } else if (pressed.key === "Enter" && pressed.target.matches("input") && hits.length && finder.querySelector("#found").dataset.by === pressed.target.value) {
     pressed.preventDefault();
     hits[0].click();
   } else if (pressed.key.length === 1 && !pressed.ctrlKey && !pressed.metaKey && pressed.target.matches("a")) {

@@ -14,10 +14,10 @@ do
     if not begun or day < begun then redis.call('HSET', places, place, day) end
   end
 
-  -- counts a planned push in its community and in its group, where whoever speaks next responds to it
+  -- counts a planned push in its community and in its group, where whoever speaks next responds to it; that of no group in its community only
   function tally.pushed(counts, group, places, name, newest, now)
     tally.count(counts, places, name, 1)
-    tally.count(group, places, name, 1)
+    if group ~= counts then tally.count(group, places, name, 1) end
     if newest then redis.call('SET', newest, now, 'PX', 3600000) end
   end
 
