@@ -247,6 +247,8 @@ def _check_points(database: Database, kept: list[Said], fresh: Counter[int], beg
 def _counts(database: Database) -> Counter[str]:
     counts: Counter[str] = Counter()
     for key in set(database.scan("qb:{*}:*:counts:*")):
+        if "/" in key or ":~all:" in key:  # a group's, and the whole installation's, are the same once more
+            continue
         flat = database.command("HGETALL", key)
         counts.update({name: int(n) for name, n in zip(flat[::2], flat[1::2], strict=True)})
     return counts

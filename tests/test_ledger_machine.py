@@ -27,8 +27,8 @@ SPEND = """
 local before = ledger.first()
 if before then return before end
 local member, n = ARGV[7], tonumber(ARGV[8])
-ledger.lapse(member, KEYS[13])
-local taken, short = ledger.move{from = member, to = 'shop', n = n, reason = 'purchase', rows = {[member] = KEYS[13]}}
+ledger.lapse(member, KEYS[15])
+local taken, short = ledger.move{from = member, to = 'shop', n = n, reason = 'purchase', rows = {[member] = KEYS[15]}}
 if short then return ledger.keep('short') end
 return ledger.keep('taken ' .. ledger.write_lots(taken))
 """
@@ -37,7 +37,7 @@ local before = ledger.first()
 if before then return before end
 local member = ARGV[7]
 ledger.move{
-  from = 'shop', to = member, n = tonumber(ARGV[8]), reason = 'refund', rows = {[member] = KEYS[13]}, lots = ledger.read_lots(ARGV[9]),
+  from = 'shop', to = member, n = tonumber(ARGV[8]), reason = 'refund', rows = {[member] = KEYS[15]}, lots = ledger.read_lots(ARGV[9]),
 }
 return ledger.keep(string.format('%d', ledger.balance(member)))
 """
@@ -53,16 +53,15 @@ names = st.integers(0, 30).map(str)
 Lots = list[list[int]]
 
 
-def scripted(text: str, part: str = "ledger") -> Script:
-    """An act of the test's own, on the ledger's core as the shop has one, or on nothing (``part`` '')."""
+def scripted(text: str, *parts: str) -> Script:
+    """An act of the test's own, on the ledger's core as the shop has one, or on nothing."""
     script = Script("points_award")
-    core = (LUA / "parts" / f"{part}.lua").read_text(encoding="utf-8") if part else ""
-    script.text = f"{core}\n{text}"
+    script.text = "\n".join([*((LUA / "parts" / f"{part}.lua").read_text(encoding="utf-8") for part in parts), text])
     script.sha = hashlib.sha1(script.text.encode(), usedforsecurity=False).hexdigest()
     return script
 
 
-SPENDING, REFUNDING, LOOKING = scripted(SPEND), scripted(REFUND), scripted(LOOK, "")
+SPENDING, REFUNDING, LOOKING = scripted(SPEND, "tally", "ledger"), scripted(REFUND, "tally", "ledger"), scripted(LOOK)
 
 
 @dataclass(slots=True)

@@ -83,14 +83,14 @@ def test_the_oldest_proposals_go_when_too_many_wait(database: Database, monkeypa
 def test_judgements_are_counted_once_for_each_answer_however_often_they_come(database: Database) -> None:
     store = Feedback(database)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: store.give(MAIN, "refund", "a1", 7, "useful"), range(16)))
+        list(pool.map(lambda _: store.give(MAIN, "refund", "a1", 7, "useful", NOW), range(16)))
     assert store.all(MAIN) == {"refund": Judged(1, 0)}
-    assert store.give(MAIN, "refund", "a1", 7, "useless") == "useful"
-    assert store.give(MAIN, "refund", "a1", 8, "useless") is None
+    assert store.give(MAIN, "refund", "a1", 7, "useless", NOW) == "useful"
+    assert store.give(MAIN, "refund", "a1", 8, "useless", NOW) is None
     assert store.all(MAIN) == {"refund": Judged(0, 2)}
-    assert store.give(MAIN, "refund", "a1", 7, "") == "useless"
-    assert store.give(MAIN, "refund", "a1", 7, "") == ""
-    store.give(MAIN, "refund", "a1", 8, "")
+    assert store.give(MAIN, "refund", "a1", 7, "", NOW) == "useless"
+    assert store.give(MAIN, "refund", "a1", 7, "", NOW) == ""
+    store.give(MAIN, "refund", "a1", 8, "", NOW)
     assert store.all(MAIN) == {}
     assert store.all(CommunityKeys("far", 1)) == {}
 

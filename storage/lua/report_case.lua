@@ -54,7 +54,7 @@ if not number then
   redis.call('ZADD', KEYS[4], ARGV[1], number)
   tally.count(KEYS[13], KEYS[14], 'cases', 1)
   redis.call('XADD', KEYS[12], '*', 'v', '1', 't', ARGV[1], 'kind', 'change', 'c', ARGV[2], 'm', '0', 'id', ARGV[4], 'data',
-    '{"case":' .. number .. ',"reported":true}')
+    '{"case":' .. number .. ',"by":"report"}')
 end
 -- keeps what a reporter wrote to a case that is there; false where there is nothing, or no room
 local function keep()
