@@ -85,7 +85,7 @@ class Judge:
         models, text = self._models, unnamed(text)
         reading = glance(text)
         abuse = models.abuse.score(reading) if models.abuse else 0.0
-        if _may_hide(reading, abuse, models) and (whole := read(text)) is not reading:
+        if _may_hide(reading, abuse, models) and len((whole := read(text)).views) > len(reading.views):
             reading = whole
             abuse = models.abuse.score(reading) if models.abuse else 0.0
         mood = models.mood.score(reading) if models.mood else NEUTRAL

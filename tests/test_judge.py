@@ -23,7 +23,7 @@ from rules.judgement import History, Outcome
 from rules.moderation import BATCH, Judge, Models
 from rules.policy import STANDARDS, Place, Policy, Strictness
 from rules.telling import told
-from rules.unmask import Reading, read
+from rules.unmask import Reading, glance, read
 from rules.wordlist import Lexicon, Word
 
 HERE = Path(__file__).parent
@@ -184,6 +184,9 @@ def test_any_text_gets_a_verdict_with_spans_inside_it(text: str) -> None:
 
 def test_what_many_say_is_judged_once() -> None:
     asked: list[str] = []
+    read("签到")
+    for n in range(200):  # the glance at it is forgotten meanwhile, what was read of it is not
+        glance(f"别的话 {n}")
 
     class Counting(Sure):
         def score(self, reading: Reading) -> float:
