@@ -30,7 +30,7 @@ from tests.timing import await_until
 from tests.tree import GROUP, Tree
 
 REPEATS = 3
-MEMBERS = 60
+MEMBERS = 240
 WIDTH = 24
 """How many callbacks are under way at once."""
 _CHAT = "大家周末都看什么书？"
