@@ -88,7 +88,7 @@ class AccountDesk:
             return accounts.codes_for(number, mark)
         self._refuse_bad(number, password)
         secret = accounts.secret_for(number, once)
-        counter = _counter_of(secret, code, now)
+        counter = _counter_of(secret, _plain(code), now)
         if not counter:
             raise UserError("验证码不对：请在验证器里加上面这个二维码，填它现在显示的 6 位数字，例如 123456。手机的时间要自动校准。")
         codes = accounts.codes_for(number, mark)
@@ -155,7 +155,7 @@ class AccountDesk:
 
     def _read(self, seen: Account, code: str, now: datetime) -> tuple[int, str]:
         """A typed code as the number of the app's code or as a recovery code; neither for one that cannot be right."""
-        plain = "".join(unicodedata.normalize("NFKC", code).split())
+        plain = _plain(code)
         if plain.isdecimal() and len(plain) == _CODE:
             return _counter_of(seen.secret, plain, now), ""
         return 0, plain
@@ -182,9 +182,13 @@ class AccountDesk:
             self._turns.release()
 
 
-def _counter_of(secret: str, code: str, now: datetime) -> int:
+def _plain(code: str) -> str:
+    """A code as it is compared: of half width, without blanks."""
+    return "".join(unicodedata.normalize("NFKC", code).split())
+
+
+def _counter_of(secret: str, plain: str, now: datetime) -> int:
     """The number of the half minute whose code this is, 0 for a wrong one."""
-    plain = "".join(unicodedata.normalize("NFKC", code).split())
     try:
         return pyotp.TOTP(secret).verify_and_get_timecode(plain, for_time=now, valid_window=DRIFT) if secret and plain.isascii() else 0
     except OTPVerificationError:

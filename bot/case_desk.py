@@ -81,7 +81,7 @@ class CaseDesk:
     @property
     def today(self) -> date:
         """The day in the community's zone."""
-        return self.now.astimezone(self.community.zone).date()
+        return self.community.day_of(self.now)
 
     # Filing ---------------------------------------------------------------------------------------------------------------
 

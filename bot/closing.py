@@ -22,5 +22,5 @@ def ring_days(stores: Stores, config: Config, contents: Contents, communities: C
     if not stores.leases.hold("figures", LEASE_MS):
         return 0
     then = now - AFTER_MIDNIGHT
-    todays = {community.id: then.astimezone(community.zone).date() for community in communities.listed}
+    todays = {community.id: community.day_of(then) for community in communities.listed}
     return stores.daybook.close(todays, then.astimezone(ZoneInfo(DEFAULT_TIMEZONE)).date(), now)

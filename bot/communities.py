@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,10 @@ class Community:
     def keys(self) -> CommunityKeys:
         """What stores want to know of it."""
         return CommunityKeys(self.id, self.shard, self.zone)
+
+    def day_of(self, now: datetime) -> date:
+        """The day of a moment there."""
+        return now.astimezone(self.zone).date()
 
 
 class Communities:

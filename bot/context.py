@@ -100,4 +100,4 @@ class Context:
 
     def today(self) -> date:
         """The day in the community's zone."""
-        return self.now().astimezone(self.community.zone).date()
+        return self.community.day_of(self.now())

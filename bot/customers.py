@@ -285,7 +285,7 @@ class Customers:
         return True
 
     def _day(self, community: Community, now: datetime) -> str:
-        return now.astimezone(community.zone).date().isoformat()
+        return community.day_of(now).isoformat()
 
     def _now_ms(self) -> int:
         return to_ms(self._clock())

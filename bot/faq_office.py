@@ -103,7 +103,7 @@ class Office:
 
     def is_open(self, entry: Entry) -> bool:
         """Whether a member here would get the entry today."""
-        return entry.role == "member" and self.sees(entry) and entry.is_valid_on(self.now().astimezone(self.community.zone).date())
+        return entry.role == "member" and self.sees(entry) and entry.is_valid_on(self.community.day_of(self.now()))
 
     def refuse_others(self, entry: Entry | None) -> None:
         """Raises UserError for an entry that he may not change."""

@@ -36,7 +36,7 @@ def single_out(
     if member == actor.member:
         raise UserError(OWN)
     done = stores.badges.recognise(
-        community.keys, actor.member, member, now, today=now.astimezone(community.zone).date(), reason="featured", counter="featured",
+        community.keys, actor.member, member, now, today=community.day_of(now), reason="featured", counter="featured",
         rules=contents.points, once=once, note=reason, is_work=is_work,
     )  # fmt: skip
     stores.audit.record(community.id, actor.id, "精华", f"成员 {member}", "", f"{reason}（+{done.n}）", now, once=once)

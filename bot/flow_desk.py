@@ -199,7 +199,7 @@ class FlowDesk:
             ask = flow.steps[state.step].act
             if not isinstance(ask, Ask):
                 return Told("stale")
-            value = flows.read_answer(ask, words, self.now.astimezone(community.zone).date())
+            value = flows.read_answer(ask, words, community.day_of(self.now))
             if value is None:
                 prompt = self._prompt(community, flow, state)
                 return Told("wrong", (Reply(f"没看懂。{flows.example_of(ask)}", prompt=prompt, note={"flow": flow.id, "wrong": True}),))
@@ -723,7 +723,7 @@ _COUNTED = {BEGUN: "flows_begun", OVER: "flows_done"}
 
 def known_of(desk: FlowDesk, community: Community, member: int, nickname: str, uses: frozenset[str]) -> Known:
     """What flows may ask about a member, as far as it is used; each costs a round trip."""
-    stores, where, today = desk.stores, community.keys, desk.now.astimezone(community.zone).date()
+    stores, where, today = desk.stores, community.keys, community.day_of(desk.now)
     numbers: dict[str, int] = {}
     if "points" in uses:
         numbers["points"] = stores.points.balance(where, member)
@@ -735,7 +735,7 @@ def known_of(desk: FlowDesk, community: Community, member: int, nickname: str, u
         numbers |= {"check_ins": standing.total, "streak": standing.streak}
     if "days" in uses:
         since = stores.roster.since(where, member)
-        numbers["days"] = max(0, (today - since.astimezone(community.zone).date()).days) if since else 0
+        numbers["days"] = max(0, (today - community.day_of(since)).days) if since else 0
     if "orders" in uses:
         numbers["orders"] = len(stores.orders.of_member(where, member, MOST_ORDERS))
     return Known(numbers, frozenset(stores.tags.of(where, member)) if "tag" in uses else frozenset(), nickname)

@@ -85,7 +85,7 @@ class HumanDesk:
         marks = self._moments(self.now)
         is_heard = self._is_on_duty() or marks[0] is None  # a roster without a day in it: somebody has to hear of it at all
         steps = 1 if is_heard else 0
-        day = self.now.astimezone(self.community.zone).date()
+        day = self.community.day_of(self.now)
         known = self.stores.tickets.find_outcome(self.community.keys, member, day, once=once)
         if known and known.outcome == "many":
             return known, None  # without a number that nobody would ever use
@@ -230,7 +230,7 @@ class HumanDesk:
 
     def say(self, moment: datetime) -> str:
         """A moment as people of the community say it: 10:30, 明天 09:00, 3 月 12 日 09:00."""
-        at, today = moment.astimezone(self.community.zone), self.now.astimezone(self.community.zone).date()
+        at, today = moment.astimezone(self.community.zone), self.community.day_of(self.now)
         days = (at.date() - today).days
         day = {0: "", 1: "明天 ", -1: "昨天 "}.get(days, f"{at.month} 月 {at.day} 日 ")
         return f"{day}{at:%H:%M}"

@@ -327,7 +327,7 @@ class InvitationDesk:
         return midnight + timedelta(minutes=5)
 
     def _day(self, moment: datetime) -> date:
-        return moment.astimezone(self.community.zone).date()
+        return self.community.day_of(moment)
 
 
 def _gone_since(arrival: Arrival, seated: Sequence[datetime]) -> datetime | None:

@@ -77,7 +77,7 @@ def month_plan(desk: PushDesk, year: int, month: int, *, sorts: Sequence[Sort] =
     found: dict[date, list[Item]] = {}
     for day, item in _items(desk, first, last, sorts):
         found.setdefault(day, []).append(item)
-    workdays, today = desk.contents.workdays, desk.now.astimezone(desk.community.zone).date()
+    workdays, today = desk.contents.workdays, desk.community.day_of(desk.now)
 
     def plan(day: date) -> DayPlan:
         items = sorted(found.get(day, ()), key=lambda one: (one.at, one.sort, one.id))

@@ -143,7 +143,7 @@ def alarm_words(stores: Stores, contents: Contents, community: Community, window
 
 def topics_now(stores: Stores, community: Community, window: Window, now: datetime) -> Sequence[Said]:
     """What the unhappy messages of today and yesterday are about."""
-    today = now.astimezone(community.zone).date()
+    today = community.day_of(now)
     counted = stores.moods.words(community.keys, (today, today - timedelta(days=1)))
     said = (Said(word, count.unhappy, count.others, count.people) for word, count in counted.items())
     return topics(said, window.unhappy, window.messages - window.unhappy)

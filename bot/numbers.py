@@ -81,7 +81,7 @@ class Numbers:
     def today(self, where: Where) -> date:
         """The day at a place, in its zone."""
         community = self._communities.named(where.community) if where.community else self._communities.of_home("")
-        return self._clock().astimezone(community.zone).date()
+        return community.day_of(self._clock())
 
     def days(self, where: Where, first: date, last: date) -> list[Day]:
         """The days from first to last, the oldest first; also empty ones."""

@@ -77,7 +77,7 @@ def news_of(
     if level is None and not badges:
         return News()
     ids = [*([f"{LEVEL}{level.id}"] if level else []), *(badge.id for badge in badges)]
-    today = now.astimezone(community.zone).date()
+    today = community.day_of(now)
     told = stores.badges.give(community.keys, member, ids, now, today=today, once=once)
     return News(level if level and f"{LEVEL}{level.id}" in told else None, tuple(badge for badge in badges if badge.id in told))
 
@@ -122,10 +122,10 @@ def _why(badge: Badge) -> str:
 
 def facts_of(stores: Stores, community: Community, member: int, now: datetime) -> Facts:
     """All of a member's counters as they are now; some round trips, so only for him who asks."""
-    where, today = community.keys, now.astimezone(community.zone).date()
+    where, today = community.keys, community.day_of(now)
     standing = stores.check_ins.standing(where, member, today)
     counts, since = stores.badges.counts(where, member), stores.roster.since(where, member)
-    days = (today - since.astimezone(community.zone).date()).days if since else 0
+    days = (today - community.day_of(since)).days if since else 0
     flows = stores.flows.of_member(where, member)
     return Facts(
         orders=len(stores.orders.of_member(where, member, MOST_COUNTED)),

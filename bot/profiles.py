@@ -69,7 +69,7 @@ class Event:
 
 def profile_of(stores: Stores, contents: Contents, config: Config, community: Community, number: int, user: str, now: datetime) -> Profile:
     """The card of a member with this WeCom user id."""
-    where, today = community.keys, now.astimezone(community.zone).date()
+    where, today = community.keys, community.day_of(now)
     account, counts = stores.points.account(where, number, today), stores.badges.counts(where, number)
     orders = stores.orders.of_member(where, number, MOST_ORDERS)
     return Profile(
@@ -107,7 +107,7 @@ def _joined(stores: Stores, community: Community, number: int) -> Iterator[Event
 
 
 def _check_ins(stores: Stores, community: Community, number: int, now: datetime) -> Iterator[Event]:
-    oldest = now.astimezone(community.zone).date() - timedelta(days=DAYS)
+    oldest = community.day_of(now) - timedelta(days=DAYS)
     for day in stores.check_ins.days(community.keys, number):
         if day >= oldest:
             yield Event(_start_of(day, community), "签到")

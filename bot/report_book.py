@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from bot.numbers import Cohort
 from bot.report_facts import Report
 from bot.report_words import subtitle
+from rules.calendar import WEEKDAY_NAMES
 from rules.changes import change
 from rules.figures import RETURNS, Day
 from rules.health import Light
 from rules.metrics import GROUPS, LENGTHS, METRICS, Metric
-from rules.periods import WEEKDAYS
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -49,7 +49,9 @@ _COLUMNS: tuple[tuple[str, Callable[[Day], int]], ...] = (
 def rows_of(report: Report) -> list[list[str]]:
     """The days of a report as a table of texts, its head first."""
     head = ["日期", "星期", *(name for name, _ in _COLUMNS)]
-    rows = [[day.day.isoformat(), f"周{WEEKDAYS[day.day.weekday()]}", *(str(value(day)) for _, value in _COLUMNS)] for day in report.days]
+    rows = [
+        [day.day.isoformat(), f"周{WEEKDAY_NAMES[day.day.weekday()]}", *(str(value(day)) for _, value in _COLUMNS)] for day in report.days
+    ]
     return [head, *rows]
 
 
@@ -134,7 +136,7 @@ def _days(book: Workbook, sheet: Worksheet, looks: _Looks, report: Report) -> No
     _head(sheet, looks, 0, ["日期", "星期", *(name for name, _ in _COLUMNS)], [12, 6, *(max(8, 2.2 * len(name)) for name, _ in _COLUMNS)])
     for row, day in enumerate(report.days, 1):
         sheet.write_datetime(row, 0, _midnight(day.day), looks.day)
-        sheet.write_string(row, 1, f"周{WEEKDAYS[day.day.weekday()]}")
+        sheet.write_string(row, 1, f"周{WEEKDAY_NAMES[day.day.weekday()]}")
         for column, (_, value) in enumerate(_COLUMNS, 2):
             sheet.write_number(row, column, value(day), looks.count)
     last = len(report.days)
@@ -164,7 +166,7 @@ def _series(sheet: str, column: int, last: int, colour: str) -> dict[str, Any]:
 def _hours(book: Workbook, sheet: Worksheet, looks: _Looks, report: Report) -> None:
     _head(sheet, looks, 0, ["星期", *(f"{hour} 点" for hour in range(24))], [8, *[6] * 24])
     for weekday, hours in enumerate(report.heat):
-        sheet.write_string(weekday + 1, 0, f"周{WEEKDAYS[weekday]}")
+        sheet.write_string(weekday + 1, 0, f"周{WEEKDAY_NAMES[weekday]}")
         for hour, n in enumerate(hours):
             sheet.write_number(weekday + 1, hour + 1, n, looks.count)
     sheet.conditional_format(1, 1, 7, 24, {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": GREEN})

@@ -115,7 +115,7 @@ def _ring(desk: ReportDesk, period: Period) -> bool:
         return False
     report = desk.make(period)
     posts = [] if report.is_empty else list(desk.posts(report, id=f"report:{community.id}:{period.id}"))
-    day, title = desk.now.astimezone(community.zone).date(), period.name if posts else ""
+    day, title = community.day_of(desk.now), period.name if posts else ""
     is_first = firings.claim(community.keys, name, ended, posts, desk.now, None, day=day if posts else None, title=title)
     if is_first and posts:
         log.info("report sent", report=period.id, community=community.id, posts=len(posts))

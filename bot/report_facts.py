@@ -81,7 +81,7 @@ class Report:
 
 def gather(stores: Stores, contents: Contents, numbers: Numbers, community: Community, period: Period, now: datetime) -> Report:
     """The report of a period that has begun."""
-    today, where, keys = now.astimezone(community.zone).date(), Where(community.id), community.keys
+    today, where, keys = community.day_of(now), Where(community.id), community.keys
     last, earlier = min(period.last, today), before(period)
     so_far = (last - period.first).days + 1 if last < period.last else 0
     spans = [(period.first, last), _as_far(earlier, so_far), _as_far(before(earlier), so_far)]

@@ -9,10 +9,11 @@ from bot.drawing import drawn
 from bot.numbers import Figure
 from bot.pictures.report import HOURS, LEVELS, LONGEST_ACT, LONGEST_QUESTION, LONGEST_REASON, MOST_POINTS
 from bot.report_facts import Report, Waiting
+from rules.calendar import WEEKDAY_NAMES
 from rules.changes import change, tone
 from rules.health import COLOURS, Light
 from rules.metrics import Length, shown
-from rules.periods import WEEKDAYS, day_said
+from rules.periods import day_said
 
 TROUBLES = ("red", "yellow")
 EARLIER: Mapping[Length, str] = {"day": "前一天", "week": "上周", "month": "上月"}
@@ -77,7 +78,7 @@ def peak_of(report: Report) -> str:
     if not most or report.period.length == "day":
         return ""
     weekday, hour = next((weekday, hours.index(most)) for weekday, hours in enumerate(report.heat) if most in hours)
-    return f"周{WEEKDAYS[weekday]} {hour} 点最热闹，{most:,} 条"
+    return f"周{WEEKDAY_NAMES[weekday]} {hour} 点最热闹，{most:,} 条"
 
 
 def paused(pause: str) -> Iterator[str]:

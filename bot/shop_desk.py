@@ -66,7 +66,7 @@ class ShopDesk:
     @property
     def today(self) -> date:
         """The day in the community's zone."""
-        return self.now.astimezone(self.community.zone).date()
+        return self.community.day_of(self.now)
 
     # Members --------------------------------------------------------------------------------------------------------------
 

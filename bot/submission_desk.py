@@ -100,7 +100,7 @@ class SubmissionDesk:
     @property
     def today(self) -> date:
         """The day in the community's zone."""
-        return self.now.astimezone(self.community.zone).date()
+        return self.community.day_of(self.now)
 
     # Members --------------------------------------------------------------------------------------------------------------
 

@@ -26,13 +26,13 @@ from console.doors import needs
 from console.parts import Parts, visitor
 from handlers.audit import actor_name
 from rules.activities import STATES, TITLES, Activity
+from rules.cells import TYPES
 from storage.activities import Changed
 from storage.audit import AuditRow
 
 VIEWER: Role = "viewer"
 OPERATOR: Role = "operator"
 PAGE = 20
-FILES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 LARGEST = 10**6
 """No activity has a larger number."""
 FILTERED = 500
@@ -142,11 +142,11 @@ class ActivityPages:
     def answers(self, community: Community, number: int, ending: str) -> Response:
         """The answers to a survey as a table, without names."""
         activity = self._get(community, number)
-        if activity.kind != "survey" or ending not in FILES or activity.state not in ("open", "closed", "settled"):
+        if activity.kind != "survey" or ending not in TYPES or activity.state not in ("open", "closed", "settled"):
             abort(404)
         rows = answers_of(self._desk(community).stage(activity))
         data = self._parts.write_table(f"answers.{ending}", "回答", rows)
-        return _file(data, FILES[ending], f"survey-{number}.{ending}", f"问卷-{number}.{ending}")
+        return _file(data, TYPES[ending], f"survey-{number}.{ending}", f"问卷-{number}.{ending}")
 
     # Acts -----------------------------------------------------------------------------------------------------------------
 

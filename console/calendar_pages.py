@@ -133,7 +133,7 @@ class CalendarPages:
 
     def _page(self, community: Community, problem: str = "") -> str:
         desk, typed = self._desk(community), request.form if problem else {}
-        today = desk.now.astimezone(community.zone).date()
+        today = community.day_of(desk.now)
         asked = {**request.args, **request.form}
         day = _day(asked.get("day", ""))
         first = _month(asked.get("month", "")) or (day or today).replace(day=1)
@@ -165,7 +165,7 @@ class CalendarPages:
         plan = next((one for week in weeks for one in week if one.day == day), None)
         if kept is None and not is_new:
             return {"form": None, "plan": plan, "kept": None}
-        at = datetime.combine(day or (desk.now.astimezone(desk.community.zone).date() + timedelta(days=1)), NINE)
+        at = datetime.combine(day or (desk.community.day_of(desk.now) + timedelta(days=1)), NINE)
         push = kept.push if kept else Push("", "", "", desk.community.id, at=at.strftime(AT))
         may_change = visitor().may(desk.community.id, OPERATOR) and desk.may_change(push)
         return {

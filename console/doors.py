@@ -110,8 +110,7 @@ class Doors:
         user = parts.stores.directory.find_user(number)
         if user is None:
             return None
-        roles = {place.id: role_in(place.id, user, number, parts.config, parts.stores) for place in parts.places}
-        held = {id: role for id, role in roles.items() if may(role, "viewer")}
+        held = held_roles(parts, user, number)
         name = name_of(parts.stores, number)
         return Visitor(number, name, session, cookie, held, role_in(ALL, user, number, parts.config, parts.stores)) if held else None
 
@@ -210,11 +209,8 @@ class Doors:
         return self._ask(problem, 403)
 
     def _has_role(self, number: int) -> bool:
-        parts = self._parts
-        user = parts.stores.directory.find_user(number)
-        return user is not None and any(
-            may(role_in(place.id, user, number, parts.config, parts.stores), "viewer") for place in parts.places
-        )
+        user = self._parts.stores.directory.find_user(number)
+        return user is not None and bool(held_roles(self._parts, user, number))
 
     def _ask_later(self, wait_ms: int) -> BaseResponse:
         seconds = -(-wait_ms // 1000)
@@ -227,6 +223,12 @@ class Doors:
 
     def _drop(self, answer: BaseResponse, name: str) -> None:
         answer.delete_cookie(name, path=PATH, secure=self._parts.is_https, httponly=True, samesite="Strict")
+
+
+def held_roles(parts: Parts, user: str, number: int) -> dict[str, Role]:
+    """The roles that let a member into communities, by their ids; ``user`` is his WeCom id."""
+    roles = {place.id: role_in(place.id, user, number, parts.config, parts.stores) for place in parts.places}
+    return {id: role for id, role in roles.items() if may(role, "viewer")}
 
 
 def needs(parts: Parts, role: Role) -> Callable[[View], View]:

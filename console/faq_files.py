@@ -17,14 +17,11 @@ from bot.faq_office import Office
 from bot.permissions import Role
 from console.doors import needs
 from console.parts import Parts
+from rules.cells import TYPES
 from storage.content import Outdated
 
 OPERATOR: Role = "operator"
-MIMES = {
-    "yaml": "application/yaml",
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+MIMES = {**TYPES, "yaml": "application/yaml"}
 """The kinds of files that are given out."""
 BUSY = "正在处理另一个文件，请等一会儿再试。"
 

@@ -16,7 +16,6 @@ from bot.members import find_members, listed, name_of
 from bot.permissions import Role
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
-from console.member_pages import today_in
 from console.parts import Parts, visitor
 from handlers.challenges import rules_of, standing_of
 from handlers.flows import act_on_member, funnel_rows, starts_of
@@ -97,7 +96,7 @@ class FlowPages:
         return found if found and _is_here(found, community) else abort(404)
 
     def _funnel(self, community: Community, found: Flow) -> list[tuple[str, int]]:
-        today = today_in(community, self._parts.clock())
+        today = community.day_of(self._parts.clock())
         return funnel_rows(found, self._parts.stores.flows.funnel(community.keys, found.id, today, DAYS))
 
 
@@ -116,13 +115,13 @@ class ChallengePages:
     def listed(self, community: Community) -> str:
         """The challenges, and by which rules."""
         rows = [(one, rules_of(one)) for one in self._challenges(community)]
-        today = today_in(community, self._parts.clock())
+        today = community.day_of(self._parts.clock())
         return render_template("challenges.html", rows=rows, today=today, may_share=self._parts.office(community).may_share)
 
     def show(self, community: Community) -> str:
         """Who takes part in a challenge and how far he is; what was shown last, as in chat for moderators."""
         found = next((one for one in self._challenges(community) if one.id == request.args.get("id")), None) or abort(404)
-        stores, where, today, page = self._parts.stores, community.keys, today_in(community, self._parts.clock()), page_of()
+        stores, where, today, page = self._parts.stores, community.keys, community.day_of(self._parts.clock()), page_of()
         with self._alone():
             runs = stores.challenges.members(where, found.id)
         order = sorted(runs, key=lambda member: (-runs[member].done, member))
@@ -148,7 +147,7 @@ class ChallengePages:
             self._one_at_a_time.release()
 
     def _challenges(self, community: Community) -> list[Challenge]:
-        today = today_in(community, self._parts.clock())
+        today = community.day_of(self._parts.clock())
         return challenges_of(self._parts.live.current.challenges, community.id, today, with_over=True)
 
 

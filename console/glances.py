@@ -123,7 +123,7 @@ def sorted_lamps(lights: Sequence[Light], community: Community) -> list[Lamp]:
 
 def glances(parts: Parts, lights: Mapping[str, Sequence[Light]], communities: Sequence[Community]) -> list[Glance]:
     """Some communities at a glance; their days are read together."""
-    here = {community.id: parts.clock().astimezone(community.zone).date() for community in communities}
+    here = {community.id: community.day_of(parts.clock()) for community in communities}
     newest = max(here.values(), default=parts.clock().date())
     books = parts.stores.daybook.many([Where(community.id) for community in communities], newest - timedelta(days=DAYS + 1), newest, newest)
     found = []

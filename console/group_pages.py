@@ -112,7 +112,7 @@ class GroupPages:
         )  # fmt: skip
 
     def _days(self, community: Community, places: Sequence[Where]) -> Mapping[Where, Sequence[Day]]:
-        today = self._parts.clock().astimezone(community.zone).date()
+        today = community.day_of(self._parts.clock())
         return self._parts.stores.daybook.many(places, today - timedelta(days=DAYS - 1), today, today) if places else {}
 
 

@@ -12,7 +12,6 @@ from bot.invitation_desk import InvitationDesk, why_held
 from bot.permissions import Role
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
-from console.member_pages import today_in
 from console.parts import Parts, visitor
 from rules.invitations import STATES
 
@@ -49,7 +48,7 @@ class InvitationPages:
 
     def _page(self, community: Community, problem: str = "") -> str:
         stores, rules = self._parts.stores, self._parts.live.current.invitations
-        counts = stores.tallies.of_days(community.id, today_in(community, self._parts.clock()), DAYS)
+        counts = stores.tallies.of_days(community.id, community.day_of(self._parts.clock()), DAYS)
         total, held = stores.invitations.held(community.keys, MOST_HELD) if visitor().may(community.id, OPERATOR) else (0, [])
         top = stores.invitations.board(community.keys, TOP)
         named = {number for number, _ in top} | {number for one in held for number in (one.newcomer, one.by)}

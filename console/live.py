@@ -16,8 +16,7 @@ from typing import Self
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from bot.permissions import may, role_in
-from console.doors import find_place
+from console.doors import find_place, held_roles
 from console.parts import Parts, Visitor, visitor
 from storage.connection import StorageAway
 from storage.events import Events
@@ -106,8 +105,7 @@ class Live:
         parts = self._parts
         if parts.stores.sessions.look(who.cookie, parts.clock()) is None or (user := parts.stores.directory.find_user(who.number)) is None:
             return frozenset()
-        roles = {place.id: role_in(place.id, user, who.number, parts.config, parts.stores) for place in parts.places}
-        return frozenset(id for id, role in roles.items() if may(role, "viewer"))
+        return frozenset(held_roles(parts, user, who.number))
 
 
 class _Stream:

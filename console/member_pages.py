@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -336,12 +336,7 @@ class MemberPages:
         return called
 
     def _today(self, community: Community) -> date:
-        return today_in(community, self._parts.clock())
-
-
-def today_in(community: Community, now: datetime) -> date:
-    """The day in the community's zone."""
-    return now.astimezone(community.zone).date()
+        return community.day_of(self._parts.clock())
 
 
 def _to_member(community: Community, member: int, said: str) -> BaseResponse:

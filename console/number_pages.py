@@ -17,8 +17,9 @@ from bot.permissions import may
 from console.doors import needs
 from console.lines import Line, line_of
 from console.parts import Parts, visitor
+from rules.calendar import WEEKDAY_NAMES
 from rules.changes import change, tone
-from rules.figures import Kept, Where
+from rules.figures import RETURNS, Kept, Where
 from rules.metrics import GROUPS, LENGTHS, METRICS, Group, Length, Metric, missing, shown
 
 SPANS: Mapping[Length, int] = {"day": 30, "week": 12, "month": 12}
@@ -28,8 +29,6 @@ WEEKS = 8
 """Weeks of the heat map and of the triangle."""
 LEVELS = 6
 """Shades of a cell, from none on."""
-WEEKDAYS = "一二三四五六日"
-BACK = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class NumberPages:
         most = max(max(row) for row in grid)
         busiest = [(n, day, hour) for day, row in enumerate(grid) for hour, n in enumerate(row) if n]
         return self._page(
-            "numbers_hours.html", community, place, grid=grid, level=partial(_level, most=most), weekdays=WEEKDAYS, weeks=WEEKS,
+            "numbers_hours.html", community, place, grid=grid, level=partial(_level, most=most), weekdays=WEEKDAY_NAMES, weeks=WEEKS,
             busiest=sorted(busiest, reverse=True)[:3],
         )  # fmt: skip
 
@@ -125,7 +124,7 @@ class NumberPages:
             community,
             place,
             cohorts=cohorts,
-            back=BACK,
+            back=RETURNS,
             share=_share,
             level=_share_level,
             altogether=_altogether(cohorts),
@@ -193,7 +192,7 @@ def _share_level(kept: Kept | None) -> int:
 
 def _altogether(cohorts: Sequence[Cohort]) -> dict[int, Kept]:
     found = {}
-    for days in BACK:
+    for days in RETURNS:
         known = [one.back[days] for one in cohorts if days in one.back]
         found[days] = Kept(sum(one.of for one in known), sum(one.still for one in known))
     return found

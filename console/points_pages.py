@@ -8,7 +8,6 @@ from bot.communities import Community
 from bot.members import left_out
 from bot.permissions import Role
 from console.doors import needs
-from console.member_pages import today_in
 from console.parts import Parts, visitor
 from handlers.boards import DAY, EVER, LAST_MONTH, LAST_WEEK, MONTH, WEEK, Kind, day_of
 
@@ -33,7 +32,7 @@ class PointsPages:
         """The sums, one board, and the rules."""
         stores, name = self._parts.stores, request.args.get("board", "week")
         kind = BOARDS.get(name) or abort(404)
-        today = today_in(community, self._parts.clock())
+        today = community.day_of(self._parts.clock())
         out = left_out(stores, self._parts.config, community.id)
         board = stores.boards.page(community.keys, kind.period, day_of(kind, today), visitor().number, first=TOP, around=0, without=out)
         contents = self._parts.live.current

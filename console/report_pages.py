@@ -16,8 +16,8 @@ from bot.report_facts import Report
 from bot.report_words import MOST_LAMPS, TROUBLES, act_of, peak_of, picture_of, rest_of, subtitle
 from console.asked import fresh_once, once_of
 from console.doors import needs
-from console.member_pages import today_in
 from console.parts import Parts, visitor
+from rules.cells import TYPES
 from rules.changes import change, tone
 from rules.figures import Where
 from rules.metrics import shown
@@ -26,8 +26,7 @@ from rules.periods import Period, before, find_period, newest, week_of
 VIEWER: Role = "viewer"
 OPERATOR: Role = "operator"
 WEEKS, MONTHS = 12, 12
-EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-TYPES = {"png": "image/png", "xlsx": EXCEL, "csv": "text/csv; charset=utf-8"}
+FORMS = {**TYPES, "png": "image/png"}
 
 
 class ReportPages:
@@ -47,7 +46,7 @@ class ReportPages:
 
     def newest(self, community: Community) -> str:
         """The report of the last whole week."""
-        return self._page(community, before(week_of(today_in(community, self._parts.clock()))))
+        return self._page(community, before(week_of(community.day_of(self._parts.clock()))))
 
     def show(self, community: Community, id: str) -> str:
         """One report."""
@@ -58,7 +57,7 @@ class ReportPages:
         period = self._get(community, id)
         desk = self._desk(community)
         report = desk.make(period)
-        answer = Response(self._bytes(desk, report, form), content_type=TYPES[form])
+        answer = Response(self._bytes(desk, report, form), content_type=FORMS[form])
         if form != "png":
             name = quote(f"{community.name} {period.name} {period.id}.{form}")
             answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
@@ -94,7 +93,7 @@ class ReportPages:
 
     def _listed(self, community: Community) -> list[tuple[str, list[tuple[Period, int, bool]]]]:
         """The weeks and months in which something was said, newest first, with how many messages, and whether each is over; one reading of the book."""
-        today = today_in(community, self._parts.clock())
+        today = community.day_of(self._parts.clock())
         weeks, months = newest("week", today, WEEKS), newest("month", today, MONTHS)
         days = self._parts.numbers.days(Where(community.id), min(weeks[-1].first, months[-1].first), today)
         said = {day.day: day.counts.get("messages", 0) for day in days}
@@ -111,7 +110,7 @@ class ReportPages:
 
     def _get(self, community: Community, id: str) -> Period:
         period = find_period(id)
-        if period is None or period.first > today_in(community, self._parts.clock()):
+        if period is None or period.first > community.day_of(self._parts.clock()):
             abort(404)
         return period
 

@@ -13,13 +13,12 @@ from bot.permissions import may
 from console.doors import needs
 from console.parts import Parts, visitor
 from console.tables import TABLES, Source, Table
-from rules.cells import csv_pieces
+from rules.cells import TYPES, csv_pieces
 from storage.limits import Limits, Rules
 from storage.moment import to_ms
 
 PER_MEMBER: Rules = ((60, 60), (600, 3600))
 """Tables that one member takes along: reading a whole community is work."""
-FORMS = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
 class TablePages:
@@ -48,7 +47,7 @@ class TablePages:
         name = f"{community.name}-{table.title}-{source.today:%Y%m%d}.{form}"
         lines = table.lines(source)
         body: Any = csv_pieces(lines) if form == "csv" else parts.write_table(name, table.title, lines)
-        answer = Response(body, content_type=FORMS[form])
+        answer = Response(body, content_type=TYPES[form])
         answer.headers["Content-Disposition"] = f"attachment; filename={table.name}.{form}; filename*=UTF-8''{quote(name)}"
         return answer
 
@@ -62,6 +61,6 @@ def exports() -> list[tuple[str, str, str]]:
     for table in TABLES.values():
         if table.page == endpoint and visitor().may(community.id, table.role):
             of = str((request.view_args or {}).get(table.of) or request.args.get(table.of, "")) if table.of else ""
-            csv, excel = (url_for(table.endpoint, place=community.id, form=form, of=of or None) for form in FORMS)
+            csv, excel = (url_for(table.endpoint, place=community.id, form=form, of=of or None) for form in TYPES)
             found.append((table.title, csv, excel))
     return found

@@ -62,7 +62,7 @@ class Source:
     @property
     def today(self) -> date:
         """The day there."""
-        return self.parts.clock().astimezone(self.community.zone).date()
+        return self.community.day_of(self.parts.clock())
 
     def number(self) -> int:
         """The number that the address names, 0 for none."""

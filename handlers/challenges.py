@@ -14,6 +14,7 @@ from bot.permissions import may
 from bot.praise import praise
 from bot.router import Router
 from rules.badges import Facts
+from rules.calendar import WEEKDAY_NAMES
 from rules.challenges import EVERY_DAY, Challenge, Run, challenges_of, find_challenge, is_open, missed_days
 from rules.lines import one_line
 from rules.questions import asks, is_question
@@ -25,7 +26,6 @@ PICTURE = "[图片]"
 PAGE = 20
 LONGEST_DRAWN = 366
 ENOUGH = frozenset({"算了", "算了吧", "取消", "不打了", "不写了", "不发了", "不用了", "没有", "不打卡了", "下次吧"})
-WEEKDAYS = "一二三四五六日"
 JOIN_USAGE = "写法是：参加挑战 编号或名字，例如：参加挑战 1。有哪些挑战，说“挑战”看看。"
 WHO_USAGE = "写法是：挑战 名单 编号，例如：挑战 名单 1；后面的人看：挑战 名单 1 第2页"
 NONE_HERE = "现在没有打卡挑战。每天的签到请说“签到”。"
@@ -354,7 +354,7 @@ def rules_of(challenge: Challenge) -> str:
 def _when(days: Sequence[int]) -> str:
     if tuple(days) == EVERY_DAY:
         return "每天"
-    names = [WEEKDAYS[day - 1] for day in days]
+    names = [WEEKDAY_NAMES[day - 1] for day in days]
     return f"周{names[0]}到周{names[-1]}" if len(days) > 2 and days[-1] - days[0] == len(days) - 1 else "周" + "、".join(names)
 
 
@@ -436,7 +436,7 @@ def _rest_day(challenge: Challenge, today: date) -> str:
 
 
 def _day(day: date | None) -> str:
-    return f"{day.month} 月 {day.day} 日（周{WEEKDAYS[day.weekday()]}）" if day else ""
+    return f"{day.month} 月 {day.day} 日（周{WEEKDAY_NAMES[day.weekday()]}）" if day else ""
 
 
 # Small steps --------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from bot.context import Context
 from bot.message import Card, Message, Prompt, Reply
 from bot.permissions import Role, may
 from bot.router import Router
+from rules.calendar import WEEKDAY_NAMES
 from rules.contents import fill, variables_in
 from rules.entries import Entry, LinkCard
 from rules.faq import Finding
@@ -194,7 +195,7 @@ VALUES: Mapping[str, Callable[[Context], str]] = {
     "streak": lambda ctx: str(ctx.stores.check_ins.standing(ctx.community.keys, ctx.member, ctx.today()).streak),
     "community": lambda ctx: ctx.community.name,
     "date": _day,
-    "weekday": lambda ctx: "星期" + "一二三四五六日"[ctx.today().weekday()],
+    "weekday": lambda ctx: "星期" + WEEKDAY_NAMES[ctx.today().weekday()],
     "time": lambda ctx: f"{ctx.now().astimezone(ctx.community.zone):%H:%M}",
     "bot_name": lambda ctx: ctx.config.bot_name,
 }

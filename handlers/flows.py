@@ -21,6 +21,7 @@ from bot.permissions import Actor, may
 from bot.pipeline import Gated
 from bot.router import Router
 from rules import flows
+from rules.calendar import WEEKDAY_NAMES
 from rules.flows import Ask, Effect, Flow, Wait
 from rules.people import is_customer
 from rules.questions import is_question
@@ -334,7 +335,7 @@ def _wait(act: Wait) -> str:
     if act.event:
         return f"到他{flows.EVENTS[act.event]}"
     if act.weekday >= 0:
-        return f"到周{'一二三四五六日'[act.weekday]} {act.at:%H:%M}"
+        return f"到周{WEEKDAY_NAMES[act.weekday]} {act.at:%H:%M}"
     if act.day >= 0:
         return f"到开始后第 {act.day} 天 {act.at:%H:%M}"
     days, minutes = divmod(act.minutes, 1_440)

@@ -183,7 +183,7 @@ def _settle(number: int, act: str, badge: Badge, message: Message, ctx: Context)
 
 def honour(stores: Stores, community: Community, actor: Actor, number: int, act: str, badge: Badge, now: datetime, *, once: str) -> bool:
     """Gives a member a badge by hand (授勋) or takes it back (收回勋章), audited; False when he has it already, or has none."""
-    where, how, today = community.keys, ACTS[act], now.astimezone(community.zone).date()
+    where, how, today = community.keys, ACTS[act], community.day_of(now)
     id = badge.id if how == "hand" else stores.badges.newest(where, number, badge.id)
     if not stores.badges.give(where, number, [id], now, today=today, once=once, how=how, actor=actor.member):
         return False
@@ -214,7 +214,7 @@ def crown_months(stores: Stores, config: Config, contents: Contents, communities
 
 
 def _crown(stores: Stores, config: Config, rules: BadgeRules, community: Community, month: date, now: datetime) -> None:
-    badge, today = rules.of_month(), now.astimezone(community.zone).date()
+    badge, today = rules.of_month(), community.day_of(now)
     places = badge.month_top if badge else 0
     out = left_out(stores, config, community.id) if badge else ()
     crowned = stores.badges.crown(

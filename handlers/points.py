@@ -123,7 +123,7 @@ def adjust_points(
     """
     if not 1 <= abs(n) <= rules.most_at_once:
         raise UserError(f"一次可以发放或扣除 1 到 {rules.most_at_once} 分。")
-    where, today = community.keys, now.astimezone(community.zone).date()
+    where, today = community.keys, community.day_of(now)
     try:
         moved = stores.points.adjust(
             where, member, n, now, today=today, reason="adjustment", actor=actor.member, note=note, once=once, lapses=rules
@@ -148,7 +148,7 @@ def lapse_due(stores: Stores, config: Config, communities: Iterable[Community], 
     One look tells for all communities in which something lapsed: unlisted groups, of which there may be thousands, cost no round trip each.
     """
     taken, places = 0, list(communities)
-    days = [now.astimezone(community.zone).date() for community in places]
+    days = [community.day_of(now) for community in places]
     due = stores.points.has_lapsed([(community.keys, today) for community, today in zip(places, days, strict=True)])
     for community, today, is_due in zip(places, days, due, strict=True):
         for _ in range(BATCHES if is_due else 0):

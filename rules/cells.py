@@ -10,6 +10,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+"""The media types of tables, by the ending of the file."""
 CHUNK = 200
 """Rows that are written at a time."""
 MARK = b"\xef\xbb\xbf"

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
+from rules.calendar import WEEKDAYS
 from rules.content_file import Path
 from rules.content_kind import Id, Kind, Row, twins
-from rules.reports import WEEKDAYS, Timetable, Timetables
+from rules.reports import Timetable, Timetables
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
 

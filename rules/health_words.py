@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from rules.anomalies import Odd
+from rules.calendar import WEEKDAY_NAMES
 from rules.health import Colour, Remedy, Threshold
 from rules.metrics import METRICS, Length, Metric, shown
 
@@ -58,14 +59,13 @@ LOOK = Remedy("看看是从哪一天开始变的，那天发生了什么", "看�
 
 
 SILENT = Remedy("多半是企业微信的消息进不来了：看看“运行”里的回调，再在服务器上运行 python run.py check", "看运行", "running", "")
-_WEEKDAYS = "一二三四五六日"
 
 
 def odd_reason(metric: Metric, day: date, odd: Odd) -> str:
     """What is odd about a day, with the figures in it."""
     changed = f"{'多' if odd.n > odd.usual else '少'}了 {abs(odd.n - odd.usual) / odd.usual:.0%}" if odd.usual else "多得不寻常"
     return (
-        f"{_before_a_word(metric.name)}不寻常：{day.month} 月 {day.day} 日比平常的星期{_WEEKDAYS[day.weekday()]}{changed}"
+        f"{_before_a_word(metric.name)}不寻常：{day.month} 月 {day.day} 日比平常的星期{WEEKDAY_NAMES[day.weekday()]}{changed}"
         f"（{_bare(metric.id, round(odd.usual))} → {shown(metric, odd.n)}），从 {odd.since.month} 月 {odd.since.day} 日开始"
     )
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 
+from rules.calendar import WEEKDAY_NAMES
 from rules.metrics import Length
 from rules.months import parse_month
 
 NAMES: Mapping[Length, str] = {"day": "日报", "week": "周报", "month": "月报"}
-WEEKDAYS = "一二三四五六日"
 EXAMPLES: Mapping[Length, str] = {
     "day": "日报，日报 今天，或 日报 11-21", "week": "周报，周报 上周，或 周报 11-16（那一天所在的一周）", "month": "月报，月报 上月，或 月报 2026-10",
 }  # fmt: skip
@@ -58,7 +58,7 @@ class Period:
     def said(self) -> str:
         """Which days it has, as people say them."""
         if self.length == "day":
-            return f"{day_said(self.first)} 周{WEEKDAYS[self.first.weekday()]}"
+            return f"{day_said(self.first)} 周{WEEKDAY_NAMES[self.first.weekday()]}"
         if self.length == "month":
             return f"{self.first.year} 年 {self.first.month} 月"
         return f"{day_said(self.first)} – {day_said(self.last)}"

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, time, timedelta
 
 from rules.periods import Period, day_of, month_of, week_of
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 
 @dataclass(frozen=True, slots=True)
 class Timetable:

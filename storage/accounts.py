@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from cryptography.fernet import Fernet, InvalidToken
 
 from storage import keys
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.moment import from_ms, to_ms
 
 Outcome = Literal["done", "same", "changed", "used"]
@@ -51,14 +51,14 @@ class Accounts:
     def find(self, number: int) -> Account | None:
         """A member's login by password, None where he has none; one round trip either way."""
         flat = self._database.command("HGETALL", keys.CONSOLE_ACCOUNT(member=number))
-        kept = dict(zip(flat[::2], flat[1::2], strict=True))
+        kept = pairs(flat)
         if not kept:
             return None
         return Account(kept["password"], self._opened(kept["secret"]), len(kept["codes"].split()), from_ms(int(kept["since"])))
 
     def among(self, numbers: Sequence[int]) -> set[int]:
         """Which of some members have a login by password; one round trip."""
-        found = self._database.pipeline([("EXISTS", keys.CONSOLE_ACCOUNT(member=number)) for number in numbers]) if numbers else []
+        found = self._database.pipeline([("EXISTS", keys.CONSOLE_ACCOUNT(member=number)) for number in numbers])
         return {number for number, there in zip(numbers, found, strict=True) if there}
 
     def set_up(self, number: int, password: str, secret: str, codes: Sequence[str], counter: int, now: datetime, *, once: str) -> Outcome:

@@ -28,7 +28,7 @@ from rules.activities import (
 )
 from storage import bells, keys
 from storage.community import CommunityKeys, communities_with
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.keys import Family
 from storage.ledger import Lapses, args_of, digest_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
@@ -421,7 +421,7 @@ class Activities:
         part = {"shard": where.shard, "community": where.id}
         total = int(self._database.command("ZCARD", keys.ACTIVITIES(**part)))
         numbers = range(total - skip, max(0, total - skip - count), -1)
-        found = self._database.pipeline([("HGETALL", keys.ACTIVITY(**part, number=number)) for number in numbers]) if numbers else []
+        found = self._database.pipeline([("HGETALL", keys.ACTIVITY(**part, number=number)) for number in numbers])
         return total, [_activity(number, flat) for number, flat in zip(numbers, found, strict=True) if flat]
 
     def entry_of(self, where: CommunityKeys, number: int, member: int, part: str = "") -> Kept | None:
@@ -615,7 +615,7 @@ def _json(tree: Mapping[str, Any]) -> str:
 
 
 def _activity(number: int, flat: Sequence[str]) -> Activity:
-    kept: dict[str, Any] = dict(zip(flat[::2], flat[1::2], strict=True))
+    kept: dict[str, Any] = pairs(flat)
     known = {one.name for one in fields(Activity)}
     values: dict[str, Any] = {"number": number}
     for name, text in kept.items():

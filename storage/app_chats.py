@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage import keys
-from storage.connection import Database
+from storage.connection import Database, pairs
 
 
 class AppChatStore:
@@ -26,7 +26,7 @@ class AppChatStore:
     def all_of(self, channel: str) -> Mapping[str, str]:
         """Every group of an app with its name when last given."""
         flat = self._database.command("HGETALL", keys.APP_CHATS(channel=channel))
-        return dict(zip(flat[::2], flat[1::2], strict=True))
+        return pairs(flat)
 
     def export_user(self, number: int) -> dict[str, Any]:
         """Nothing: who is in a group is known to WeCom alone."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage import keys
-from storage.connection import Database, StorageAway
+from storage.connection import Database, StorageAway, pairs
 
 HOUR_MS = 3_600_000
 DAYS = 36
@@ -71,17 +71,17 @@ class Arrivals:
         asked: list[tuple[Any, ...]] = [("ZRANGE", key, 0, -1, "WITHSCORES") for key in (keys.ARRIVALS_FIRST(), keys.ARRIVALS_LAST())]
         asked += [("HGETALL", keys.ARRIVALS(channel=name, day=day)) for name in names for day in days]
         answers = iter(self._database.pipeline(asked))
-        first, last = _pairs(next(answers)), _pairs(next(answers))
+        first, last = pairs(next(answers)), pairs(next(answers))
         found = {}
         for name in names:
-            counts = {day * 24 + int(hour): int(count) for day in days for hour, count in _pairs(next(answers)).items()}
+            counts = {day * 24 + int(hour): int(count) for day in days for hour, count in pairs(next(answers)).items()}
             if name in first and name in last:
                 found[name] = Heard(counts, int(float(first[name])), int(float(last[name])))
         return found
 
     def told(self) -> dict[str, str]:
         """The alarms that administrators were told of and that have not ended: what it is about → since when (ms)."""
-        return _pairs(self._database.command("HGETALL", keys.ARRIVALS_TOLD()))
+        return pairs(self._database.command("HGETALL", keys.ARRIVALS_TOLD()))
 
     def note_told(self, about: str, since_ms: int) -> None:
         """An alarm was raised."""
@@ -97,7 +97,3 @@ class Arrivals:
                 self._counted[part] = self._counted.get(part, 0) + count
             for channel, at in last_ms.items():
                 self._last_ms[channel] = max(at, self._last_ms.get(channel, 0))
-
-
-def _pairs(flat: list[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from storage import keys
 from storage.community import CommunityKeys, communities_with
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
 
@@ -113,7 +113,7 @@ class Audit:
 
 
 def _row(where: CommunityKeys, id: str, flat: list[str]) -> AuditRow:
-    row = dict(zip(flat[::2], flat[1::2], strict=True))
+    row = pairs(flat)
     community = "" if where.id == EVERYWHERE else where.id
     return AuditRow(id, from_ms(int(row["t"])), community, row["actor"], row["act"], row["subject"], row["before"], row["after"])
 

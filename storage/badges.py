@@ -153,7 +153,7 @@ class Badges:
             ("HEXISTS", keys.CROWNED(shard=where.shard, community=where.id), f"{month_of(month)}:told")
             for where, month in zip(places, months, strict=True)
         ]
-        return [bool(answer) for answer in self._database.pipeline(asked)] if asked else []
+        return [bool(answer) for answer in self._database.pipeline(asked)]
 
     def export_user(self, number: int) -> dict[str, Any]:
         """The member's badges, and how often he was thanked and featured, by community."""

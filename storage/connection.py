@@ -66,6 +66,11 @@ def _source(name: str) -> tuple[str, str]:
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """What Redis answers as field, value, field, value (hashes, scores), as a mapping in the same order."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 class Database:
     """A Redis, seen through acts. Threads and forks may share one.
 
@@ -105,9 +110,11 @@ class Database:
         return self._ask(lambda: self._links.ask(*words))
 
     def pipeline(self, commands: Iterable[Sequence[Any]]) -> list[Any]:
-        """Runs plain commands, answers in order; one round trip."""
+        """Runs plain commands, answers in order; one round trip, none for no commands."""
 
         batch = [tuple(words) for words in commands]
+        if not batch:
+            return []
         answers: list[Any] = self._ask(lambda: self._links.ask_all(batch))
         return answers
 

@@ -113,18 +113,18 @@ class CustomerGroups:
         """The open customer groups of a community that a member owns; two round trips."""
         chats = [group.chat for group in self.all_open() if group.where == where]
         heads = (("HGET", keys.CUSTOMER_GROUP(shard=where.shard, community=where.id, chat=chat), "owner") for chat in chats)
-        owners = self._database.pipeline(heads) if chats else []
+        owners = self._database.pipeline(heads)
         return [chat for chat, found in zip(chats, owners, strict=True) if found == str(owner)]
 
     def seats_of(self, where: CommunityKeys, member: int) -> list[Seat]:
         """Where a member sits in the open groups of a community, as of their last looks; two round trips."""
         asked = [("HGET", key, member) for key in self._seats_in(where, "")]
-        return [_seat(kept) for kept in (self._database.pipeline(asked) if asked else []) if kept]
+        return [_seat(kept) for kept in self._database.pipeline(asked) if kept]
 
     def seated(self, where: CommunityKeys, members: Sequence[int], *, without: str) -> set[int]:
         """Those of the members who sit in another open group of the community than ``without``; two round trips."""
         asked = [("HMGET", key, *members) for key in self._seats_in(where, without)] if members else []
-        rows = self._database.pipeline(asked) if asked else []
+        rows = self._database.pipeline(asked)
         return {member for row in rows for member, kept in zip(members, row, strict=True) if kept}
 
     def _seats_in(self, where: CommunityKeys, without: str) -> list[str]:

@@ -119,7 +119,7 @@ class Daybook:
         asked = [
             ("HGET", keys.BOOK(shard=shard_of(where.community or ALL, self._shards), community=_name(where)), _CLOSED) for where in places
         ]
-        rows = self._database.pipeline(asked) if asked else []
+        rows = self._database.pipeline(asked)
         return {where: date.fromisoformat(row) if row else None for where, row in zip(places, rows, strict=True)}
 
     # Writing --------------------------------------------------------------------------------------------------------------
@@ -180,8 +180,7 @@ class Daybook:
             rows = [(day.isoformat(), _encode(_row(worked[place.name][day], place.marked[day], now)).decode()) for day in days]
             flat = [part for row in rows for part in row]
             commands.append(("HSET", keys.BOOK(shard=place.home, community=place.name), *flat, _CLOSED, days[-1].isoformat()))
-        if commands:
-            self._database.pipeline(commands)
+        self._database.pipeline(commands)
         return sum(len(days) for _, days in due)
 
     def _closed_in_time(self, place: _Place, last: date, now: datetime) -> date:
@@ -201,7 +200,7 @@ class Daybook:
         Where he was a member he is gone on the first day that is not closed; by what the log is told the figures can be found again.
         """
         marked = list(dict.fromkeys(key for family in _MARKED for key in self._database.scan(_glob(family))))
-        bits = self._database.pipeline(("GETBIT", key, number) for key in marked) if marked else []
+        bits = self._database.pipeline(("GETBIT", key, number) for key in marked)
         known: dict[tuple[int, str], bool] = {}
         for key in (key for key, bit in zip(marked, bits, strict=True) if bit):
             self._database.command("SETBIT", key, number, 0)
@@ -298,7 +297,7 @@ class Daybook:
                 first = max(place.begins, days[0] - timedelta(days=max(LOOKS_BACK.values())))
                 asked += [(place, day) for day in _span(first, days[0] - timedelta(days=1)) if day not in place.rows]
         commands = (("HGET", keys.BOOK(shard=place.home, community=place.name), day.isoformat()) for place, day in asked)
-        for (place, day), row in zip(asked, self._database.pipeline(commands) if asked else [], strict=True):
+        for (place, day), row in zip(asked, self._database.pipeline(commands), strict=True):
             if row:
                 place.rows[day] = _decode(row)
 

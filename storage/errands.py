@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from storage import bells, keys
 from storage.community import CommunityKeys
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 
 LEASE_MS = 60_000
 """Longer than a roster of 500 takes at worst."""
@@ -81,7 +81,7 @@ class Errands:
         flat = self._database.act(self._take, self._keys(shard, id), [id, now_ms, now_ms + lease_ms])
         if not flat:
             return None
-        row = dict(zip(flat[::2], flat[1::2], strict=True))
+        row = pairs(flat)
         kind, channel, subject, community = (row.pop(name) for name in ("kind", "channel", "subject", "community"))
         tries, hints, fence = int(row.pop("tries")), row.pop("hints"), row.pop("fence")
         return Errand(kind, channel, subject, CommunityKeys(community, shard), row, tries, hints, fence)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from storage import keys
-from storage.connection import Database
+from storage.connection import Database, pairs
 from storage.moment import from_ms, to_ms
 from storage.roster import speaks_of
 
@@ -122,7 +122,7 @@ class Events:
 
 def _wanted(page: list[Any], community: str, member: int | None) -> Iterator[LogEntry]:
     for entry, flat in page:
-        row = dict(zip(flat[::2], flat[1::2], strict=True))
+        row = pairs(flat)
         if community and row["c"] != community:
             continue
         if member is not None and row["m"] != str(member):

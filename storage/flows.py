@@ -241,7 +241,7 @@ class FlowStates:
 
     def _with_states(self, where: CommunityKeys, flow: str, found: Sequence[tuple[int, datetime]]) -> list[tuple[int, FlowState, datetime]]:
         part = {"shard": where.shard, "community": where.id}
-        kept = self._database.pipeline([("HGET", keys.FLOWS_OF(**part, member=member), flow) for member, _ in found]) if found else []
+        kept = self._database.pipeline([("HGET", keys.FLOWS_OF(**part, member=member), flow) for member, _ in found])
         return [(member, _state(text), at) for (member, at), text in zip(found, kept, strict=True) if text]
 
     def funnel(self, where: CommunityKeys, flow: str, until: date, days: int = 30) -> dict[str, dict[str, int]]:

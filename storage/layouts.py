@@ -15,7 +15,7 @@ from storage import keys
 from storage.cases import convert_cases
 from storage.check_ins import CheckIns
 from storage.community import CommunityKeys, communities_with
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.content import MOST_VERSIONS, ContentStore, Outdated
 from storage.directory import Directory
 from storage.ledger import digest_of, rows_key
@@ -132,7 +132,7 @@ def _entries(database: Database, key: str) -> Iterator[dict[str, Any]]:
     """What stands in a stream, the oldest first."""
     start = "-"
     while page := database.command("XRANGE", key, start, "+", "COUNT", _PAGE):
-        yield from (dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in page)
+        yield from (pairs(flat) for _, flat in page)
         start = f"({page[-1][0]}"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from storage import keys
 from storage.community import CommunityKeys
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
 
@@ -35,7 +35,7 @@ class Lights:
     def all(self, places: Sequence[CommunityKeys]) -> list[Looked]:
         """The last looks at some communities, in their order; one round trip."""
         rows = self._database.pipeline(("HGETALL", keys.LIGHTS(shard=where.shard, community=where.id)) for where in places)
-        return [_looked(dict(zip(flat[::2], flat[1::2], strict=True))) for flat in rows]
+        return [_looked(pairs(flat)) for flat in rows]
 
     def keep(
         self, where: CommunityKeys, before: Looked, shown: str, told: Mapping[str, int], deliveries: Sequence[Delivery], now: datetime

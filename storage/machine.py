@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from storage import keys
-from storage.connection import Database
+from storage.connection import Database, pairs
 from storage.outbox import DeadLetter
 
 MOST_LINES = 100
@@ -153,11 +153,11 @@ class Machine:
         )  # fmt: skip
         due = [next(rows) for _ in self._shards]
         held = {name: holder for name in leases if (holder := next(rows))}
-        processes, arrivals, told, layout = _processes(next(rows)), _pairs(next(rows)), _pairs(next(rows)), next(rows)
+        processes, arrivals, told, layout = _processes(next(rows)), pairs(next(rows)), pairs(next(rows)), next(rows)
         links = {channel: int(at) for channel in channels if (at := next(rows))}
         places = _places(due)
         full = [shard for shard, n in enumerate(dead) if n and with_letters]
-        later = iter(self._database.pipeline(list(self._details(places, full, limits)) or [("PING",)]))
+        later = iter(self._database.pipeline(self._details(places, full, limits)))
         lines = [Line(lane, target, int(next(later)), at) for _, lane, target, at in places]
         letters = [Letter(shard, _decode_letter(raw)) for shard in full for raw in next(later)[1][1::2]]
         sent = {name: next(later) for name in limits}
@@ -237,7 +237,3 @@ def programs(processes: Sequence[Process]) -> Counter[str]:
 def _trouble(name: str, kept: Sequence[str | None]) -> Trouble:
     failures, until, since = (int(value or 0) for value in kept)
     return Trouble(name, failures, until, since)
-
-
-def _pairs(flat: Sequence[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))

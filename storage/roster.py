@@ -39,7 +39,7 @@ class Roster:
     def places(self, places: Sequence[CommunityKeys], number: int) -> list[CommunityKeys]:
         """Those of the communities in which a member was seen, in their order; one round trip."""
         asked = [("HEXISTS", keys.MEMBERS(shard=where.shard, community=where.id), number) for where in places]
-        found = self._database.pipeline(asked) if asked else []
+        found = self._database.pipeline(asked)
         return [where for where, is_seen in zip(places, found, strict=True) if is_seen]
 
     def since(self, where: CommunityKeys, number: int) -> datetime | None:
@@ -50,7 +50,7 @@ class Roster:
     def all_since(self, members: Sequence[tuple[CommunityKeys, int]]) -> list[datetime | None]:
         """The same for many members, in their order; one round trip."""
         asked = [("HGET", keys.MEMBERS(shard=where.shard, community=where.id), number) for where, number in members]
-        found = self._database.pipeline(asked) if asked else []
+        found = self._database.pipeline(asked)
         return [from_ms(int(seen)) if seen and seen.isdigit() else None for seen in found]
 
     def last_active(self, where: CommunityKeys, number: int, user: str, today: date, days: int = 60) -> date | None:

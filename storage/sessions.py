@@ -102,7 +102,7 @@ class Sessions:
 
     def of_many(self, numbers: Sequence[int], now: datetime) -> list[Session]:
         """The sessions of some members that may still be used, the one last used first; one round trip."""
-        tables = self._database.pipeline([("HGETALL", keys.CONSOLE_SESSIONS(member=number)) for number in numbers]) if numbers else []
+        tables = self._database.pipeline([("HGETALL", keys.CONSOLE_SESSIONS(member=number)) for number in numbers])
         found = [
             _session(number, digest, row)
             for number, flat in zip(numbers, tables, strict=True)

@@ -79,7 +79,7 @@ class ActivityDesk:
     @property
     def today(self) -> date:
         """The day in the community's zone."""
-        return self.now.astimezone(self.community.zone).date()
+        return self.community.day_of(self.now)
 
     def stage(self, activity: Activity) -> Stage:
         """What the activity's kind looks at."""
@@ -343,7 +343,7 @@ class ActivityDesk:
             return f"这个活动只给有“{wanted.tag}”标签的成员。"
         if wanted.days:
             since = self.stores.roster.since(where, member)
-            days = (self.today - since.astimezone(self.community.zone).date()).days if since else 0
+            days = (self.today - self.community.day_of(since)).days if since else 0
             if days < wanted.days:
                 return f"要入群满 {wanted.days} 天才能参加，你还差 {wanted.days - max(0, days)} 天。"
         if wanted.check_ins or wanted.checked_in:

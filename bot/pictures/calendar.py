@@ -10,13 +10,13 @@ from msgspec import Meta
 
 from bot.pictures.canvas import WIDTH, Canvas, Studio, Style
 from bot.pictures.palette import AMBER, DEEP_GREEN, FAINT, GREEN, GROUND, INK, MINT, MUTED, PALE_AMBER, PALE_GREEN, WHITE
+from rules.calendar import WEEKDAY_NAMES
 
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Name = Annotated[str, Meta(max_length=64)]
 DayOfMonth = Annotated[int, Meta(ge=1, le=31)]
 
 _EDGE, _HEADER, _CELL, _GAP = 48, 470, 116, 16
-_WEEKDAYS = "一二三四五六日"
 
 
 class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ def paint(studio: Studio, facts: Calendar) -> bytes:
     _header(canvas, facts)
     canvas.panel((_EDGE, _HEADER, WIDTH - _EDGE, bottom), 40, WHITE)
     left = (WIDTH - 7 * _CELL - 6 * _GAP) // 2
-    for column, name in enumerate(_WEEKDAYS):
+    for column, name in enumerate(WEEKDAY_NAMES):
         x = left + column * (_CELL + _GAP) + _CELL // 2
         canvas.write(x, _HEADER + 58, name, Style(32, MUTED, align="middle"))
     for row, week in enumerate(weeks):

@@ -28,6 +28,7 @@ from bot.pictures.palette import (
     WHITE,
 )
 from bot.pictures.paragraph import paragraph
+from rules.calendar import WEEKDAY_NAMES
 
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Name = Annotated[str, Meta(max_length=16)]
@@ -37,7 +38,6 @@ MOST_FIGURES = 5
 LONGEST_REASON, LONGEST_ACT, LONGEST_QUESTION = 56, 40, 24
 HOURS, LEVELS = 24, 4
 """A heat map has a digit from 0 to ``LEVELS`` for each hour of a week from Monday on."""
-WEEKDAYS = "一二三四五六日"
 
 _EDGE, _HEAD, _GAP, _INNER = 48, 236, 24, 40
 _ROOM = WIDTH - 2 * _EDGE - 2 * _INNER
@@ -254,7 +254,7 @@ def _heat(canvas: Canvas, top: int, height: int, facts: Report) -> None:
     canvas.write(_EDGE + _INNER, top + 54, "什么时候热闹", _TITLE, 360)
     canvas.write(WIDTH - _EDGE - _INNER, top + 54, facts.peak, Style(30, MUTED, align="right"), 560)
     left, head = WIDTH - _EDGE - _INNER - HOURS * _CELL, top + 96
-    for weekday, said in enumerate(WEEKDAYS):
+    for weekday, said in enumerate(WEEKDAY_NAMES):
         y = head + weekday * _ROW
         canvas.write(left - 16, y + _ROW // 2, said, Style(26, MUTED, align="right"))
         for hour in range(HOURS):
