@@ -21,6 +21,7 @@ from commands.check import check
 from commands.console import console_link
 from commands.content import content
 from commands.demo import demo
+from commands.experiments import experiments
 from commands.faq import faq
 from commands.figures import figures
 from commands.judge import judge
@@ -32,8 +33,10 @@ from commands.opening import load_config, start_logs
 from commands.outbox import outbox
 from commands.people import erase, export, rehire
 from commands.points import points
+from commands.rehearse import rehearse
 from commands.serve import clock, mood, serve, web
 from commands.shop import shop
+from commands.traits import traits
 from commands.webhook import webhook
 from commands.worker import worker
 
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
     serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
-    lottery, figures, faq, ask, judge, models, check, outbox, app,
+    lottery, rehearse, figures, experiments, traits, faq, ask, judge, models, check, outbox, app,
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ from rules.duty import DutyPlans
 from rules.entries import Entry
 from rules.invitations import InvitationRules
 from rules.levels import Levels
-from rules.references import dangling
+from rules.references import dangling, without_meaning
+from rules.saved_segments import Segments
 from rules.shop import Shop
 from storage.calls import Calls
 from storage.connection import StorageAway
@@ -39,6 +40,11 @@ from storage.embedded import EmbeddedServerError
 from storage.moment import to_ms
 from storage.stores import Stores
 from storage.tokens import TokenStore
+
+UNTRUSTED = (
+    "server.public_url 是 https，前面有反向代理，但 server.trusted_proxies 空着：所有来访者看起来都是代理这一个地址，登录限次会把大家一起挡住。"
+    "写上代理的 IP，例如 trusted_proxies: [127.0.0.1]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +147,15 @@ class Check:
         server = self._config.server
         if not server.public_url:
             return [Finding(ODD, "server.public_url 空着：企业微信要能从公网访问回调地址，上面的 URL 只有本机能用")]
+        said = [Finding(ODD, UNTRUSTED)] if server.public_url.startswith("https://") and not server.trusted_proxies else []
         if not self._is_online:
-            return []
+            return said
         knock = self._shut or canary.knock(self._config, channel, self._now())
         if not knock.is_answered:
             self._shut = knock
         if knock.problem and is_free(server.host, server.port):
-            return [Finding(NOTE, f"机器人没有在运行，回调地址现在不通（{knock.problem.partition('。')[0]}）。启动后再检查一次")]
-        return tries.judge_knock(knock)
+            return [*said, Finding(NOTE, f"机器人没有在运行，回调地址现在不通（{knock.problem.partition('。')[0]}）。启动后再检查一次")]
+        return [*said, *tries.judge_knock(knock)]
 
     def _unless_told(self, findings: list[Finding]) -> list[Finding]:
         """What is wrong with the address is wrong for all channels behind it: it is explained once."""
@@ -253,7 +260,9 @@ def _references(config: Config, stores: Stores) -> list[Finding]:
         shop, challenges = find(contents.SHOP, Shop()), find(contents.CHALLENGES, ())
         levels, badges = find(contents.LEVELS, Levels()), find(contents.BADGES, BadgeRules())
         invitations = find(contents.INVITATIONS, InvitationRules(tiers=()))
-        return [Finding(ODD, said) for said in dangling(shop, challenges, levels, badges, invitations)]
+        pushes, segments = find(contents.PUSHES, ()), find(contents.SEGMENTS, Segments())
+        said = [*dangling(shop, challenges, levels, badges, invitations), *without_meaning(pushes, segments)]
+        return [Finding(ODD, line) for line in said]
     except (ContentProblem, UnicodeDecodeError, OSError):
         return []  # a file that cannot be read is named among the starting files
 

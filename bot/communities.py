@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cache
@@ -17,6 +18,8 @@ LOBBY = "~lobby"
 """The community of single chats with people who were never seen in a group, when none is configured."""
 OVERFLOW = "~overflow"
 """The community of all unlisted groups above the limit: they are answered, but share their points."""
+_PLAIN = re.compile(r"[\w@.+=-]+")
+"""Ids that WeCom gives. An unlisted group's id names its community: one with signs that divide names shares a community."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Communities:
         if listed := self._by_chat.get(chat):
             return listed
         if chat not in self._unlisted:
-            self._unlisted[chat] = self._bare(chat if self._groups.register(chat, now_ms) else OVERFLOW)
+            is_named = _PLAIN.fullmatch(chat) is not None and self._groups.register(chat, now_ms)
+            self._unlisted[chat] = self._bare(chat if is_named else OVERFLOW)
         return self._unlisted[chat]
 
     def of_home(self, home: str) -> Community:

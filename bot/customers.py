@@ -188,6 +188,8 @@ class Customers:
         """Reads a group and tells what changed since the last look."""
         group = KnownGroup(errand.subject, errand.where, errand.channel)
         before = self._stores.customer_groups.look_back(errand.where, errand.subject)
+        if self._communities.of_chat(errand.subject, self._now_ms()).keys != errand.where:
+            return self._close(errand, group, before, has_moved=True)
         try:
             found = api.read_group(errand.subject)
         except ApiError as error:
@@ -224,15 +226,17 @@ class Customers:
         joined, left = (tuple(people[number] for number in numbers) for numbers in (difference.joined, difference.left))
         return GroupNews(found.name, joined, left, difference.altered)
 
-    def _close(self, errand: Errand, group: KnownGroup, before: Look) -> bool:
+    def _close(self, errand: Errand, group: KnownGroup, before: Look, *, has_moved: bool = False) -> bool:
+        """Ends a group that is no more, or that belongs to another community now: of that nobody needs to hear."""
         if before.roster is None or before.is_closed:
             return True
         community, now = self._communities.named(errand.where.id), self._clock()
         told = GroupNews(before.roster.name, is_closed=True)
-        events = [(0, {"group": "dismissed", "chat": group.chat, "members": len(before.roster.seats)})]
+        events = [(0, {"group": "moved" if has_moved else "dismissed", "chat": group.chat, "members": len(before.roster.seats)})]
         left = tuple(before.roster.seats)
         moves = Moves(left=left, gone=self._gone(community, group, left))
-        news = self._news(community, group, before, told, events, moves)
+        quiet = News([*_counted(group.chat, moves), *events], moves=moves)
+        news = quiet if has_moved else self._news(community, group, before, told, events, moves)
         return self._stores.customer_groups.close(group, before, news, now, self._day(community, now))
 
     def _news(
@@ -273,13 +277,14 @@ class Customers:
         return numbers
 
     def _sweep(self, errand: Errand, api: CustomerApi) -> bool:
-        """Has every group of a channel looked at: those that WeCom lists, and those that we know and it lists no more."""
+        """Has every group of a channel looked at: those that WeCom lists, and where we know them and they are no more or belong elsewhere now."""
         now_ms = self._now_ms()
         listed = set(api.list_groups())
         for chat in sorted(listed):
             ask_for_look(self._stores, self._communities.of_chat(chat, now_ms), errand.channel, chat, now_ms)
         for group in self._stores.customer_groups.all_open():
-            if group.channel == errand.channel and group.chat not in listed:
+            is_here = group.chat in listed and self._communities.of_chat(group.chat, now_ms).keys == group.where
+            if group.channel == errand.channel and not is_here:
                 self._stores.errands.ask(Errand(ROSTER, group.channel, group.chat, group.where), now_ms)
         log.info("customer groups swept", channel=errand.channel, groups=len(listed))
         return True

@@ -376,13 +376,12 @@ def cold_entries(office: Office, *, days: int = COLD_DAYS) -> tuple[Entry, ...]:
 def faq_stats(office: Office, *, days: int = COLD_DAYS) -> Stats:
     """How the FAQ fares."""
     counts = office.stores.tallies.of_days(office.community.id, _today(office), days)
-    judged = office.stores.feedback.all(office.community.keys)
     _, texts = office.texts()
     hits, fresh = hits_in(counts), _edited_within(office, days)
     cold = sum(not hits.get(id) and (fresh is not None and id not in fresh) for id in texts)
     return Stats(
         len(texts), counts.get("faq_hit", 0), counts.get("faq_offer", 0), counts.get("faq_miss", 0),
-        sum(one.useful for one in judged.values()), sum(one.useless for one in judged.values()), cold,
+        max(counts.get("useful", 0), 0), max(counts.get("useless", 0), 0), cold,  # below nothing where a mind of before was changed
         len(office.stores.unanswered.questions(office.community.id)),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from bot.router import Match
 from bot.work import Work
 from rules.mood import NEGATIVE
 from rules.mood_topics import SAMPLE, words_of
-from rules.unmask import read
+from rules.unmask import glance
 from storage.moods import Felt
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Feelings:
         if model is None or self._config.model != "chat" or not self._has_mood(work, match):
             return None
         try:
-            score = model.score(read(work.message.text))
+            score = model.score(glance(work.message.text))
         except Exception as error:
             # A figure less; the message is answered all the same, as when a gate breaks.
             log.error("mood failed", id=work.message.id, error=type(error).__name__, exc_info=True)

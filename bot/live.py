@@ -32,8 +32,10 @@ from rules.invitations import InvitationRules
 from rules.levels import Levels
 from rules.moderation import Judge, Models
 from rules.points import CheckInRule, PointRules, check_in_reward
+from rules.pushes import Pushing
 from rules.quiz import Question
 from rules.reports import Timetables
+from rules.saved_segments import Segments
 from rules.shop import Shop
 from rules.submissions import Contributions
 from rules.surveys import Survey
@@ -80,6 +82,8 @@ class Contents:
     workdays: Workdays = dataclasses.field(default_factory=Workdays)
     reports: Timetables = dataclasses.field(default_factory=Timetables)
     health: HealthRules = dataclasses.field(default_factory=HealthRules)
+    pushing: Pushing = dataclasses.field(default_factory=Pushing)
+    segments: Segments = dataclasses.field(default_factory=Segments)
 
 
 class LiveContents:
@@ -221,4 +225,6 @@ _BUILDERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "workdays": lambda table: {"workdays": table},
     "reports": lambda timetables: {"reports": timetables},
     "health": lambda rules: {"health": rules},
+    "pushing": lambda rules: {"pushing": rules},
+    "segments": lambda segments: {"segments": segments},
 }

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from bot import deliveries
+from bot.mailing_desk import words_of
 from bot.push_desk import WHYS, Kept, PushDesk
 from rules.activities import STATES, TITLES, Activity
 from rules.calendar import due_on, moments_on, parse_at, say_when, weeks_of
+from rules.pushes import is_granted
 from storage.firings import Receipt
+from storage.mailings import Mailing, name_of
 from storage.moment import to_ms
 
 Sort = Literal["push", "activity", "report"]
-State = Literal["planned", "draft", "sent", "queued", "failed", "held"]
+State = Literal["planned", "asked", "draft", "sent", "queued", "failed", "held"]
 STATE_WORDS: Mapping[State, str] = {
-    "planned": "计划", "draft": "草稿", "sent": "已发出", "queued": "排队中", "failed": "没有发成", "held": "没有发",
+    "planned": "计划", "asked": "等批准", "draft": "草稿", "sent": "已发出", "queued": "排队中", "failed": "没有发成", "held": "没有发",
 }  # fmt: skip
+NEWEST_MAILINGS = 50
+"""Mailings that are looked at for how far they are; older ones are over."""
 NEWEST_ACTIVITIES = 100
 """Activities, the newest, among which those of a month are looked for, besides all that run."""
 UNSENT_FOR = timedelta(hours=24)
 """How long a delivery may wait in the outbox."""
 LATE = timedelta(minutes=2)
 """From when on it is told that a push was late."""
+_WHOLE = re.compile(r"push:.*@[0-9]+")
+"""How the id of a part begins: with that of the whole."""
 REPORT = "report:"
 """How the names of reports begin among the receipts."""
 
@@ -47,6 +55,9 @@ class Item:
     stays: str = ""
     is_marketing: bool = False
     is_repeated: bool = False
+    column: str = ""
+    mailing: int = 0
+    """The planned moment (ms) of the newest mailing of a day, 0 where nothing was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,10 @@ class _Fate:
 
     dead: Mapping[str, str]
     queued: frozenset[str]
+    parts: frozenset[str] = frozenset()
+    """Those of which a part is dead: what was for another group, or for one of many members."""
+    mailings: Mapping[str, Mailing] = field(default_factory=dict)
+    """The newest mailings by their names."""
 
 
 def month_plan(desk: PushDesk, year: int, month: int, *, sorts: Sequence[Sort] = ("push", "activity", "report")) -> list[list[DayPlan]]:
@@ -127,14 +142,15 @@ def _planned(desk: PushDesk, kept: Kept, first: date, last: date, told: set[tupl
             if not ahead:
                 continue
             at, count = ahead[0].astimezone(zone).time(), len(ahead)
-        yield day, _item(kept, at, "planned" if push.enabled else "draft", count=count)
+        state: State = "draft" if not push.enabled else "planned" if is_granted(push) else "asked"
+        yield day, _item(kept, at, state, count=count)
 
 
 def _item(kept: Kept, at: time, state: State, *, count: int = 1, note: str = "") -> Item:
     push = kept.push
     stays = "" if push.at else f"“{push.label}”是重复的（{say_when(push)}），不能只挪一天。点开它改时间，或者另建一条只发一次的。"
     return Item(
-        "push", push.id, push.label, at, state, count, note or say_when(push), kept.mark, stays, push.marketing, is_repeated=not push.at
+        "push", push.id, push.label, at, state, count, note or say_when(push), kept.mark, stays, push.marketing, not push.at, push.column
     )  # fmt: skip
 
 
@@ -143,15 +159,23 @@ def _settled(desk: PushDesk, receipt: Receipt, kept: Sequence[Kept], fate: _Fate
     push = next((one.push for one in kept if one.push.id == receipt.push), None)
     ids = [_delivery_id(desk, receipt.push, moment.planned) for moment in receipt.moments if not moment.why]
     failed = [fate.dead[id] for id in ids if id in fate.dead]
+    others = sum(id in fate.parts for id in ids)
     held = [moment.why for moment in receipt.moments if moment.why]
     state: State = "sent"
     notes = [f"发了 {receipt.count - len(held) - len(failed)} 次"] if receipt.count > 1 else []
-    if any(id in fate.queued for id in ids):
+    mailings = [found for moment in receipt.moments if (found := fate.mailings.get(name_of(receipt.push, moment.planned)))]
+    if any(id in fate.queued for id in ids) and not any(one.state == "stopped" for one in mailings):
         state, notes = "queued", [*notes, "排在发送队列里"]
+    for one in mailings:
+        if one.state == "stopped" or (one.state != "done" and one.of > 1):
+            state = "queued" if one.state != "stopped" else "sent" if one.sent else "held"
+            notes.append(words_of(one))
     if held:
         state, notes = "held", [*notes, *(_times(WHYS[why], held.count(why), receipt.count) for why in dict.fromkeys(held))]
     if failed:
         state, notes = "failed", [*notes, *(_times(why, failed.count(why), receipt.count) for why in dict.fromkeys(failed))]
+    if others:
+        notes.append("有几处没有发成，看发送情况")
     first = receipt.moments[0]
     late = first.at - first.planned
     if state == "sent" and late >= LATE and not _is_report(receipt):
@@ -161,7 +185,14 @@ def _settled(desk: PushDesk, receipt: Receipt, kept: Sequence[Kept], fate: _Fate
     return Item(
         "report" if _is_report(receipt) else "push", receipt.push, receipt.title, at, state, receipt.count, "；".join(notes),
         stays=f"“{receipt.title}”已经过去了，不能再挪。", is_marketing=bool(push and push.marketing), is_repeated=bool(push and push.cron),
+        column=push.column if push else "", mailing=_mailing_of(receipt),
     )  # fmt: skip
+
+
+def _mailing_of(receipt: Receipt) -> int:
+    """The planned moment (ms) of the newest mailing of a day, 0 where nothing was said."""
+    said = [] if _is_report(receipt) else [to_ms(one.planned) for one in receipt.moments if not one.why]
+    return max(said, default=0)
 
 
 def _times(words: str, count: int, of: int) -> str:
@@ -170,11 +201,13 @@ def _times(words: str, count: int, of: int) -> str:
 
 def _fate(desk: PushDesk, receipts: Sequence[Receipt]) -> _Fate:
     community, outbox = desk.community, desk.stores.outbox
-    queued = frozenset[str]()
+    queued, mailings = frozenset[str](), dict[str, Mailing]()
     if any(desk.now - moment.at < UNSENT_FOR for one in receipts for moment in one.moments if not moment.why):
+        mailings = {one.name: one for one in desk.stores.mailings.newest(community.keys, NEWEST_MAILINGS)}
         post = deliveries.to_group(desk.config, community.id, "", "…", id="", lane="bulk", now_ms=0)
         queued = outbox.queued(community.shard, "bulk", post.target) if post else queued
-    return _Fate(outbox.dead_reasons(community.shard, f"push:{community.id}:"), queued)
+    dead = outbox.dead_reasons(community.shard, f"push:{community.id}:")
+    return _Fate(dead, queued, frozenset(found[0] for id in dead if (found := _WHOLE.match(id)) and found[0] != id), mailings)
 
 
 def _delivery_id(desk: PushDesk, push: str, planned: datetime) -> str:

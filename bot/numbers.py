@@ -64,6 +64,7 @@ class _Shown:
     lights: tuple[Light, ...]
 
 
+_NEVER = _Shown((), ())
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Shown).decode
 
@@ -143,10 +144,19 @@ class Numbers:
 
     def lights_of(self, communities: Sequence[Community]) -> dict[str, list[Light]]:
         """The same of several communities, by their ids; those that were looked at within the hour cost one round trip together."""
+        return self.lights_at_hand(communities, len(communities))[0]
+
+    def lights_at_hand(self, communities: Sequence[Community], most: int) -> tuple[dict[str, list[Light]], int]:
+        """The lights of many communities, of which so many at most are judged anew; the others have those of an older look, or none.
+
+        Gives how many those are, too: the clock has yet to look at them.
+        """
         looks = self._stores.lights.all([community.keys for community in communities])
-        found = {community.id: self._still_true(looked) for community, looked in zip(communities, looks, strict=True)}
-        judged = self.judge([community for community in communities if found[community.id] is None])
-        return {id: list(judged[id].lights) if lights is None else lights for id, lights in found.items()}
+        shown = {community.id: (looked.at_ms, _read(looked)) for community, looked in zip(communities, looks, strict=True)}
+        late = [community for community in communities if not self._is_current(*shown[community.id])]
+        judged = self.judge(late[:most])
+        found = {id: list(judged[id].lights if id in judged else look.lights) for id, (_, look) in shown.items()}
+        return found, len(late[most:])
 
     def judge(self, communities: Sequence[Community]) -> dict[str, Judgement]:
         """How well some communities are by now, by their ids, worked out anew."""
@@ -166,15 +176,10 @@ class Numbers:
         """Lights as a look keeps them, with what they were judged by."""
         return _encode(_Shown(self._judged_by, tuple(lights))).decode()
 
-    def _still_true(self, looked: Looked) -> list[Light] | None:
-        """What a look showed, if it is not too old and the same rules hold; else None."""
-        if not looked.shown or is_ahead(looked.at_ms, self._clock()) or to_ms(self._clock()) - looked.at_ms > FRESH_MS:
-            return None
-        try:
-            shown = _decode(looked.shown)
-        except msgspec.DecodeError:  # kept by another version of the program
-            return None
-        return list(shown.lights) if shown.judged_by == self._judged_by else None
+    def _is_current(self, at_ms: int, shown: _Shown) -> bool:
+        """Whether what a look showed (at a moment, ms) is not too old and the same rules hold."""
+        is_young = not is_ahead(at_ms, self._clock()) and to_ms(self._clock()) - at_ms <= FRESH_MS
+        return is_young and shown.judged_by == self._judged_by
 
     @property
     def _judged_by(self) -> tuple[int, ...]:
@@ -211,6 +216,14 @@ class Numbers:
         if self._rostered is None:
             self._rostered = list(self._stores.customer_groups.all_open())
         return any(where.community in ("", group.where.id) and where.chat in ("", group.chat) for group in self._rostered)
+
+
+def _read(looked: Looked) -> _Shown:
+    """What a look kept; nothing where there was none, or another version of the program kept it."""
+    try:
+        return _decode(looked.shown) if looked.shown else _NEVER
+    except msgspec.DecodeError:
+        return _NEVER
 
 
 def is_ahead(at_ms: int, now: datetime) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from math import isnan
 
 from bot.case_words import APPEAL_STATES
 from bot.case_words import STATES as CASE_STATES
@@ -17,6 +19,7 @@ from bot.permissions import Role, role_in
 from bot.praise import badge_name
 from bot.shop_desk import STATES as ORDER_STATES
 from rules.invitations import STATES as INVITATION_STATES
+from rules.layers import Doings, Stand, stands
 from rules.levels import Level, level_of
 from storage.badges import Held
 from storage.check_ins import Standing
@@ -33,6 +36,9 @@ DAYS = 60
 LEAST_FELT = 5
 """Messages from which a mood can be told."""
 GLAD, LOW = 0.6, 0.4
+HOURS_DAYS = 60
+"""Messages of so many days say when somebody is there."""
+MOST_TOPICS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,31 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Portrait:
+    """How a member stands among the others. ``churn`` and ``koc`` are shares, None where nobody knows."""
+
+    stage: Stand
+    layer: Stand
+    trust: Stand
+    churn: float | None
+    koc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """When a member speaks, as messages by hour of the day, and which answers he asked for how often; of what the log keeps ``since`` then."""
+
+    hours: tuple[int, ...]
+    topics: tuple[tuple[str, int], ...]
+    since: date
+
+    @property
+    def messages(self) -> int:
+        """How many messages that are."""
+        return sum(self.hours)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened: what in Chinese, and where it is looked at: a page's endpoint with its number, '' nowhere."""
 
@@ -79,6 +110,26 @@ def profile_of(stores: Stores, contents: Contents, config: Config, community: Co
         stores.invitations.inviter(where, number).credited, tuple(stores.tags.of(where, number)), tuple(order for order in orders if order.waits),
         stores.cases.count_strikes(where, number, now, contents.judge.policy.ladder.lapse), mood_word(stores.moods.find_member(where, number)),
     )  # fmt: skip
+
+
+def portrait_of(stores: Stores, community: Community, number: int, now: datetime) -> Portrait | None:
+    """How a member stands, None where that was not worked out yet or he is not there any more; three round trips."""
+    block = stores.traits.of(community.keys, number, community.day_of(now))
+    if block is None:
+        return None
+    churn, koc = (float(block.number(name)[0]) for name in ("churn", "koc"))
+    return Portrait(*stands(Doings.of(block)), None if isnan(churn) else churn, None if isnan(koc) else koc)
+
+
+def habits_of(stores: Stores, contents: Contents, community: Community, number: int, now: datetime) -> Habits:
+    """What the log tells of a member's habits in his community's groups; it looks at no more than 20,000 entries."""
+    entries, since = stores.events.look_back(community.keys, number, now - timedelta(days=HOURS_DAYS), now)
+    hours = Counter(
+        entry.at.astimezone(community.zone).hour for entry in entries if entry.kind == "inbound" and entry.data.get("kind") != "event"
+    )
+    asked = Counter(str(entry.data["entry"]) for entry in entries if entry.kind == "decision" and "entry" in entry.data)
+    topics = [(found.question, n) for id, n in asked.most_common(2 * MOST_TOPICS) if (found := contents.faq.find(id))]
+    return Habits(tuple(hours[hour] for hour in range(24)), tuple(topics[:MOST_TOPICS]), community.day_of(since))
 
 
 def mood_word(mood: Mood | None) -> str:

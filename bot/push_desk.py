@@ -7,26 +7,33 @@ another state of that push is told, whatever happened to others meanwhile. What 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 
 import msgspec
 import structlog
 
 from bot import deliveries
-from bot.communities import Communities, Community, listed_community
+from bot.communities import Community, listed_community
 from bot.config import Config
 from bot.errors import UserError
 from bot.faq_office import Office
 from bot.live import Contents
-from bot.permissions import Actor
+from bot.permissions import Actor, known_role, may
 from bot.private import tell
+from bot.push_reach import Reach, reach_of
 from rules.calendar import AT, moment_in, parse_at, say_when
-from rules.contents import PUSHES, Push, check_push, fill, push_row
+from rules.content_kind import variables_in
+from rules.content_pushes import read_push
+from rules.content_segments import wrong_with
+from rules.contents import PUSHES, Push, check_push, push_row
+from rules.lines import one_line
+from rules.pushes import VARIABLES, audience_of, is_same_saying, needs_grant, said, texts_of
 from storage.content import ChangedSince, NoSuchVersion, Outdated
 from storage.firings import Why
-from storage.moment import to_ms
+from storage.moment import from_ms, to_ms
+from storage.roles import ALL
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -41,13 +48,27 @@ MOST_UNDONE = 100
 """Pushes of a version that is taken back here; larger ones are, by the command line."""
 MOST_LOOKED = 50
 """Versions among which the newest of one's own is looked for."""
-EVERYBODY = "大家"
-"""What a push calls whom it speaks to."""
+ALONE_AFTER = timedelta(minutes=10)
+"""After so long the only administrator may agree to what he wrote himself."""
+NEAR = 0.02
+"""How far the number that is typed may be off: people come and go between reading and typing."""
+LONGEST_SHOWN = 300
+"""Characters of a push that administrators are shown when they are asked to agree."""
 WHYS: Mapping[Why, str] = {
     "": "已发出", "paused": "没有发：社群在暂停", "crisis": "没有发：危机模式里不发营销", "no_way": "没有发：没有到群里的 webhook 或长连接",
-    "missed": "错过了：到点时机器人没有在运行，也超过了补发时间",
+    "missed": "错过了：到点时机器人没有在运行，也超过了补发时间", "unapproved": "没有发：到点时还没有人批准", "quiet": "没有发：到点在安静时段里",
+    "segment": "没有发：发给谁的条件读不懂了，请点开改一改",
 }  # fmt: skip
 """What became of a planned moment, in words."""
+
+
+class Braked(UserError):
+    """So many would read it that their number has to be typed; ``reach`` is whom it goes to."""
+
+    def __init__(self, reach: Reach, typed: int | None) -> None:
+        told = f"人数不对：你输的是 {typed:,}。" if typed is not None else ""
+        super().__init__(f"{told}这会发给 {reach.words}，发出去就收不回来。确认要发，请把人数（{reach.people}）输一遍")
+        self.reach = reach
 
 
 class Moved(Exception):
@@ -128,9 +149,12 @@ class PushDesk:
 
     # Changing -----------------------------------------------------------------------------------------------------------
 
-    def make(self, push: Push, *, once: str) -> Done:
-        """Writes a push down; its id is given here. Raises UserError for what cannot be."""
+    def make(self, push: Push, *, once: str, typed: int | None = None) -> Done:
+        """Writes a push down; its id is given here. Raises UserError for what cannot be, :class:`Braked` where the number of its readers is not ``typed``."""
+        if first := self._made(once):
+            return first
         self._refuse(push, None)
+        push = self._weighed(push, None, typed)
         for _ in range(MOST_TRIES):
             if first := self._made(once):
                 return first
@@ -142,9 +166,9 @@ class PushDesk:
                 return done
         raise Moved(None)
 
-    def change(self, id: str, mark: str, wanted: Push, *, once: str, act: str = "修改") -> Done:
-        """Puts ``wanted`` in the place of the push that was seen with ``mark``. Raises :class:`Moved`, and UserError for what cannot be."""
-        return self._edit(id, mark, replace(wanted, id=id), act, once)
+    def change(self, id: str, mark: str, wanted: Push, *, once: str, act: str = "修改", typed: int | None = None) -> Done:
+        """Puts ``wanted`` in the place of the push that was seen with ``mark``. Raises :class:`Moved`, :class:`Braked`, UserError for what cannot be."""
+        return self._edit(id, mark, replace(wanted, id=id), act, once, typed)
 
     def move(self, id: str, mark: str, day: date, *, once: str) -> Done:
         """Has a push that is said once be said on another day at the same time. Raises :class:`Moved`, UserError."""
@@ -156,10 +180,50 @@ class PushDesk:
         at = datetime.combine(day, parse_at(push.at).time())
         return self.change(id, mark, replace(push, at=at.strftime(AT)), once=once, act="改期")
 
-    def switch(self, id: str, mark: str, *, is_on: bool, once: str) -> Done:
-        """Has a push be said from now on, or makes it a draft again. Raises :class:`Moved`, UserError."""
+    def switch(self, id: str, mark: str, *, is_on: bool, once: str, typed: int | None = None) -> Done:
+        """Has a push be said from now on, or makes it a draft again. Raises :class:`Moved`, :class:`Braked`, UserError."""
         kept = self.get(id)
-        return self.change(id, mark, replace(kept.push, enabled=is_on), once=once, act="启用" if is_on else "取消")
+        return self.change(id, mark, replace(kept.push, enabled=is_on), once=once, act="启用" if is_on else "取消", typed=typed)
+
+    def grant(self, id: str, mark: str, *, once: str, typed: int | None = None) -> Done:
+        """Agrees to a push that waits for it: an administrator who is not its writer, or the only one there is, after :data:`ALONE_AFTER`.
+
+        Raises :class:`Moved`, :class:`Braked`, UserError.
+        """
+        if first := self._made(once):
+            return first
+        push = self.get(id).push
+        if push.approval != "asked":
+            raise UserError(f"“{push.label}”不在等批准。等批准的看：推送 批准")
+        if not may(self.actor.role, "admin"):
+            raise UserError("批准推送要管理员。可以请一位管理员说：推送 批准 " + id)
+        self._refuse_alone(push)
+        if push.at:
+            self._refuse_past(push)
+        self._brake(push, typed)
+        act = "批准（单人）" if self.actor.member == push.asked_by else "批准"
+        return self._edit(id, mark, replace(push, approval="granted", granted_by=self.actor.member), act, once, typed)
+
+    def is_braked(self, push: Push, reach: Reach) -> bool:
+        """Whether so many would read a push that their number has to be typed."""
+        return reach.people > min((self.contents.pushing.of(one.id).brake_above for one in self._audience(push)), default=0)
+
+    def waiting(self) -> list[Kept]:
+        """The pushes that wait for somebody's consent, the longest waiting first."""
+        return sorted((kept for kept in self.pushes() if kept.push.approval == "asked"), key=lambda kept: kept.push.asked_at)
+
+    def reach(self, push: Push) -> Reach:
+        """Whom a push would reach at this moment. Raises UserError for a segment that cannot be."""
+        return reach_of(push, self._audience(push), self.stores, self.config, self.contents, self.now)
+
+    def reach_here(self, push: Push) -> Reach:
+        """Whom a push would reach in this community alone. Raises UserError for a segment that cannot be."""
+        return reach_of(push, [self.community], self.stores, self.config, self.contents, self.now)
+
+    def why_grant(self, push: Push, reach: Reach) -> str:
+        """Why another has to agree to a push, '' where nobody has to: the strictest of the communities that it goes to."""
+        found = (needs_grant(push, self.contents.pushing.of(one.id), reach.people) for one in self._audience(push))
+        return next(filter(None, found), "")
 
     def remove(self, id: str, mark: str, *, once: str) -> Done:
         """Takes a push away. Raises :class:`Moved`, UserError."""
@@ -173,17 +237,17 @@ class PushDesk:
             _, changes = self.stores.content.version(KIND, number)
         except NoSuchVersion:
             raise UserError(f"推送没有第 {number} 版，或者太久了不再保存") from None
-        touched = [_decode(text) for change in changes[:MOST_UNDONE] for text in (change.before, change.after) if text]
+        touched = [read_push(text) for change in changes[:MOST_UNDONE] for text in (change.before, change.after) if text]
         if len(changes) > MOST_UNDONE or not all(map(self.may_change, touched)):
             raise UserError(f"第 {number} 版也改了别的社群的推送，这里不能撤销，请用命令行：python run.py content undo pushes {number}")
         for change in changes:
-            self._refuse_back(*(_decode(text) if text else None for text in (change.before, change.after)))
+            self._refuse_back(*(read_push(text) if text else None for text in (change.before, change.after)))
         try:
             version = self.stores.content.undo(KIND, number, self.actor.id, self.now, once=once)
         except ChangedSince as since:
             raise UserError(f"不能撤销：推送 {'、'.join(since.ids[:5])} 之后又改过，请直接修改") from None
         for change in changes:
-            self._begin(_decode(change.after) if change.after else None, _decode(change.before) if change.before else None)
+            self._begin(read_push(change.after) if change.after else None, read_push(change.before) if change.before else None)
         where = "" if any(push.community == "*" for push in touched) else self.community.id
         self.stores.audit.record(where, self.actor.id, "推送 撤销", f"第 {number} 版", "", f"第 {version} 版", self.now, once=once)
         return version
@@ -193,7 +257,7 @@ class PushDesk:
         for version in self.stores.content.history(KIND, MOST_LOOKED):
             if version.author == str(self.actor.id):
                 _, changes = self.stores.content.version(KIND, version.number)
-                if all(self.sees(_decode(text)) for one in changes for text in (one.before, one.after) if text):
+                if all(self.sees(read_push(text)) for one in changes for text in (one.before, one.after) if text):
                     return version.number
         return 0
 
@@ -205,7 +269,65 @@ class PushDesk:
 
     # Small steps --------------------------------------------------------------------------------------------------------
 
-    def _edit(self, id: str, mark: str, wanted: Push | None, act: str, once: str) -> Done:
+    def _weighed(self, wanted: Push, present: Push | None, typed: int | None) -> Push:
+        """The push with whether another has to agree. Raises :class:`Braked` where the number of its readers has to be typed, and is not."""
+        wanted = self._dated(wanted)
+        is_same = present is not None and is_same_saying(present, wanted)
+        if is_same and present and present.approval == "granted":
+            return replace(wanted, approval="granted", asked_by=present.asked_by, asked_at=present.asked_at, granted_by=present.granted_by)
+        bare = replace(wanted, approval="", asked_by=0, asked_at=0, granted_by=0)
+        if not wanted.enabled or (is_same and present and present.enabled and not present.approval):
+            return bare
+        reach = self.reach(wanted)
+        if self.why_grant(wanted, reach):
+            return replace(bare, approval="asked", asked_by=self.actor.member, asked_at=to_ms(self.now) // 1000)
+        if not _is_moved(present, wanted):
+            self._brake(wanted, typed, reach)
+        return bare
+
+    def _dated(self, wanted: Push) -> Push:
+        """The push with the day of its first episode."""
+        if wanted.episodes and not wanted.began:
+            return replace(wanted, began=self.community.day_of(self.now).isoformat())
+        return wanted
+
+    def _brake(self, push: Push, typed: int | None, reach: Reach | None = None) -> None:
+        reach = reach or self.reach(push)
+        if self.is_braked(push, reach) and (typed is None or abs(typed - reach.people) > reach.people * NEAR):
+            raise Braked(reach, typed)
+
+    def _refuse_alone(self, push: Push) -> None:
+        """Raises UserError where the writer of a push agrees to it himself, and there is another, or it is too early."""
+        if self.actor.member != push.asked_by:
+            return
+        user = self.stores.directory.find_user(self.actor.member)
+        owners = [one for one in self.config.admins if one != user and not self.stores.leavers.has_left(one)]
+        granted = [
+            grant for grant in self.stores.roles.all()
+            if grant.member != self.actor.member and grant.place in (ALL, self.community.id) and may(known_role(grant.role), "admin")
+        ]  # fmt: skip
+        if owners or granted:
+            raise UserError(f"“{push.label}”是你最后改的，要另一位管理员批准，他说：推送 批准 {push.id}")
+        left = from_ms(push.asked_at * 1000) + ALONE_AFTER - self.now
+        if left > timedelta():
+            minutes = -(-int(left.total_seconds()) // 60)
+            raise UserError(f"这里只有你一位管理员：再过 {minutes} 分钟可以自己批准，到时说：推送 批准 {push.id}")
+
+    def _tell_admins(self, push: Push, once: str) -> None:
+        """Asks the administrators to agree to a push."""
+        reach = self.reach(push)
+        number = f" {reach.people}" if self.is_braked(push, reach) else ""
+        shown = [f"> {one_line(text, LONGEST_SHOWN)}" for text in texts_of(push)]
+        text = "\n".join([
+            f"**等批准：{push.label}**（编号 {push.id}）",
+            f"{self.actor.name}写的，{say_when(push)}，发给 {reach.words}。{self.why_grant(push, reach)}", *shown,
+            f"另一位管理员同意就说：推送 批准 {push.id}{number}；不发就说：推送 取消 {push.id}",
+        ])  # fmt: skip
+        post = deliveries.to_admins(self.config, self.community.id, text, id=f"push:asked:{once}", now_ms=to_ms(self.now))
+        if post:
+            self.stores.outbox.enqueue(self.community.shard, [post], to_ms(self.now))
+
+    def _edit(self, id: str, mark: str, wanted: Push | None, act: str, once: str, typed: int | None = None) -> Done:
         if first := self._made(once):
             return first
         for _ in range(MOST_TRIES):
@@ -218,6 +340,8 @@ class PushDesk:
             self._refuse_others(present.push)
             if wanted:
                 self._refuse(wanted, present.push)
+            if wanted and not act.startswith("批准"):
+                wanted = self._weighed(wanted, present.push, typed)
             if done := self._put(act, id, present.push, wanted, version, once):
                 return done
         raise Moved(self.get(id).push)
@@ -236,6 +360,8 @@ class PushDesk:
             self.stores.audit.record(
                 "" if shared else self.community.id, self.actor.id, f"推送 {act}", f"{id}（{shown}）", _told(before), _told(after), self.now, once=once
             )  # fmt: skip
+            if after and after.approval == "asked" and (before is None or before.approval != "asked" or before != after):
+                self._tell_admins(after, once)
         return Done(number, before, after)
 
     def _made(self, once: str) -> Done | None:
@@ -247,12 +373,16 @@ class PushDesk:
             _, [change] = self.stores.content.version(KIND, number)
         except (NoSuchVersion, ValueError):  # nothing differed, so no version of one change was made
             return Done(number, None, None)
-        return Done(number, *(_decode(text) if text else None for text in (change.before, change.after)))
+        return Done(number, *(read_push(text) if text else None for text in (change.before, change.after)))
 
     def _refuse(self, wanted: Push, present: Push | None) -> None:
         """Raises UserError for a push that cannot be, or not any more."""
         if wrong := check_push(replace(wanted, id=wanted.id or "新")):
             raise UserError("；".join(wrong))
+        self._refuse_variables(wanted)
+        for one in self._audience(wanted) if wanted.segment else ():
+            if problem := wrong_with(wanted.segment, one.id, self.contents.segments):
+                raise UserError(problem if one.id == self.community.id else f"{one.name}：{problem}")
         self._refuse_others(wanted)
         if not self._audience(wanted):
             raise UserError(f"“{self.community.name}”没有写进配置（communities），推送发不到那里，请先在 config.yaml 里加上")
@@ -266,6 +396,14 @@ class PushDesk:
             raise UserError(f"“{present.label}”已经发过了，不能再改时间。要再发一次请新建一条，例如：推送 新建 明天 9:00 早上好")
         if present:
             self._refuse_late(present)
+
+    @staticmethod
+    def _refuse_variables(wanted: Push) -> None:
+        """Raises UserError for braces that would be read as they stand. Only here: what was kept before is said as it ever was."""
+        texts = (wanted.text, *wanted.episodes, *(arm.body.text for arm in wanted.arms))
+        unknown = sorted({name for text in texts for name in variables_in(text) if name and name not in VARIABLES})
+        if unknown:
+            raise UserError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {{{'}、{'.join(VARIABLES)}}}；要原样写大括号请用全角的｛｝")
 
     def _refuse_back(self, before: Push | None, after: Push | None) -> None:
         """Raises UserError where a change is taken back too late: ``after`` is said already or right now, or ``before`` would never be."""
@@ -312,70 +450,8 @@ class PushDesk:
         return [moment_in(push.at, one.zone) for one in self._audience(push)]
 
 
-def said(text: str) -> str:
-    """What stands in the group when a push is said."""
-    return fill(text, {"nickname": EVERYBODY})
-
-
-def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, now: datetime) -> bool:
-    """Queues a push for one planned moment; False when another process was first, or when nothing is said.
-
-    What falls due while the community is paused is not made up for, and neither is marketing in a crisis, nor what no way leads to the group for.
-    """
-    at = to_ms(planned)
-    delivery = deliveries.to_group(
-        config, community.id, "", said(push.text), id=f"push:{community.id}:{push.id}@{at}", lane="bulk", now_ms=to_ms(now)
-    )  # fmt: skip
-    if delivery is not None:
-        delivery = replace(delivery, pushed=f"{now.astimezone(community.zone):%Y-%m-%d}|{delivery.chat or community.main_group}")
-    why: Why = "no_way" if delivery is None else ""
-    if stores.pauses.of(community.id):
-        why = "paused"
-    elif push.marketing and stores.pauses.crisis_since(community.id):
-        why = "crisis"
-    if why:
-        settle(push, community, planned, why, stores, now)
-        stores.firings.begin_anew(community.keys, push.id, now)
-    if why or delivery is None:
-        return False
-    facts = {"push": push.id, "planned": planned.isoformat(), "late_s": round((now - planned).total_seconds(), 1)}
-    return stores.firings.claim(
-        community.keys, push.id, planned, [delivery], now, facts, day=_day(planned, community.zone), title=push.label
-    )  # fmt: skip
-
-
-def settle(push: Push, community: Community, planned: datetime, why: Why, stores: Stores, now: datetime) -> None:
-    """Notes once why nothing was said at a planned moment."""
-    if stores.firings.claim(community.keys, push.id, planned, (), now, None, day=_day(planned, community.zone), title=push.label, why=why):
-        log.info("push not said", push=push.id, community=community.id, planned=planned.isoformat(), why=why)
-
-
-def audience(push: Push, communities: Communities) -> Iterable[Community]:
-    """The listed communities that a push goes to."""
-    if not push.enabled:
-        return ()
-    return [community for community in communities.listed if push.community in ("*", community.id)]
-
-
-def find_in_force(stores: Stores, id: str) -> Push | None:
-    """The push of an id as it stands in the store at this moment, None where it is gone or a draft."""
-    text = stores.content.find(KIND, [id]).get(id)
-    push = _decode(text) if text else None
-    return push if push and push.enabled else None
-
-
-def was_changed_since(stores: Stores, moment: datetime) -> bool:
-    """Whether the pushes were changed after a moment: until then what stood before was in force."""
-    return any(version.at > moment for version in stores.content.history(KIND, 1))
-
-
-def _decode(text: str) -> Push:
-    """The push of a kept item; those that older programs kept say all in words."""
-    return msgspec.convert({"cron": "", **msgspec.json.decode(text)}, Push, strict=False)
-
-
 def _kept(text: str) -> Kept:
-    return Kept(_decode(text), hashlib.sha256(text.encode()).hexdigest()[:16])
+    return Kept(read_push(text), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def _to_json(push: Push) -> str:
@@ -393,13 +469,16 @@ def _is_due_otherwise(before: Push | None, after: Push | None) -> bool:
     return was != is_now
 
 
+def _is_moved(before: Push | None, after: Push) -> bool:
+    """Whether what is in force already is said at another time, and nothing else: then its number was typed."""
+    return bool(before and before.enabled and is_same_saying(replace(before, at=after.at, cron=after.cron, days=after.days), after))
+
+
 def _told(push: Push | None) -> str:
     if push is None:
         return ""
-    state = "启用" if push.enabled else "草稿"
+    state = {"asked": "等批准", "granted": "已批准"}.get(push.approval, "启用") if push.enabled else "草稿"
     where = "所有社群" if push.community == "*" else push.community
-    return f"{say_when(push)}，{where}，{state}{'，营销' if push.marketing else ''}：{push.text}"
-
-
-def _day(planned: datetime, zone: tzinfo) -> date:
-    return planned.astimezone(zone).date()
+    to = f"，一个一个发给 {audience_of(push)}" if push.to == "members" else f"，{len(push.groups)} 个群" if push.groups else ""
+    arms = "".join(f"／{arm.name}：{arm.body.text}" for arm in push.arms)
+    return f"{say_when(push)}，{where}{to}，{state}{'，营销' if push.marketing else ''}：{push.text}{arms}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from bot.communities import Communities
 from rules.figures import Day, Kept, Where
@@ -14,22 +14,40 @@ DEPENDS_ON_ALL = ("came", "found", "gone", "responded")
 """Counters that can be counted again only where the log goes back to a place's first day."""
 
 
-def recount(stores: Stores, communities: Communities, first: date, last: date, *, community: str = "") -> Iterator[str]:
+def recount(
+    stores: Stores, communities: Communities, first: date, last: date, *, community: str = "", whole: date | None = None
+) -> Iterator[str]:
     """Every figure from ``first`` to ``last`` that the log tells otherwise than the book, in Chinese; of one community, or of all.
 
-    What looks back – who is new, who stayed, how many in a month – is compared where the log goes back to the first day of all.
+    What looks back – who is new, who stayed, how many in a month – is compared where the log goes back to a place's first day; ``whole`` is the
+    first day of which it tells everything, None for the first of all (:func:`told_from`).
     """
     tales = retell(_told(stores, communities))
     begins = stores.daybook.begins()
     wanted = [where for where in tales if not community or where.community == community]
-    oldest = min((tale.begins for tale in tales.values() if tale.begins), default=last)
     book = stores.daybook.many(wanted, first, last, last)
     closed = stores.daybook.closed(wanted)
     for where in wanted:
-        is_whole = begins.get(where, oldest) >= oldest
+        begun = begins.get(where) if where.community else min(begins.values(), default=whole)
+        is_whole = whole is None or (begun is not None and begun >= whole)
         for kept in book[where]:
             told = tales[where].day(kept.day, closed[where])
             yield from _unlike(where, kept, told, is_whole=is_whole)
+
+
+def told_from(stores: Stores, communities: Communities, today: date, kept_days: int) -> date | None:
+    """The first day of which the log still tells everything, None where it goes back to the beginning. Two round trips.
+
+    ``kept_days`` is how long the log keeps what happened; each shard has a log of its own, and the shortest decides.
+    """
+    begun, oldest = stores.daybook.begins_in(), stores.events.begins()
+    late = []
+    for shard, first in begun.items():
+        at = oldest.get(shard)
+        told = at.astimezone(communities.of_home("").zone).date() if at else today - timedelta(days=kept_days)
+        if first < told:
+            late.append(told + timedelta(days=1))
+    return max(late, default=None)
 
 
 def _told(stores: Stores, communities: Communities) -> Iterator[Told]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from bot.audience import Audience
 from bot.communities import Community
 from bot.live import Contents
 from bot.numbers import Cohort, Figure, Numbers, heat_of
+from rules.churn import AT_RISK
 from rules.figures import Day, Span, Where
 from rules.health import Light
 from rules.metrics import Length
@@ -22,6 +24,8 @@ RECENT = 7
 """Days of the course of a report about one day."""
 FRESH = timedelta(days=7)
 """The lights are those of now: a report whose period ended longer ago has none."""
+LEAVING = f"churn > {AT_RISK:.0%} and not staff"
+"""Who will probably not come back."""
 LEADING: Mapping[Length, tuple[str, ...]] = {
     "day": ("dau", "messages", "newcomers", "self_service", "answer_minutes", "negative_share"),
     "week": ("wau", "messages", "newcomers", "self_service", "week_retention", "answer_minutes", "participation", "negative_share"),
@@ -96,7 +100,7 @@ def gather(stores: Stores, contents: Contents, numbers: Numbers, community: Comm
     return Report(
         community, period, last, period.is_over(today), figures, within, past, _within(days, recent, last),
         heat_of(within), numbers.lights(community) if is_fresh else (), top_questions(contents, community, Span(within)),
-        [one for one in waiting(stores, community, now) if one.count] if is_fresh else (), stores.pauses.of(keys.id),
+        [one for one in waiting(stores, contents, community, now) if one.count] if is_fresh else (), stores.pauses.of(keys.id),
     )  # fmt: skip
 
 
@@ -112,7 +116,7 @@ def top_questions(contents: Contents, community: Community, span: Span) -> list[
     return [(entry.question, n) for entry, n in found if entry and entry.is_for(community.id) and entry.role == "member"][:TOP]
 
 
-def waiting(stores: Stores, community: Community, now: datetime) -> Iterator[Waiting]:
+def waiting(stores: Stores, contents: Contents, community: Community, now: datetime) -> Iterator[Waiting]:
     """What waits for somebody in a community, the most pressing first."""
     where = community.keys
     yield Waiting("工单", stores.tickets.count_waiting([where], now)[0], "工单")
@@ -121,6 +125,16 @@ def waiting(stores: Stores, community: Community, now: datetime) -> Iterator[Wai
     yield Waiting("订单", stores.orders.count_waiting(where), "订单")
     yield Waiting("待审的投稿", stores.submissions.count_waiting(where), "审稿")
     yield Waiting("待看的邀请", stores.invitations.held(where, 1)[0], "邀请 待审")
+    yield Waiting("快要流失的人", _leaving(stores, contents, community, now), f"群体 看 {LEAVING}")
+
+
+def _leaving(stores: Stores, contents: Contents, community: Community, now: datetime) -> int:
+    """How many will probably not come back; counted only where last night's work found any."""
+    [(_, found)] = stores.edges.nights([community.keys])
+    if not found.at_risk:
+        return 0
+    audience = Audience(stores, contents)
+    return audience.count(community, audience.query(community, LEAVING), community.day_of(now)).members
 
 
 def _was_there(day: Day) -> bool:

@@ -25,6 +25,8 @@ Unless = Callable[[str], bool]
 
 CONFIDENTIAL = "（不记）"
 """What the log calls every route whose use nobody may learn of."""
+REMEMBERED, LONGEST_REMEMBERED = 4096, 60
+"""Of how many texts, and up to which length (characters), it is remembered that they fit no pattern."""
 _ENDINGS = " 。.!！?？~～,，、;；"
 _NUMBER = re.compile(r"[1-9]\d?")
 _NAMED = re.compile(r"[@＠\d]")
@@ -105,6 +107,7 @@ class Router:
         self._picture_prompts: set[str] = set()
         self.followers: list[Follower] = []
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._fitting_none: set[str] = set()
         self._events: dict[str, Route] = {}
         self._cards: dict[str, Route] = {}
         self._fallbacks: list[Route] = []
@@ -173,6 +176,7 @@ class Router:
                 alone=alone,
             )  # fmt: skip
             self._patterns.append((re.compile(expression), route))
+            self._fitting_none.clear()
             return handler
 
         return add
@@ -228,6 +232,7 @@ class Router:
         for name, producer in other.producers.items():
             self.stream(name)(producer)
         self._patterns += other._patterns
+        self._fitting_none.clear()
         self._fallbacks += other._fallbacks
         if len(self._fallbacks) > 1:
             raise WiringError([f"有两个兜底处理：{_where(self._fallbacks[0])} 与 {_where(self._fallbacks[1])}，只能留一个"])
@@ -327,10 +332,20 @@ class Router:
         return None
 
     def _fitting(self, text: str, message: Message) -> Iterator[tuple[Route, re.Match[str]]]:
-        for expression, route in self._patterns:
-            found = expression.fullmatch(text) if message.is_private or not route.alone else None
-            if found and not (route.unless and route.unless(text)):
+        for route, found in self._found(text):
+            if (message.is_private or not route.alone) and not (route.unless and route.unless(text)):
                 yield route, found
+
+    def _found(self, text: str) -> Sequence[tuple[Route, re.Match[str]]]:
+        """Which patterns a text fits, whoever may use them. Of what many say it is known that there is none."""
+        if text in self._fitting_none:
+            return ()
+        found = [(route, match) for expression, route in self._patterns if (match := expression.fullmatch(text))]
+        if not found and len(text) <= LONGEST_REMEMBERED:
+            if len(self._fitting_none) >= REMEMBERED:
+                self._fitting_none.clear()  # no order to keep up to date: what is said all the time is soon back
+            self._fitting_none.add(text)
+        return found
 
     def _last_resort(self) -> Match | None:
         return Match(self._fallbacks[0]) if self._fallbacks else None

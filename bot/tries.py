@@ -24,6 +24,8 @@ RENEW_DAYS = 7
 SOON_DAYS = 21
 _KEY_IS_GOOD = (44004, 40058)
 """How a webhook refuses an empty text once it has found its key."""
+_EMPTY: Mapping[str, object] = {"msgtype": "text", "text": {"content": ""}}
+_TOO_OFTEN = 45009
 _MAY_LIST = (81017,)
 """A refusal that only somebody gets who may ask."""
 
@@ -152,13 +154,22 @@ def _clock(date: str, before: datetime, after: datetime) -> list[Finding]:
     ]
 
 
+def refusal_of(wire: Wire, key: str) -> str:
+    """Why nothing can be posted through a webhook, '' where something can; nothing is."""
+    try:
+        wire.post_webhook(key, _EMPTY)
+    except ApiError as error:
+        return "" if error.code in (*_KEY_IS_GOOD, _TOO_OFTEN) else cure(error) if error.code is not None else "企业微信现在没有应答"
+    return ""
+
+
 def _try_webhook(wire: Wire, name: str, key: str) -> Finding:
     try:
-        wire.post_webhook(key, {"msgtype": "text", "text": {"content": ""}})
+        wire.post_webhook(key, _EMPTY)
     except ApiError as error:
         if error.code in _KEY_IS_GOOD:
             return Finding(GOOD, f"{name}：key 对（没有发出消息）")
-        if error.code == 45009:
+        if error.code == _TOO_OFTEN:
             return Finding(ODD, f"{name}：这一分钟发得太多，过一会儿再检查")
         return Finding(BAD, f"{name}：{cure(error)}")
     return Finding(GOOD, f"{name}：key 对")

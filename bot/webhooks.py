@@ -70,9 +70,10 @@ class WebhookKeys:
             raise Undeliverable("这个群的 webhook 已被换掉，不再使用；请在控制台的“社群”里放入新的")
         return key or None
 
-    def put(self, community: str, chat: str, given: str, *, once: str) -> Put:
-        """Puts a key in force for a chat, in place of the one before. ``given`` is the whole address or the key.
+    def put(self, community: str, chat: str, given: str, *, once: str, refusal: Callable[[str], str] = lambda key: "") -> Put:
+        """Puts a key in force for a chat, in place of the one before, which never comes back. ``given`` is the whole address or the key.
 
+        ``refusal`` tries the key before: what it says against it ('' nothing) keeps the one before in force.
         ``community`` may be an unlisted group, by its chat id. Raises UserError, which never shows what was given.
         """
         place_chat = self._known_chat(community, chat)
@@ -87,6 +88,8 @@ class WebhookKeys:
         for shown in self.all():
             if shown.digest == digest and not shown.is_refused and self._config.webhook_place(shown.community, shown.chat) != place:
                 raise UserError(f"{shown.name}已经在用这个 Webhook，它只能发进一个群。在这个群里另建一个群机器人，用它的地址")
+        if digest not in self._state().refused and (against := refusal(key)):
+            raise UserError(f"没有换，原来的照旧：试这个 Webhook 时{against}")
         done, before = self._store.put(place, key, _configured(self._config, community, place_chat), once=once)
         self._cached = None
         if done == "refused":

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -152,7 +153,8 @@ def create_web(bot: Bot) -> Flask:
 
     app = create_app(bot.config, bot.pipeline, bot.metrics, is_ready, now)
     parts = Parts(
-        bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table, _read_items, _table_of
+        bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table, _read_items, _table_of,
+        partial(try_webhook, bot.config),
     )  # fmt: skip
     app.register_blueprint(console(parts))
     app.register_blueprint(api(parts))
@@ -160,6 +162,18 @@ def create_web(bot: Bot) -> Flask:
     if target := os.environ.get("BOT_DEMO_URL"):
         app.register_blueprint(demo_page(target))
     return app
+
+
+def try_webhook(config: Config, key: str) -> str:
+    """Why nothing can be posted through a webhook, '' where something can; nothing is posted."""
+    from bot.client import Wire
+    from bot.tries import refusal_of
+
+    wire = Wire(config.wecom.api_base)
+    try:
+        return refusal_of(wire, key)
+    finally:
+        wire.close()
 
 
 def _plan_import(store: ContentStore, name: str, data: bytes, replace: bool) -> Plan:

@@ -28,6 +28,7 @@ def recount(path: Path, later: Path | None, id: str, days: int) -> None:
 
     from bot.communities import Communities
     from bot.recounting import recount as differences
+    from bot.recounting import told_from
 
     config = load_config(later or path)
     if id:
@@ -35,8 +36,13 @@ def recount(path: Path, later: Path | None, id: str, days: int) -> None:
     with stores_of(later or path) as stores:
         communities = Communities(config, stores.groups, stores.shards)
         today = max((now().astimezone(place.zone).date() for place in communities.listed), default=now().date())
-        found = 0
-        for line in differences(stores, communities, today - timedelta(days=days - 1), today, community=id):
+        found, first = 0, today - timedelta(days=days - 1)
+        whole = told_from(stores, communities, today, config.retention.events_days)
+        if whole and whole > first:
+            click.echo(f"事件记录从 {whole} 起才是完整的，只对比这一天以后的")
+            first = min(whole, today)
+            days = (today - first).days + 1
+        for line in differences(stores, communities, first, today, community=id, whole=whole):
             click.echo(line)
             found += 1
     click.echo(f"{days} 天里有 {found} 处不同" if found else f"最近 {days} 天的数字都和事件记录一致")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import secrets
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from commands.build import now
+from commands.build import now, try_webhook
 from commands.opening import config_option, load_config, stores_of
 
 if TYPE_CHECKING:
@@ -27,17 +28,20 @@ def webhook() -> None:
 @config_option
 @click.argument("community")
 @click.argument("chat", default="")
+@click.option("--untried", is_flag=True, help="不试就换：这台机器连不上企业微信的时候")
 @click.pass_obj
-def set_webhook(path: Path, later: Path | None, community: str, chat: str) -> None:
-    """放进或换掉一个 Webhook，五秒内生效。COMMUNITY 是社群编号，CHAT 是群的 chatid（空着是主群）；没登记的群只写 chatid。地址从提示或标准输入读。"""
+def set_webhook(path: Path, later: Path | None, community: str, chat: str, *, untried: bool) -> None:
+    """放进或换掉一个 Webhook，试通了才换，五秒内生效。COMMUNITY 是社群编号，CHAT 是群的 chatid（空着是主群）；没登记的只写 chatid。地址从提示或标准输入读。"""
     from bot.webhooks import WebhookKeys
 
     path = later or path
     is_asked = sys.stdin.isatty()
     given = click.prompt("新的 Webhook（地址或 key，不会显示）", hide_input=True) if is_asked else sys.stdin.readline()
     with stores_of(path) as stores:
-        keys = WebhookKeys(load_config(path), stores.webhooks, stores.groups)
-        put = keys.put(community, chat, given, once=secrets.token_hex(8))
+        config = load_config(path)
+        keys = WebhookKeys(config, stores.webhooks, stores.groups)
+        refusal = (lambda key: "") if untried else partial(try_webhook, config)
+        put = keys.put(community, chat, given, once=secrets.token_hex(8), refusal=refusal)
         _record(stores, "更换 Webhook" if put.before else "添加 Webhook", community, chat, put)
     old = "；旧的不再使用。config.yaml 或环境变量里有它的，也换成新的。" if put.before else "。"
     click.echo(f"已放入 {put.digest}，五秒内生效{old}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from commands.roles import patiently, role_command, start_clock
 
 if TYPE_CHECKING:
     from bot.breaker import Circuit
+    from bot.sender import Sender
     from bot.uploads import Uploads
     from bot.ways import Way
 
@@ -128,19 +131,25 @@ def _long_connections(bot: Bot, stop: threading.Event) -> list[tuple[str, Callab
 
 
 def _send(bot: Bot, stop: threading.Event) -> None:
+    from storage.outbox import Bell
+
+    sender_of(bot, now).run(stop, Bell(bot.stores.database))
+
+
+def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | None = None, threads: int = 32) -> Sender:
+    """What sends a bot's deliveries to WeCom."""
     from bot.client import WeComClient, Wire
     from bot.config import AppChannel, ContactChannel
     from bot.sender import Sender
     from bot.ways import Lookups, Ways
     from storage.limits import Limits
-    from storage.outbox import Bell
     from storage.tokens import TokenStore
 
     config, database = bot.config, bot.stores.database
     wire, tokens = Wire(config.wecom.api_base), TokenStore(database)
     apps = {
         channel.name: (
-            WeComClient(config.wecom.corp_id, channel.secret.get_secret_value(), wire=wire, tokens=tokens, now=now),
+            WeComClient(config.wecom.corp_id, channel.secret.get_secret_value(), wire=wire, tokens=tokens, now=clock),
             channel.agent_id if isinstance(channel, AppChannel) else 0,
         )
         for channel in config.channels
@@ -157,14 +166,14 @@ def _send(bot: Bot, stop: threading.Event) -> None:
     from bot.webhooks import WebhookKeys
     from storage.media import MediaStore
 
-    reach, hooks = Reach(bot.stores, config, now), WebhookKeys(config, bot.stores.webhooks, bot.stores.groups)
+    reach, hooks = Reach(bot.stores, config, clock), WebhookKeys(config, bot.stores.webhooks, bot.stores.groups)
     watched = {name: (reach.watched(client), agent_id) for name, (client, agent_id) in apps.items()}
     lookups = Lookups(webhook_key=hooks.find, user_id=reach.find_user, app=watched.get)
 
     def find_owner(user: str) -> int | None:
         return None if bot.stores.leavers.has_left(user) else bot.stores.directory.find_number(user)
 
-    alarms = Alarms(bot.stores.outbox, config, bot.stores.shards, now, find_owner)
+    alarms = Alarms(bot.stores.outbox, config, bot.stores.shards, clock, find_owner)
 
     def circuit_changed(circuit: Circuit) -> None:
         if circuit.is_host:  # targets are people and groups: they stand in the log and in the alarm
@@ -172,19 +181,20 @@ def _send(bot: Bot, stop: threading.Event) -> None:
         alarms.circuit_changed(circuit)
 
     def book(name: str) -> bytes:
-        return book_file(bot.stores, config, bot.live, bot.communities, now(), name)
+        return book_file(bot.stores, config, bot.live, bot.communities, clock(), name)
 
     makers: dict[str, Make] = {PROOFS: partial(proof_file, bot.stores, config, bot.communities), BOOKS: book}
-    uploads = Uploads(Files(config.files_path, makers), Media(MediaStore(database), now))
-    ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads)
-    Sender(
-        bot.stores.outbox, Limits(database), ways, now=now, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
+    uploads = Uploads(Files(config.files_path, makers), Media(MediaStore(database), clock))
+    ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads, clock)
+    return Sender(
+        bot.stores.outbox, Limits(database), ways, now=clock, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
         is_paused=bot.stores.pauses.holds,
-        on_outcome=lambda via, outcome: bot.metrics.sent.labels(via, outcome).inc(), on_circuit=circuit_changed,
-    ).run(stop, Bell(database))  # fmt: skip
+        on_outcome=lambda via, outcome: bot.metrics.sent.labels(via, outcome).inc(), on_circuit=circuit_changed, rng=rng,
+        threads=threads,
+    )  # fmt: skip
 
 
-def _long_way(bot: Bot, find_user: Callable[[int], str | None], uploads: Uploads) -> dict[str, Way]:
+def _long_way(bot: Bot, find_user: Callable[[int], str | None], uploads: Uploads, clock: Callable[[], datetime]) -> dict[str, Way]:
     from bot.longway import LongWay
     from storage.keys import shard_of
 
@@ -194,4 +204,4 @@ def _long_way(bot: Bot, find_user: Callable[[int], str | None], uploads: Uploads
         if user := find_user(member):
             stores.notices.keep(shard_of(user, stores.shards), member, text, once=once)
 
-    return {"aibot_ws": LongWay(stores.calls, find_user, keep_words, now, uploads).way()}
+    return {"aibot_ws": LongWay(stores.calls, find_user, keep_words, clock, uploads).way()}

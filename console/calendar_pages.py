@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, get_args
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
@@ -13,17 +13,33 @@ from bot.activities.desk import ActivityDesk
 from bot.communities import Community
 from bot.errors import UserError
 from bot.month_plan import STATE_WORDS, DayPlan, Sort, month_plan
+from bot.outlook import DAYS, outlook, share_words
 from bot.permissions import Role
-from bot.push_desk import Kept, Moved, PushDesk, said
+from bot.push_desk import Braked, Kept, Moved, PushDesk
+from bot.push_reach import Reach
 from console.asked import fresh_once, once_of
 from console.doors import needs
 from console.parts import Parts, visitor
-from console.preview import preview
-from rules.calendar import AT, WEEKDAY_NAMES, WEEKDAYS, Repeat, Rhythm, cron_of, parse_at, rhythm_of
+from console.push_forms import (
+    ARM_NAMES,
+    EVENTS,
+    OUTCOMES,
+    QUIETS,
+    Bubble,
+    bubbles,
+    day_of,
+    form_of,
+    push_of_form,
+    typed_number,
+    typed_over,
+)
+from rules.calendar import AT, WEEKDAY_NAMES, WEEKDAYS, parse_at, rhythm_of, say_when
 from rules.contents import LONGEST_TITLE, Push
+from rules.experiments import say_size
+from rules.pushes import is_granted, texts_of
 from rules.workdays import SORTS
-from rules.workdays import Sort as Days
 from storage.activities import Changed
+from storage.moment import from_ms
 
 VIEWER: Role = "viewer"
 OPERATOR: Role = "operator"
@@ -53,8 +69,10 @@ class CalendarPages:
         """Adds the pages to the console."""
         sees, acts = needs(self._parts, VIEWER), needs(self._parts, OPERATOR)
         pages.add_url_rule("/in/<place>/calendar", "calendar", sees(self.show))
+        pages.add_url_rule("/in/<place>/calendar/ahead", "calendar_ahead", sees(self.ahead))
         for name, view in (
             ("save", self.save), ("move", self.move), ("remove", self.remove), ("undo", self.undo), ("preview", self.preview), ("try", self.try_out),
+            ("switch", self.switch), ("reach", self.reach),
         ):  # fmt: skip
             pages.add_url_rule(f"/in/<place>/calendar/{name}", f"calendar_{name}", acts(view), methods=["POST"])
 
@@ -67,19 +85,75 @@ class CalendarPages:
         once, id, mark = once_of(), request.form.get("id", "")[:64], request.form.get("mark", "")
         desk = self._desk(community)
         try:
-            present = desk.get(id).push if id else Push("", "", "", community.id)
-            wanted = _push_of_form(present, community)
-            done = desk.change(id, mark, wanted, once=once) if id else desk.make(wanted, once=once)
+            present = desk.get(id).push if id else _bare(community)
+            wanted, typed = push_of_form(present, community), typed_number()
+            done = desk.change(id, mark, wanted, once=once, typed=typed) if id else desk.make(wanted, once=once, typed=typed)
+        except Braked as brake:
+            return self._page(community, str(brake), reach=brake.reach), 400
         except UserError as problem:
             return self._page(community, str(problem)), 400
         except Moved as moved:
             return self._page(community, _told(moved)), 409
         day = parse_at(wanted.at).date() if wanted.at else None
-        return self._back(community, "push_saved" if wanted.enabled else "push_drafted", done.version, day)
+        made = done.after or wanted
+        said = "push_drafted" if not made.enabled else "push_saved" if is_granted(made) else "push_asked"
+        if said == "push_saved" and share_words(desk, made):
+            said = "push_saved_much"
+        return self._back(community, said, done.version, day)
+
+    def switch(self, community: Community) -> Any:
+        """Has a push be said from now on, agrees to one that waits, or makes it a draft."""
+        once, id, mark, act = once_of(), request.form.get("id", "")[:64], request.form.get("mark", ""), request.form.get("act", "")
+        desk = self._desk(community)
+        try:
+            typed = typed_number()
+            match act:
+                case "grant":
+                    done, said = desk.grant(id, mark, once=once, typed=typed), "push_granted"
+                case "stop":
+                    done, said = desk.switch(id, mark, is_on=False, once=once), "push_drafted"
+                case _:
+                    return abort(400)
+        except Braked as brake:
+            return self._page(community, str(brake), reach=brake.reach), 400
+        except UserError as problem:
+            return self._page(community, str(problem)), 400
+        except Moved as moved:
+            return self._page(community, _told(moved)), 409
+        return self._back(community, said, done.version)
+
+    def ahead(self, community: Community) -> str:
+        """What will go out in the next days, and what waits for somebody's consent."""
+        desk = self._desk(community)
+        waiting = [(kept, desk.reach(kept.push)) for kept in desk.waiting()]
+        names = self._parts.stores.directory.find_names([kept.push.asked_by for kept, _ in waiting]) if waiting else {}
+        return render_template(
+            "calendar_ahead.html", found=outlook(desk), waiting=waiting, names=names, days=DAYS, weekdays=WEEKDAY_NAMES, say_when=say_when,
+            reason=desk.why_grant, zone=community.zone,
+        )  # fmt: skip
+
+    def reach(self, community: Community) -> str:
+        """How many a push would reach as its form stands, or what is wrong with whom it is for."""
+        desk = self._desk(community)
+        try:
+            wanted = push_of_form(_bare(community), community)
+        except UserError:  # its time or text is not written yet
+            wanted = _bare(community)
+            wanted = replace(
+                wanted,
+                to="members" if request.form.get("to") == "members" else "groups",
+                segment=request.form.get("segment", "").strip()[:1_000],
+            )
+        try:
+            reach = desk.reach(wanted)
+        except UserError as problem:
+            return render_template("_reach.html", problem=str(problem))
+        size = say_size(wanted, reach.groups or reach.people) if wanted.trial else ""
+        return render_template("_reach.html", reach=reach, reason=desk.why_grant(wanted, reach), size=size)
 
     def move(self, community: Community) -> Any:
         """Puts a push that is said once, or an activity that has not begun, on another day."""
-        once, id, mark, day = once_of(), request.form.get("id", "")[:64], request.form.get("mark", ""), _day(request.form.get("day", ""))
+        once, id, mark, day = once_of(), request.form.get("id", "")[:64], request.form.get("mark", ""), day_of(request.form.get("day", ""))
         if day is None:
             abort(400, "请选一个日期，例如 2026-12-01。")
         try:
@@ -116,26 +190,25 @@ class CalendarPages:
         return self._back(community, "undone", 0)
 
     def preview(self, community: Community) -> str:
-        """How a text will look in the group."""
-        del community
-        text = request.form.get("text", "")[:LONGEST_TEXT]
-        return render_template("_preview.html", shown=_shown(text))
+        """How each version of a push will look where it is read."""
+        return render_template("_bubbles.html", bubbles=self._bubbles(community, _shown_push(community)))
 
     def try_out(self, community: Community) -> Any:
-        """Says a text to the visitor alone."""
-        once, text = once_of(), request.form.get("text", "").replace("\r\n", "\n").strip()
-        if not text or len(text) > LONGEST_TEXT:
+        """Says a push to the visitor alone, each version after the other."""
+        once, desk, push = once_of(), self._desk(community), _shown_push(community)
+        if not push.text or len(push.text) > LONGEST_TEXT:
             return "请先写上内容，最多 4,000 个字。", 400
-        self._desk(community).show_to(visitor().number, text, once=once)
+        for n, text in enumerate(texts_of(push)):
+            desk.show_to(visitor().number, text[:LONGEST_TEXT], once=f"{once}:{n}" if n else once)
         return "已私聊发给你，看看手机。没有应用通道的话，下次你私聊机器人时给你看。"
 
     # The page ---------------------------------------------------------------------------------------------------------------
 
-    def _page(self, community: Community, problem: str = "") -> str:
+    def _page(self, community: Community, problem: str = "", reach: Reach | None = None) -> str:
         desk, typed = self._desk(community), request.form if problem else {}
         today = community.day_of(desk.now)
         asked = {**request.args, **request.form}
-        day = _day(asked.get("day", ""))
+        day = day_of(asked.get("day", ""))
         first = _month(asked.get("month", "")) or (day or today).replace(day=1)
         kind = asked.get("kind", "") if asked.get("kind", "") in KINDS else ""
         weeks = month_plan(desk, first.year, first.month, sorts=KINDS[kind])
@@ -148,7 +221,8 @@ class CalendarPages:
         return render_template(
             "calendar.html", weeks=weeks, first=first, before=_other(first, -1), after=_other(first, 1), today=today, kind=kind, kinds=KIND_NAMES,
             day=day, states=STATE_WORDS, weekdays=WEEKDAY_NAMES, shown=SHOWN, problem=problem, once=fresh_once(), may_share=desk.may_share,
-            is_announced=desk.contents.workdays.is_announced(first.year), is_listed=community.is_listed, is_empty=_is_empty(weeks), **shown,
+            is_announced=desk.contents.workdays.is_announced(first.year), is_listed=community.is_listed, is_empty=_is_empty(weeks), reach=reach,
+            colours=desk.contents.pushing.colours, waiting=sum(one.push.approval == "asked" for one in desk.pushes()), **shown,
         )  # fmt: skip
 
     def _panel(
@@ -166,11 +240,16 @@ class CalendarPages:
         if kept is None and not is_new:
             return {"form": None, "plan": plan, "kept": None}
         at = datetime.combine(day or (desk.community.day_of(desk.now) + timedelta(days=1)), NINE)
-        push = kept.push if kept else Push("", "", "", desk.community.id, at=at.strftime(AT))
+        push = kept.push if kept else replace(_bare(desk.community), at=at.strftime(AT))
+        if segment := asked.get("segment", "")[:1_000]:
+            push = push if kept else replace(push, to="members", segment=segment)
         may_change = visitor().may(desk.community.id, OPERATOR) and desk.may_change(push)
         return {
-            "form": _form_of(push) | {name: value for name, value in typed.items() if name in _FIELDS}, "plan": None, "kept": kept,
-            "may_change": may_change, "shown_text": _shown(typed.get("text", push.text)), "sorts": SORTS,
+            "form": typed_over(form_of(push), typed), "plan": None, "kept": kept, "may_change": may_change,
+            "bubbles": self._bubbles(desk.community, _shown_push(desk.community, push) if typed else push), "sorts": SORTS, "quiets": QUIETS,
+            "events": EVENTS, "outcomes": OUTCOMES, "arm_names": ARM_NAMES[1:], "groups": self._groups(desk.community),
+            "rules": desk.contents.pushing.of(desk.community.id), "may_grant": visitor().may(desk.community.id, "admin"),
+            "asked": self._asked(desk, kept),
             "codes": list(zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)), "longest": LONGEST_TEXT, "longest_title": LONGEST_TITLE,
             "chosen": request.form.getlist("weekday") if typed else [WEEKDAYS[n] for n in rhythm_of(push).weekdays],
             "is_over": bool(kept) and desk.is_over(push),
@@ -200,6 +279,26 @@ class CalendarPages:
 
     # Small steps ------------------------------------------------------------------------------------------------------------
 
+    def _bubbles(self, community: Community, push: Push) -> list[Bubble]:
+        return bubbles(push, community, community.day_of(self._parts.clock()))
+
+    def _asked(self, desk: PushDesk, kept: Kept | None) -> dict[str, Any] | None:
+        """Who asked for consent to a push, why, and whom it would reach; None where nobody did."""
+        if kept is None or kept.push.approval != "asked":
+            return None
+        push, names = kept.push, self._parts.stores.directory.find_names([kept.push.asked_by])
+        reach = desk.reach(push)
+        return {
+            "by": names.get(push.asked_by, f"成员 {push.asked_by}"), "at": from_ms(push.asked_at * 1000).astimezone(desk.community.zone),
+            "reach": reach, "why": desk.why_grant(push, reach), "is_braked": desk.is_braked(push, reach),
+        }  # fmt: skip
+
+    def _groups(self, community: Community) -> list[tuple[str, str]]:
+        """The groups of a community with what they are called, where there are several."""
+        listed = self._parts.config.community(community.id)
+        chats = listed.groups if listed and len(listed.groups) > 1 else ()
+        return [(chat, f"主群 {chat}" if n == 0 else chat) for n, chat in enumerate(chats)]
+
     def _desk(self, community: Community) -> PushDesk:
         return PushDesk.of(self._parts.office(community), self._parts.config)
 
@@ -212,92 +311,22 @@ class CalendarPages:
         )  # fmt: skip
 
 
-def _shown(text: str) -> str:
-    """How a text will look in the group."""
-    return preview(said(text), markdown=True) or "（还没有写内容）"
+def _bare(community: Community) -> Push:
+    """A push of which nothing is said yet."""
+    return Push("", "", "", community.id)
 
 
-_FIELDS = frozenset({"title", "text", "repeat", "date", "time", "monthday", "cron", "days", "scope", "marketing", "grace"})
-"""Fields of the form that a refused one is filled with again."""
-
-
-def _form_of(push: Push) -> dict[str, Any]:
-    """The fields of a push's form."""
-    rhythm = rhythm_of(push)
-    at = parse_at(push.at) if push.at else None
-    return {
-        "title": push.title, "text": push.text, "repeat": rhythm.repeat, "date": at.date().isoformat() if at else "", "time": f"{rhythm.at:%H:%M}",
-        "monthday": rhythm.day, "cron": push.cron, "days": push.days, "scope": "all" if push.community == "*" else "here",
-        "marketing": "on" if push.marketing else "", "grace": push.grace_minutes,
-    }  # fmt: skip
-
-
-def _push_of_form(present: Push, community: Community) -> Push:
-    """The push that a form asks for. Raises UserError."""
-    form = request.form
-    repeat = form.get("repeat", "once")
-    if repeat not in get_args(Repeat):
-        abort(400)
-    days: Days = next((sort for sort in SORTS if sort == form.get("days")), "all")
-    grace = form.get("grace", "")
-    if not (grace.isascii() and grace.isdecimal() and len(grace) < 5):
-        raise UserError("补发时间应该是分钟数，例如 60")
-    return replace(
-        present, title=" ".join(form.get("title", "").split()), text=form.get("text", "").replace("\r\n", "\n").strip(),
-        community="*" if form.get("scope") == "all" else community.id, marketing=bool(form.get("marketing")), grace_minutes=int(grace),
-        enabled=form.get("act") != "draft", at=_at_of_form() if repeat == "once" else "", cron="" if repeat == "once" else _cron_of_form(repeat),
-        days="all" if repeat == "once" else days,
-    )  # fmt: skip
-
-
-def _at_of_form() -> str:
-    day, at = _day(request.form.get("date", "")), _time(request.form.get("time", ""))
-    if day is None:
-        raise UserError("请选日期，例如 2026-12-01")
-    return datetime.combine(day, at).strftime(AT)
-
-
-def _cron_of_form(repeat: str) -> str:
-    form = request.form
-    if repeat == "cron":
-        return " ".join(form.get("cron", "").split()) or _refuse("请写 cron，五段是：分 时 日 月 星期，例如 0 9 * * 1-5")
-    weekdays = tuple(WEEKDAYS.index(code) for code in form.getlist("weekday") if code in WEEKDAYS)
-    if repeat == "weekly" and not weekdays:
-        raise UserError("请至少勾一个星期几，例如周一")
-    day = form.get("monthday", "1")
-    if not (day.isascii() and day.isdecimal() and 1 <= int(day[:3]) <= 31):
-        raise UserError("每月几号应该在 1 到 31 之间，例如 1")
-    at = _time(form.get("time", ""))
-    match repeat:
-        case "weekly":
-            return cron_of(Rhythm("weekly", at, weekdays))
-        case "monthly":
-            return cron_of(Rhythm("monthly", at, day=int(day)))
-        case _:
-            return cron_of(Rhythm("daily", at))
-
-
-def _refuse(words: str) -> str:
-    raise UserError(words)
-
-
-def _time(text: str) -> time:
+def _shown_push(community: Community, otherwise: Push | None = None) -> Push:
+    """The push as far as its form is filled in: what is wrong with its time is told where it is saved, not where it is looked at."""
+    push = otherwise or _bare(community)
     try:
-        return time.fromisoformat(text[:5])
-    except ValueError:
-        raise UserError("请写几点，例如 09:00") from None
-
-
-def _day(text: str) -> date | None:
-    try:
-        found = date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        return None
-    return found if found and FIRST_YEAR <= found.year <= LAST_YEAR else None
+        return push_of_form(push, community)
+    except UserError:
+        return replace(push, text=request.form.get("text", "").replace("\r\n", "\n").strip())
 
 
 def _month(text: str) -> date | None:
-    return _day(f"{text}-01")
+    return day_of(f"{text}-01")
 
 
 def _other(first: date, step: int) -> date | None:

@@ -63,7 +63,7 @@ class GroupPages:
         where, chat = self._asked(community)
         try:
             given = words_of("webhook", LONGEST, wanted="请粘贴 Webhook 地址，在群机器人的资料里复制")
-            put = self._keys.put(where, chat, given, once=once_of())
+            put = self._keys.put(where, chat, given, once=once_of(), refusal=self._parts.refusal_of)
         except UserError as problem:
             return self._page(community, str(problem)), 400
         self._record("换 Webhook" if put.before else "添加 Webhook", where, chat, put)

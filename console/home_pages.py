@@ -16,7 +16,7 @@ from rules.health import Colour, Light
 PAGE = 24
 """Communities of one page."""
 FEW = 8
-"""Up to so many, nobody needs to look for one."""
+"""Up to so many, nobody needs to look for one; and as many are judged while somebody waits."""
 
 
 class HomePages:
@@ -35,7 +35,7 @@ class HomePages:
         places = [place for place in parts.places if place.id in who.roles]
         if len(places) == 1:
             return redirect(url_for("console.overview", place=places[0].id, said=request.args.get("said"), n=request.args.get("n")), 303)
-        lights = parts.numbers.lights_of(places)
+        lights, late = parts.numbers.lights_at_hand(places, FEW)
         colours = {place.id: colour_of(lights[place.id]) for place in places}
         wanted, only = request.args.get("q", "").strip()[:50], request.args.get("only", "")
         found = [place for place in places if wanted.lower() in place.name.lower() and only in ("", colours[place.id])]
@@ -43,7 +43,7 @@ class HomePages:
         at = (min(page_of(), max(-(-len(found) // PAGE), 1)) - 1) * PAGE
         return render_template(
             "home.html", glances=glances(parts, lights, found[at : at + PAGE]), counted=Counter(colours.values()), words=WORDS, total=len(places),
-            found=len(found), page=at // PAGE + 1, pages=max(-(-len(found) // PAGE), 1), wanted=wanted, only=only, few=FEW,
+            found=len(found), page=at // PAGE + 1, pages=max(-(-len(found) // PAGE), 1), wanted=wanted, only=only, few=FEW, late=late,
         )  # fmt: skip
 
 

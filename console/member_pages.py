@@ -18,7 +18,7 @@ from bot.members import name_of
 from bot.permissions import Actor, Role
 from bot.praise import badge_name, praise_alone
 from bot.private import tell
-from bot.profiles import Event, past_of, profile_of
+from bot.profiles import Event, habits_of, past_of, portrait_of, profile_of
 from bot.shop_desk import STATES
 from bot.tagging import change_tag
 from console.asked import fresh_once, once_of, page_of, words_of
@@ -99,6 +99,7 @@ class MemberPages:
             ("members", "members", self.listed, VIEWER, "GET"),
             ("members/<int:member>", "member", self.show, MODERATOR, "GET"),
             ("members/<int:member>/past", "member_past", self.past, MODERATOR, "GET"),
+            ("members/<int:member>/habits", "member_habits", self.habits, MODERATOR, "GET"),
             ("members/<int:member>/notes", "member_notes", self.note, MODERATOR, "POST"),
             ("members/<int:member>/points", "member_points", self.adjust, OPERATOR, "POST"),
             ("members/<int:member>/tags", "member_tags", self.tag, OPERATOR, "POST"),
@@ -168,7 +169,8 @@ class MemberPages:
         flows = FlowDesk(stores, contents, self._parts.config, now).of_member(where, member)
         past, notes = past_of(stores, contents, community, member, now), stores.notes.of(where, member)
         return render_template(
-            "member.html", his=his, number=member, levels=contents.levels, following=next_level(contents.levels, his.account.earned),
+            "member.html", his=his, number=member, portrait=portrait_of(stores, community, member, now),
+            levels=contents.levels, following=next_level(contents.levels, his.account.earned),
             progress=progress(contents.levels, his.account.earned),
             rows=[(row, title_of_row(row, contents.points, called, owner="他")) for row in rows[:ROWS]], page=page, has_more=len(rows) > ROWS,
             badges=[(held, badge_name(contents.badges, held), contents.badges.find(held.id)) for held in his.badges],
@@ -189,6 +191,12 @@ class MemberPages:
             "member_past.html", number=member, name=name_of(self._parts.stores, member), page=page, has_more=len(past) > page * EVENTS,
             past=[(event, self._link(community, event)) for event in shown],
         )  # fmt: skip
+
+    def habits(self, community: Community, member: int) -> str:
+        """When a member speaks and what he asked; asked for by his page once it is shown, for the log is long."""
+        self._user_of(community, member)
+        parts = self._parts
+        return render_template("_habits.html", found=habits_of(parts.stores, parts.live.current, community, member, parts.clock()))
 
     def _link(self, community: Community, event: Event) -> str:
         """Where an event is looked at, '' nowhere."""

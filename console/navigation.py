@@ -49,6 +49,7 @@ GROUPS: Mapping[str, tuple[Entry, ...]] = {
     ),
     "成员": (
         Entry("成员", "members", key="c", words="用户 会员 资料 标签 勋章", inside=("member",)),
+        Entry("群体", "segments", key="u", words="分群 人群 筛选 segment 条件", inside=("segment",)),
         Entry("积分与榜", "points", key="f", words="排行榜 积分"),
         Entry("邀请", "invitations", key="q", words="裂变 拉新", inside=("invit",)),
         Entry("工单", "tickets", "moderator", key="g", words="人工 客服", inside=("ticket",)),
@@ -63,7 +64,8 @@ GROUPS: Mapping[str, tuple[Entry, ...]] = {
                 Entry("导入导出", "faq_files", "operator", words="问答文件 Excel YAML", inside=("faq_import",)),
             ),
         ),
-        Entry("日历", "calendar", key="r", words="推送 定时 排期 内容日历", inside=("calendar", "push")),
+        Entry("日历", "calendar", key="r", words="推送 定时 排期 内容日历 未来 批准 群发", inside=("calendar", "mailing", "push")),
+        Entry("实验", "experiments", key="v", words="A/B AB 对照 说法 推广 样本", inside=("experiment",)),
         Entry("流程", "flows", key="l", words="SOP 新人 引导", inside=("flow",), subs=(Entry("挑战", "challenges", words="打卡挑战", inside=("challenge",)),)),
         Entry(
             "活动", "activities", key="h", words="投票 抽奖 答题 接龙 问卷 话题", inside=("activit",),
@@ -104,12 +106,16 @@ ACTS: tuple[Entry, ...] = (
 
 
 class Menu:
-    """The menu as a visitor sees it in one community; ``here`` is the endpoint that is open, without the blueprint's name."""
+    """The menu as a visitor sees it in one community; ``here`` is the endpoint that is open, without the blueprint's name.
 
-    def __init__(self, visitor: Visitor, place: str, here: str) -> None:
+    Where all communities are shown (``is_everywhere``) it has the pages that belong to none of them.
+    """
+
+    def __init__(self, visitor: Visitor, place: str, here: str, *, is_everywhere: bool = False) -> None:
         self._visitor = visitor
         self._place = place
         self._here = here
+        self._is_everywhere = is_everywhere
 
     def groups(self) -> dict[str, list[Shown]]:
         """The pages of the menu by group, without those that do not exist or are not for him."""
@@ -126,6 +132,8 @@ class Menu:
 
     def _sees(self, entry: Entry) -> bool:
         if f"console.{entry.endpoint}" not in current_app.view_functions:
+            return False
+        if self._is_everywhere and not entry.is_for_all:
             return False
         return may(self._visitor.everywhere, entry.role) if entry.is_for_all else self._visitor.may(self._place, entry.role)
 

@@ -29,6 +29,8 @@ WEEKS = 8
 """Weeks of the heat map and of the triangle."""
 LEVELS = 6
 """Shades of a cell, from none on."""
+SHADED_FROM = 5
+"""From so many newcomers on their share has a shade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,8 @@ def _share(kept: Kept | None) -> str:
 
 
 def _share_level(kept: Kept | None) -> int:
-    return -(-kept.still * (LEVELS - 1) // kept.of) if kept and kept.of else 0
+    """The shade of a share; none for so few that one more or less is a step."""
+    return -(-kept.still * (LEVELS - 1) // kept.of) if kept and kept.of >= SHADED_FROM else 0
 
 
 def _altogether(cohorts: Sequence[Cohort]) -> dict[int, Kept]:

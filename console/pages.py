@@ -23,6 +23,7 @@ from console.audit_pages import AuditPages
 from console.calendar_pages import CalendarPages
 from console.case_pages import CasePages
 from console.doors import Doors, csrf_of
+from console.experiment_pages import ExperimentPages
 from console.faq_files import FaqFiles
 from console.faq_pages import FaqPages
 from console.flow_pages import ChallengePages, FlowPages
@@ -30,6 +31,7 @@ from console.group_pages import GroupPages
 from console.home_pages import HomePages
 from console.invitation_pages import InvitationPages
 from console.live import Live
+from console.mailing_pages import MailingPages
 from console.member_pages import MemberPages
 from console.navigation import Menu
 from console.number_pages import NumberPages
@@ -42,6 +44,7 @@ from console.running_pages import RunningPages
 from console.safety import secure
 from console.sayings import said
 from console.search import Search
+from console.segment_pages import SegmentPages
 from console.settings_pages import SettingsPages
 from console.shop_pages import ShopPages
 from console.static_files import StaticFiles
@@ -84,7 +87,7 @@ def console(parts: Parts) -> Blueprint:
     groups = (
         FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, ActivityForms, ActivityPages, SubmissionPages,
         InvitationPages, TicketPages, CasePages, WordPages, RulePages, AccountPages, TokenPages, TablePages, Search, Live, HomePages, OverviewPages,
-        NumberPages, ReportPages, CalendarPages, GroupPages, SettingsPages, AuditPages, RunningPages,
+        NumberPages, ReportPages, CalendarPages, MailingPages, SegmentPages, ExperimentPages, GroupPages, SettingsPages, AuditPages, RunningPages,
     )  # fmt: skip
     for group in groups:
         group(parts).add_to(pages)
@@ -105,12 +108,14 @@ def _around(parts: Parts, static: StaticFiles) -> dict[str, Any]:
     places = [place for place in parts.places if place.id in visitor().roles]
     community = g.get("community") or places[0]  # an error page has the frame of some community too
     here = (request.endpoint or "").removeprefix("console.")
+    is_everywhere = here == "home" and len(places) > 1
     return around | {
         "visitor": visitor(),
         "places": places,
         "community": community,
         "here": here,
-        "menu": Menu(visitor(), community.id, here),
+        "menu": Menu(visitor(), community.id, here, is_everywhere=is_everywhere),
+        "is_everywhere": is_everywhere,
         "account_href": url_for("console.account") if "console.account" in current_app.view_functions else "",
         "csrf": csrf_of(visitor().cookie),
         "exports": exports,

@@ -45,7 +45,7 @@ class Parts:
     ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ,
     ``write_table`` (file name, sheet, rows) other tables, ``read_items`` (kind, file name, bytes) and ``table_of`` (kind, items, file name) those of
     other kinds of content; they are handed in because what reads Excel takes a second to load, which only the first
-    file is to cost.
+    file is to cost. ``refusal_of`` tries a webhook's key: why nothing can be posted through it, '' where something can.
     """
 
     config: Config
@@ -58,6 +58,7 @@ class Parts:
     write_table: Callable[[str, str, Iterable[Sequence[str]]], bytes]
     read_items: Callable[[Kind[Any], str, bytes], Mapping[str, str]]
     table_of: Callable[[Kind[Any], Mapping[str, str], str], bytes]
+    refusal_of: Callable[[str], str] = lambda key: ""
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:

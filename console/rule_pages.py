@@ -24,6 +24,7 @@ from rules.contents import (
     LEVELS,
     MODERATION,
     POINTS,
+    PUSHING,
     QUIZZES,
     REPORTS,
     SHOP,
@@ -53,6 +54,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         MODERATION,
         REPORTS,
         HEALTH,
+        PUSHING,
         WORKDAYS,
     )
 }
@@ -70,6 +72,7 @@ HINTS: Mapping[str, str] = {
     "moderation": "判得多严、哪些社群不一样、几条算刷屏、提醒的分寸和用词。",
     "synonyms": "意思相同的说法，问答按它认出换了词的问题。改了以后问答的索引会重做；可以先在“问答 测试”里试。",
     "health": "每个指标从多少起变黄、变红；哪些社群不一样。",
+    "pushing": "安静时段、每人最多几条、多少人以上要别人批准、要输人数，和固定栏目的颜色。",
     "reports": "日报、周报、月报什么时候自动发到管理群，哪一种不发。",
     "workdays": "放假和调休上班的日子。已公布的年份程序自带，这里写还没公布的和社群自己的；推送、日历和指标都按它算。",
     "contributions": "投稿通过和精华各算几分 KOC 分，作者等级（基础到孵化）要多少篇。",

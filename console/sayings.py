@@ -67,8 +67,18 @@ _SAYINGS: Mapping[str, str] = {
     "report_sent": "已交给发送队列，马上出现在管理群里。",
     "push_saved": "已保存，到时间就发。",
     "push_drafted": "已存为草稿，不会发。",
+    "push_asked": "已保存，等另一位管理员批准才发，已经请他们看。",
+    "push_saved_much": "已保存，到时间就发。营销占得多了，“以后 7 天”里看得到。",
+    "push_granted": "已批准，到时间就发。",
+    "mailing_stopped": "已停下：还没发的都不发了。",
+    "mailing_goes_on": "继续发其余的。",
+    "push_corrected": "更正已准备好，是草稿：看一看再启用。",
     "push_moved": "已改期。",
     "push_removed": "已删除。",
+    "experiment_rolled_out": "以后都发这一种。不合适可以在这一页撤回。",
+    "experiment_taken_back": "已撤回，各组照旧分着发。",
+    "segment_saved": "已保存，两秒内在所有进程生效。推送时写 @名字。",
+    "segment_removed": "已删除。",
     "activity_moved": "活动已改期，截止时间跟着走。要改回去就再挪一次。",
     "published": "已发布，两秒内在所有进程生效。",
     "role_given": "角色已给，两秒内生效。他对机器人说“控制台”就能登录。",
@@ -88,7 +98,11 @@ _SAYINGS: Mapping[str, str] = {
 _UNDO: Mapping[str, str] = {
     **dict.fromkeys(("saved", "added", "removed", "imported", "adopted", "merged"), "console.faq_undo"),
     **dict.fromkeys(("words_added", "words_saved", "words_removed", "words_imported"), "console.words_undo"),
-    **dict.fromkeys(("push_saved", "push_drafted", "push_moved", "push_removed"), "console.calendar_undo"),
+    **dict.fromkeys(
+        ("push_saved", "push_saved_much", "push_asked", "push_granted", "push_corrected", "push_drafted", "push_moved", "push_removed"),
+        "console.calendar_undo",
+    ),
+    **dict.fromkeys(("segment_saved", "segment_removed"), "console.segment_undo"),
     "published": "console.rules_undo",
 }
 """Where to undo what changed operators' content."""

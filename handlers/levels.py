@@ -18,7 +18,7 @@ from bot.permissions import Actor, may
 from bot.praise import badge_name, facts_of, held_ids, level_name
 from bot.private import tell
 from bot.router import Router
-from rules.badges import UNITS, Badge, BadgeRules, Facts, near, reached
+from rules.badges import BY, UNITS, Badge, BadgeRules, Facts, Monthly, near, reached
 from rules.challenges import challenges_of, is_open
 from rules.flows import EVENTS
 from rules.levels import Levels, level_of, new_rights, next_level, progress, rights_of
@@ -204,33 +204,36 @@ def crown_months(stores: Stores, config: Config, contents: Contents, communities
     """Names the best of the past month in each community, once; gives in how many. After a downtime that is made up for, until the next month."""
     places = communities.listed
     months = [_past_month((now - CROWN_AFTER).astimezone(place.zone).date()) for place in places]
-    told = stores.badges.told_months([place.keys for place in places], months)
-    done = 0
-    for place, month, is_told in zip(places, months, told, strict=True):
-        if not is_told:
-            _crown(stores, config, contents.badges, place, month, now)
-            done += 1
-    return done
+    done: set[str] = set()
+    for by in BY:
+        told = stores.badges.told_months([place.keys for place in places], months, by)
+        for place, month, is_told in zip(places, months, told, strict=True):
+            if not is_told:
+                _crown(stores, config, contents.badges, place, month, by, now)
+                done.add(place.id)
+    return len(done)
 
 
-def _crown(stores: Stores, config: Config, rules: BadgeRules, community: Community, month: date, now: datetime) -> None:
-    badge, today = rules.of_month(), community.day_of(now)
+def _crown(
+    stores: Stores, config: Config, rules: BadgeRules, community: Community, month: date, by: Monthly, now: datetime
+) -> None:  # fmt: skip
+    badge, today = rules.of_month(by), community.day_of(now)
     places = badge.month_top if badge else 0
     out = left_out(stores, config, community.id) if badge else ()
     crowned = stores.badges.crown(
-        community.keys, month, now, today=today, badge=badge.id if badge else "", places=max(1, places), left_out=out
+        community.keys, month, now, today=today, badge=badge.id if badge else "", places=max(1, places), left_out=out, by=by
     )
     if badge and crowned.winners:
         _tell_winners(stores, config, badge, community, month, crowned, now)
-    stores.badges.note_told(community.keys, month, now)
+    stores.badges.note_told(community.keys, month, now, by)
 
 
 def _tell_winners(
     stores: Stores, config: Config, badge: Badge, community: Community, month: date, crowned: Crowned, now: datetime
 ) -> None:  # fmt: skip
-    name, id = f"{month.year} 年 {month.month} 月", f"crown:{community.id}:{month:%Y-%m}"
+    name, id = f"{month.year} 年 {month.month} 月", f"crown:{community.id}:{month:%Y-%m}{'' if badge.by == 'points' else f':{badge.by}'}"
     lines = [f"{badge.icon} **{name}的{badge.name}**"]
-    lines += [f"• {called(stores, member)}，{points} 积分" for member, points in crowned.winners]
+    lines += [f"• {called(stores, member)}{f'，{points} 积分' if badge.by == 'points' else ''}" for member, points in crowned.winners]
     text = "\n".join([*lines, "谢谢你们让这里热闹起来！新的一月，人人都有机会。"])
     post = deliveries.to_group(config, community.id, "", text, id=id, lane="bulk", now_ms=to_ms(now))
     if post:
@@ -267,7 +270,7 @@ def _how_to_get(badge: Badge) -> str:
         return badge.text
     if badge.counter:
         return "做完一个流程" if badge.flow else f"满 {badge.at} {UNITS[badge.counter]}"
-    return f"月度积分前 {badge.month_top} 名" if badge.month_top else "由管理员授予"
+    return f"月度{BY[badge.by]}前 {badge.month_top} 名" if badge.month_top else "由管理员授予"
 
 
 def _ways(rules: BadgeRules, ctx: Context) -> Iterator[str]:

@@ -12,6 +12,7 @@ from bot.members import find_members, listed, name_of
 from bot.message import Message, Prompt, Reply
 from bot.permissions import TITLES, Actor, Role, grants_shown, known_role, may, outranks, title_of
 from bot.router import Router
+from storage.keys import shard_of
 from storage.roles import ALL
 from storage.stores import Stores
 
@@ -76,6 +77,9 @@ def set_role(
         stores.sessions.end_all(number)
         stores.accounts.drop(number)
     community = "" if place == ALL else place
+    if community:
+        told = {"act": "role", "role": wanted, "actor": actor.id}
+        stores.events.record(shard_of(community, stores.shards), "change", community, now, told, member=number)
     stores.audit.record(community, actor.id, "设置角色", f"成员 {number}", title_of(seen), title_of(wanted), now, once=once)
     return seen
 

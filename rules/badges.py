@@ -13,6 +13,9 @@ UNITS: Mapping[Counter, str] = {
     "challenges": "个挑战", "flows": "个流程", "days": "天在群里",
 }  # fmt: skip
 """What is counted, as it is said behind a number."""
+Monthly = Literal["points", "influence"]
+"""What the best of a month are the best in: points earned, or how much they are listened to (rules/koc.py)."""
+BY: Mapping[Monthly, str] = {"points": "积分", "influence": "影响力"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A badge: for ``counter`` reaching ``at``, for being among the ``month_top`` of a month, or given by hand where it has neither.
+    """A badge: for ``counter`` reaching ``at``, for being among the ``month_top`` of a month ``by`` points or influence, or given by hand where it has neither.
 
     Of the counter ``flows``, where a ``flow`` is named, only that one counts.
     """
@@ -57,6 +60,7 @@ class Badge:
     counter: Counter | None = None
     at: int = 0
     month_top: int = 0
+    by: Monthly = "points"
     flow: str = ""
 
 
@@ -76,9 +80,9 @@ class BadgeRules:
         wanted = words.strip().strip('「」“”"').casefold()
         return next((badge for badge in self.badges if wanted in (badge.name.casefold(), badge.id.casefold())), None)
 
-    def of_month(self) -> Badge | None:
-        """The badge of a month's most active."""
-        return next((badge for badge in self.badges if badge.month_top), None)
+    def of_month(self, by: Monthly) -> Badge | None:
+        """The badge of a month's best in something."""
+        return next((badge for badge in self.badges if badge.month_top and badge.by == by), None)
 
 
 def crossed(rules: BadgeRules, before: Facts, after: Facts) -> tuple[Badge, ...]:

@@ -222,6 +222,21 @@ def _days_of(cron: Cron, first: date) -> Iterator[date]:
             day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
+def end_of_quiet(span: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """When the quiet hours (22:00-08:00, '' none) end that it is now, in UTC; None where it is not quiet."""
+    if not span:
+        return None
+    first, last = time.fromisoformat(span[:5]), time.fromisoformat(span[6:])
+    local = now.astimezone(zone)
+    at = local.time()
+    is_quiet = first <= at < last if first < last else at >= first or at < last
+    if not is_quiet:
+        return None
+    end = datetime.combine(local.date() + _DAY if at >= last else local.date(), last, zone).astimezone(UTC)
+    # in an hour that clocks put back have twice the wall clock alone does not say which one it is
+    return end if end > now else end + timedelta(hours=1)
+
+
 # What people read ---------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from rules.metrics import METRICS
 
 _RULES = HealthRules()
 LONG = {id for id, metric in METRICS.items() if metric.good and not {"week", "month"}.isdisjoint(metric.lengths)}
-Inlets = Literal["mentions", "roster", "archive", "pushes", "surveys", "invitations", "optouts"]
+Inlets = Literal["mentions", "roster", "archive", "pushes", "surveys", "invitations"]
 Figure = Annotated[float, Field(ge=-1_000_000, le=1_000_000, allow_inf_nan=False)]
 
 

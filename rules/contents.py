@@ -19,12 +19,12 @@ import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from rules import duty
-from rules.calendar import AT, parse_at
 from rules.calendar import Cron as Cron
 from rules.calendar import parse_cron as parse_cron
 from rules.content_badges import BADGES as BADGES
 from rules.content_challenges import CHALLENGES as CHALLENGES
 from rules.content_contributions import CONTRIBUTIONS as CONTRIBUTIONS
+from rules.content_enclosures import CardSheet, File, Picture
 from rules.content_file import ContentProblem as ContentProblem
 from rules.content_file import Path, lines_of, read
 from rules.content_flows import FLOWS as FLOWS
@@ -32,8 +32,6 @@ from rules.content_health import HEALTH as HEALTH
 from rules.content_invitations import INVITATIONS as INVITATIONS
 from rules.content_kind import VARIABLES as VARIABLES
 from rules.content_kind import (
-    Address,
-    Body,
     Day,
     Greeting,
     Id,
@@ -41,7 +39,6 @@ from rules.content_kind import (
     Row,
     V,
     has_no_line_break,
-    is_address,
     is_sayable,
     knows_its_variables,
     twin_ids,
@@ -54,8 +51,15 @@ from rules.content_kind import variables_in as variables_in
 from rules.content_levels import LEVELS as LEVELS
 from rules.content_moderation import MODERATION as MODERATION
 from rules.content_points import POINTS as POINTS
+from rules.content_pushes import LONGEST_TITLE as LONGEST_TITLE
+from rules.content_pushes import PUSHES as PUSHES
+from rules.content_pushes import PushRow
+from rules.content_pushes import push_row as push_row
+from rules.content_pushing import PUSHING as PUSHING
 from rules.content_quizzes import QUIZZES as QUIZZES
 from rules.content_reports import REPORTS as REPORTS
+from rules.content_segments import SEGMENTS as SEGMENTS
+from rules.content_segments import SegmentRow, segment_row
 from rules.content_shop import SHOP as SHOP
 from rules.content_surveys import SURVEYS as SURVEYS
 from rules.content_synonyms import SYNONYMS as SYNONYMS
@@ -64,21 +68,15 @@ from rules.content_workdays import WORKDAYS as WORKDAYS
 from rules.duty import DutyPlan, DutyPlans, ExtraDay, Hours, Step
 from rules.entries import VARIABLES as ANSWER_VARIABLES
 from rules.entries import Entry, LinkCard
-from rules.lines import one_line
+from rules.pushes import Push as Push
 from rules.regression import FaqTest
+from rules.saved_segments import Segment
 from rules.text import normalise
-from rules.workdays import Sort
 
 MOST_ENTRIES = 100_000
 MOST_PROBLEMS = 50
 """Problems named one by one; more are only counted."""
-LONGEST_TITLE = 40
-"""Characters of a push's title."""
-SHOWN = 20
-"""Characters of a text that stand for a title."""
 
-_MARKS = re.compile(r"[*`#>]+")
-_FILE = re.compile(r"[^\s/\\:][^/\\:\x00-\x1f]{0,99}(?:/[^\s/\\:][^/\\:\x00-\x1f]{0,99}){0,4}")
 _decode_entry = msgspec.json.Decoder(Entry).decode
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -95,51 +93,12 @@ class Welcome:
     joined: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
-    """A text said by the clock: again and again (``cron``), or once (``at``, by the wall clock of each community).
-
-    ``community`` is an id or ``*``; ``days`` are those on which what comes again and again is said. One that is not ``enabled`` is a draft. A firing missed
-    by up to ``grace_minutes`` is made up for. ``marketing`` is not said while a community is in crisis.
-    """
-
-    id: str
-    cron: str
-    text: str
-    community: str = "*"
-    enabled: bool = True
-    grace_minutes: int = 60
-    marketing: bool = False
-    at: str = ""
-    days: Sort = "all"
-    title: str = ""
-
-    @property
-    def label(self) -> str:
-        """What it is called in lists: its title, else how its text begins, without the marks of Markdown."""
-        return self.title or one_line(_MARKS.sub("", self.text), SHOWN)
-
-
 # Models -------------------------------------------------------------------------------------------------------------
 def _is_answerable(text: str) -> str:
     unknown = sorted({name for name in variables_in(text) if name not in ANSWER_VARIABLES})
     if unknown:
         known = "{" + "}、{".join(ANSWER_VARIABLES) + "}"
         raise ValueError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {known}；要原样写大括号请用全角的｛｝")
-    return text
-
-
-def _is_picture(text: str) -> str:
-    if not _is_file(text).lower().endswith((".png", ".jpg", ".jpeg")) and not text.startswith("https:"):
-        raise ValueError("图片只能是 .png 或 .jpg 文件")
-    return text
-
-
-def _is_file(text: str) -> str:
-    if text.startswith("https:"):
-        return is_address(text)
-    if not _FILE.fullmatch(text) or any(not part.strip(". ") for part in text.split("/")):
-        raise ValueError("应该是 files 文件夹里的文件，例如 退款/流程.png，或者 https:// 开头的网址")
     return text
 
 
@@ -158,16 +117,6 @@ def _is_days(text: str) -> str:
     return text
 
 
-def _is_cron(text: str) -> str:
-    if text:
-        parse_cron(text)
-    return " ".join(text.lower().split())
-
-
-def _is_moment(text: str) -> str:
-    return parse_at(text).strftime(AT) if text else ""
-
-
 def _has_both_parts(text: str) -> str:
     if "+" in text and not all(normalise(part) for part in text.split("+")):
         raise ValueError("“+”两边都要有词，例如 发票+丢")
@@ -176,15 +125,6 @@ def _has_both_parts(text: str) -> str:
 
 Keyword = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(has_no_line_break), AfterValidator(_has_both_parts)]
 Answer = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(is_sayable), AfterValidator(_is_answerable)]
-
-
-class CardSheet(Row):
-    """The card of an answer: WeCom wants it to lead somewhere."""
-
-    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(has_no_line_break), AfterValidator(is_sayable)]
-    text: Annotated[str, Field(max_length=500)] = ""
-    url: Address
-    picture: Annotated[str, Field(max_length=2_000), AfterValidator(is_address)] = ""
 
 
 class FaqRow(Row):
@@ -196,8 +136,8 @@ class FaqRow(Row):
     keywords: Annotated[tuple[Keyword, ...], Field(max_length=500)] = ()
     answer: Answer
     markdown: bool = False
-    image: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_picture)] | None = None
-    file: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_is_file)] | None = None
+    image: Picture | None = None
+    file: File | None = None
     card: CardSheet | None = None
     communities: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     role: Literal["member", "viewer", "moderator", "operator", "admin", "owner"] = "member"
@@ -227,29 +167,6 @@ class WelcomeSheet(Row):
     enter_chat: Greeting = ""
     new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(knows_its_variables)] = ""
     joined: Annotated[str, Field(max_length=1_000), AfterValidator(knows_its_variables)] = ""
-
-
-class PushRow(Row):
-    """One scheduled text."""
-
-    id: Id
-    cron: Annotated[str, Field(max_length=200), AfterValidator(_is_cron)] = ""
-    at: Annotated[str, Field(max_length=20), AfterValidator(_is_moment)] = ""
-    days: Sort = "all"
-    title: Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(has_no_line_break)] = ""
-    community: Id = "*"
-    enabled: bool = True
-    grace_minutes: Annotated[int, Field(ge=0, le=1_440)] = 60
-    marketing: bool = False
-    text: Body
-
-    @model_validator(mode="after")
-    def _is_due_somehow(self) -> PushRow:
-        if bool(self.cron) == bool(self.at):
-            raise ValueError("cron（每天、每周……重复发）和 at（只发一次，例如 2026-12-01 09:00）要写一个，只写一个")
-        if self.at and self.days != "all":
-            raise ValueError("只发一次的不用写 days，日期已经定了")
-        return self
 
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]
@@ -343,18 +260,14 @@ def _entries_from_json(texts: Iterable[str]) -> tuple[Entry, ...]:
     return tuple(map(entry_from_json, texts))
 
 
-_UNSAID = {"cron": "", "at": "", "days": "all", "title": ""}
-"""Fields of a push that its row leaves out where they say nothing."""
-
-
-def push_row(push: Push) -> dict[str, Any]:
-    """The row of a push, in plain types."""
-    return {name: value for name, value in asdict(push).items() if _UNSAID.get(name) != value}
-
-
 def check_push(push: Push) -> tuple[str, ...]:
     """What is wrong with a push, in Chinese with its remedy; empty when nothing is."""
     return _wrong_with(PushRow, push_row(push))
+
+
+def check_segment(segment: Segment) -> tuple[str, ...]:
+    """What is wrong with the fields of a segment, in Chinese with its remedy; empty when nothing is. What its text means is not looked at."""
+    return _wrong_with(SegmentRow, segment_row(segment))
 
 
 def check_entry(entry: Entry) -> tuple[str, ...]:
@@ -416,16 +329,6 @@ FAQ: Kind[tuple[Entry, ...]] = Kind("faq", "faq.yaml", "问答", True, _FAQ_MODE
 WELCOME: Kind[Welcome] = Kind(
     "welcome", "welcome.yaml", "欢迎语", False, TypeAdapter(WelcomeSheet), lambda sheet: Welcome(**dict(sheet)), asdict, lambda _: ()
 )
-PUSHES: Kind[tuple[Push, ...]] = Kind(
-    "pushes",
-    "pushes.yaml",
-    "定时推送",
-    True,
-    TypeAdapter(tuple[PushRow, ...]),
-    lambda rows: tuple(Push(**dict(row)) for row in rows),
-    lambda pushes: [push_row(push) for push in pushes],
-    twin_ids,
-)
 FAQ_TESTS: Kind[tuple[FaqTest, ...]] = Kind(
     "faq_tests",
     "faq_tests.yaml",
@@ -441,7 +344,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     kind.name: kind
     for kind in (
         FAQ, WORDS, WELCOME, POINTS, PUSHES, DUTY, FAQ_TESTS, LEVELS, BADGES, CHALLENGES,
-        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS, SYNONYMS, MODERATION, WORKDAYS, REPORTS, HEALTH,
+        SHOP, FLOWS, QUIZZES, CONTRIBUTIONS, SURVEYS, INVITATIONS, SYNONYMS, MODERATION, WORKDAYS, REPORTS, HEALTH, PUSHING, SEGMENTS,
     )
 }  # fmt: skip
 """Every kind by its name."""

@@ -85,6 +85,8 @@ COUNTERS: Mapping[str, str] = {
     "flows_done": "走完的流程",
     "pushes_sent": "发到群里的计划推送",
     "pushes_failed": "没发出去的计划推送",
+    "opted_out": "说“免打扰”，不要推送了",
+    "opted_in": "说“订阅”，又要推送了",
 }
 """What the raw counters of a day count; a name that ends with a colon stands for all that begin so."""
 
@@ -152,30 +154,45 @@ Marks = Callable[[date], int]
 """Who is marked on a day: an integer of which each bit that is set stands for one member, always the same one."""
 
 
-def work_out(day: date, counts: Mapping[str, int], *, spoke: Marks, part: Marks, new: Marks, members: int) -> Day:
+class Joined:
+    """Who is marked in spans of neighbouring days. Spans of 2, 4, 8… days are joined once; any other is two of them, which may overlap."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._known: dict[tuple[int, int], int] = {}
+
+    def until(self, last: date, days: int) -> int:
+        """Who is marked on any of so many days (one at least) that end with ``last``."""
+        end, size = last.toordinal(), 1 << (days.bit_length() - 1)
+        found = self._span(end, size)
+        return found if size == days else found | self._span(end - days + size, size)
+
+    def _span(self, end: int, size: int) -> int:
+        """The same of a power of two of days, that end with a day by its number."""
+        known = self._known.get((end, size))
+        if known is None:
+            half = size // 2
+            known = self._span(end, half) | self._span(end - half, half) if half else self._marks(date.fromordinal(end))
+            self._known[end, size] = known
+        return known
+
+
+def work_out(day: date, counts: Mapping[str, int], *, spoke: Joined, part: Joined, new: Joined, members: int) -> Day:
     """A day out of its counters and marks, with those of the days before it; ``members`` is how many there were at its end."""
-    today = spoke(day)
+    today = spoke.until(day, 1)
     return Day(
-        day, counts, _reach(day, spoke), _reach(day, part), members, new(day).bit_count(),
-        {n: _kept(new(day - timedelta(days=n)), today) for n in RETURNS},
-        {n: _kept(_joined(spoke, day - timedelta(days=2 * n - 1), n), _joined(spoke, day - timedelta(days=n - 1), n)) for n in STAYS},
+        day, counts, _reach(day, spoke), _reach(day, part), members, new.until(day, 1).bit_count(),
+        {n: _kept(new.until(day - timedelta(days=n), 1), today) for n in RETURNS},
+        {n: _kept(spoke.until(day - timedelta(days=n), n), spoke.until(day, n)) for n in STAYS},
     )  # fmt: skip
 
 
-def _reach(day: date, marks: Marks) -> Reach:
-    lengths = (1, 7, 30, day.weekday() + 1, day.day)
-    return Reach(*(_joined(marks, day - timedelta(days=length - 1), length).bit_count() for length in lengths))
+def _reach(day: date, marks: Joined) -> Reach:
+    return Reach(*(marks.until(day, days).bit_count() for days in (1, 7, 30, day.weekday() + 1, day.day)))
 
 
 def _kept(of: int, still: int) -> Kept:
     return Kept(of.bit_count(), (of & still).bit_count())
-
-
-def _joined(marks: Marks, first: date, days: int) -> int:
-    joined = 0
-    for back in range(days):
-        joined |= marks(first + timedelta(days=back))
-    return joined
 
 
 @dataclass(frozen=True, slots=True)

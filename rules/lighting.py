@@ -130,6 +130,7 @@ class _Followed:
         self._metric: Metric = METRICS[threshold.metric]
         self._size = _SIZES[threshold.length]
         self._values: dict[int, float | None] = {}
+        self._bases: dict[int, int] = {}
 
     def light(self, inlets: frozenset[Inlet]) -> Light:
         """The light as it is now."""
@@ -138,7 +139,7 @@ class _Followed:
             return Light(metric.id, metric.name, "grey", why, why_grey=why)
         newest = self._point(len(self._days) - 1)
         trend = tuple(self._value(len(self._days) - 1 - self._size * back) for back in range(self._spans() - 1, -1, -1))
-        if why := self._too_little(newest):
+        if why := self._too_little(newest, len(self._days) - 1):
             return Light(metric.id, metric.name, "grey", why, value=newest.value, trend=trend, why_grey=why)
         assert newest.value is not None
         level, since = self._follow()
@@ -151,17 +152,22 @@ class _Followed:
         """The colour's place in green, yellow, red, and since when."""
         last = len(self._days) - 1
         first = max(last - FOLLOWED + 1, min(self._size * 2 - 1, last))
-        level, since, wanted, waited = -1, self._days[first].day, -1, 0
+        level, since, newest = 0, self._days[first].day, list[int]()
+        for seen, end in enumerate(self._judged(first, last), 1):
+            is_first = seen <= self._rules.days
+            newest = [*newest, self._level(self._point(end), end, 0 if is_first else level)][-self._rules.days :]
+            if is_first:
+                level = min(newest)  # what the first days agree on: one of them alone would say whatever the window happens to begin with
+            elif not min(newest) <= level <= max(newest):
+                level, since = min(max(level, min(newest)), max(newest)), self._days[end].day
+        return level, since
+
+    def _judged(self, first: int, last: int) -> Iterator[int]:
+        """The days between two whose spans can be judged."""
         for end in range(first, last + 1):
             point = self._point(end)
-            if point.is_odd or self._too_little(point):
-                continue
-            now = self._level(point, end, max(level, 0))
-            waited = waited + 1 if now == wanted else 1
-            wanted = now
-            if level < 0 or (now != level and waited >= self._rules.days):
-                level, since = now, point.day
-        return max(level, 0), since
+            if not point.is_odd and not self._too_little(point, end):
+                yield end
 
     def _level(self, point: _Point, end: int, was: int) -> int:
         """The worst colour whose threshold the figure is beyond; one that it had already it keeps within the margin."""
@@ -171,7 +177,8 @@ class _Followed:
         return 0
 
     def _is_beyond(self, point: _Point, end: int, limit: float, *, relaxed: bool) -> bool:
-        slack = self._rules.margin * abs(limit) if relaxed else 0.0
+        scale = abs(limit) or abs(self._threshold.yellow - (self._threshold.red or 0.0))
+        slack = self._rules.margin * scale if relaxed else 0.0
         if self._threshold.by == "past":
             return self._has_worsened(point, limit - slack)
         ends = [end - self._size * back for back in range(self._threshold.periods)]
@@ -194,16 +201,21 @@ class _Followed:
             return sqrt(usual * max(1 - usual, 0.0) / max(point.base, 1))
         return sqrt(usual) if self._metric.unit in ("people", "times") else 0.0
 
-    def _too_little(self, point: _Point) -> str:
+    def _too_little(self, point: _Point, end: int) -> str:
         """Why a figure is not judged; '' where it is."""
         if point.value is None:
             return "这段时间里没有可算的"
         known = point.usual if self._metric.unit == "people" and point.usual else 0.0  # who was many and is few is not too few
-        if max(point.base, known) < self._threshold.least:
+        if max(point.base, known) < self._threshold.least and not self._was_enough(point, end):
             return f"数量还少（{point.base}，满 {self._threshold.least} 才看）"
         if self._threshold.by == "past" and point.usual is None:
             return "还没有可比的前几周"
         return ""
+
+    def _was_enough(self, point: _Point, end: int) -> bool:
+        """Whether there was enough a moment ago and half of it still is: else a light goes out and on as one more or less stands behind it."""
+        least = self._threshold.least
+        return point.base * 2 >= least and any(self._base(end - back) >= least for back in range(1, min(self._size, end + 1)))
 
     def _point(self, end: int) -> _Point:
         day, is_by_past = self._days[end].day, self._threshold.by == "past"
@@ -228,8 +240,10 @@ class _Followed:
         return self._values[end]
 
     def _base(self, end: int) -> int:
-        span = self._span(end)
-        return self._metric.base(span) if span else 0
+        if end not in self._bases:
+            span = self._span(end)
+            self._bases[end] = self._metric.base(span) if span else 0
+        return self._bases[end]
 
     def _span(self, end: int) -> Span | None:
         first = end - self._size + 1

@@ -15,11 +15,10 @@ from rules.figures import Day, Kept, Reach, Span
 
 Group = Literal["scale", "activity", "content", "interaction", "value"]
 GROUPS: Mapping[Group, str] = {"scale": "规模与增长", "activity": "活跃", "content": "内容", "interaction": "互动质量", "value": "价值"}
-Inlet = Literal["mentions", "roster", "archive", "pushes", "surveys", "invitations", "optouts"]
+Inlet = Literal["mentions", "roster", "archive", "pushes", "surveys", "invitations"]
 """What has to come in for an indicator to mean something."""
 INLET_NAMES: Mapping[Inlet, str] = {
     "mentions": "智能机器人", "archive": "会话存档", "roster": "成员名册", "pushes": "定时推送", "surveys": "推荐打分", "invitations": "邀请",
-    "optouts": "退订",
 }  # fmt: skip
 """What the inlets are called."""
 INLETS: Mapping[Inlet, str] = {
@@ -29,7 +28,6 @@ INLETS: Mapping[Inlet, str] = {
     "pushes": "还没有定时推送：在“日历”里加一条，发出去之后才有数",
     "surveys": "还没有推荐打分：在问卷里写一道 0–10 分的推荐题（nps: true）并发起一次",
     "invitations": "邀请没有打开：在“邀请”的规则里写 enabled: true",
-    "optouts": "成员还不能退订推送，没有可数的",
 }
 """What is missing where an inlet is, and what would open it."""
 Unit = Literal["people", "times", "share", "ratio", "minutes", "points", "score"]
@@ -356,8 +354,8 @@ METRICS: Mapping[str, Metric] = _by_id(
             _PUSHES, "up", _share_of(_sum_of("responded"), _pushed), _pushed,
         ),
         Metric(
-            "push_optout", "推送退订率", "content", "期内退订推送的成员 ÷ 期末成员数", "share", _LONG, _MANUAL, frozenset({"optouts"}), "down",
-            _share_of(_sum_of("optouts"), _members), _members,
+            "push_optout", "推送退订率", "content", "期内退订推送的成员 ÷ 期末成员数", "share", _LONG, _MANUAL, frozenset({"pushes"}), "down",
+            _share_of(_sum_of("opted_out"), _members), _members,
         ),
         # 互动质量
         Metric(

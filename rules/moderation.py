@@ -18,7 +18,8 @@ from rules.wordlist import Lexicon
 
 BATCH = 256
 """Texts that are scored together: what a model costs for each falls to a fraction."""
-REMEMBERED = 256
+REMEMBERED, LONGEST_REMEMBERED = 4096, 200
+"""How many verdicts are kept for when the same is said again, and up to which length of a text (characters): what many ask is short."""
 SHORT = 12
 """Characters of a text that may be nothing but disguise: it is always read in every way."""
 SUSPICIOUS = 0.02
@@ -79,7 +80,8 @@ class Judge:
 
     def judge(self, text: str, history: History = NO_HISTORY, community: str = "") -> Verdict:
         """The verdict on ``text``, with what was said before, by the standard of its community."""
-        return self._said_before(text, history, community)
+        judge = self._said_before if len(text) <= LONGEST_REMEMBERED else self._judge
+        return judge(text, history, community)
 
     def _judge(self, text: str, history: History, community: str) -> Verdict:
         models, text = self._models, unnamed(text)

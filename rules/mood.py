@@ -72,7 +72,7 @@ class MoodModel:
         return 1 / (1 + math.exp(-words - _PICTURE * emoticons.shipped().feeling(plain)))
 
 
-@lru_cache(maxsize=64)  # the judge asks, and who adds moods up asks again
+@lru_cache(maxsize=4096)  # the judge asks, who adds moods up asks again, and what many say is scored once
 def _score_of(model: MoodModel, plain: str) -> float:
     return model.alone(plain)
 

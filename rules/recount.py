@@ -159,10 +159,9 @@ class _Recount:
         everywhere = self.tales[Where()]
         places = self._places(told, chat)
         if not is_event:
-            is_first_here = chat and member not in places[-1].spoke[told.day]
             for place in (*places, everywhere):
                 place.spoke[told.day].add(member)
-            if is_first_here:
+            if chat:
                 self._came(told, chat)
             self._responds(told, chat)
         if not TAKES_PART.isdisjoint(names):
@@ -173,15 +172,16 @@ class _Recount:
         group = self.tales[Where(told.community, chat)] if chat else None
         if group is None or group.pushed is None or not timedelta(0) <= told.at - group.pushed < _HOUR:
             return
-        if told.member not in group.responded[told.day]:
-            group.responded[told.day].add(told.member)
-            self._count(told, "responded", chat=chat)
+        for place in self._places(told, chat):
+            if told.member not in place.responded[told.day]:
+                place.responded[told.day].add(told.member)
+                place.counts[told.day]["responded"] += 1
 
     def _sent(self, told: Told) -> None:
-        for field_, name in (("pushed", "pushes_sent"), ("failed", "pushes_failed")):
+        for field_, name, n in (("pushed", "pushes_sent", 1), ("failed", "pushes_failed", 1), ("revived", "pushes_failed", -1)):
             if told.data.get(field_):
                 day, _, chat = told.data[field_].partition("|")
-                self._count(told, name, chat=chat, day=date.fromisoformat(day))
+                self._count(told, name, chat=chat, day=date.fromisoformat(day), n=n)
                 if field_ == "pushed" and chat:
                     self.tales[Where(told.community, chat)].pushed = told.at
 
@@ -247,7 +247,7 @@ class _Recount:
         self._count(told, f"appeals_{told.data['ruling']}")
 
     def _reviewed(self, told: Told) -> None:
-        if told.data["after"] != "cared":
+        if told.data["after"] != "cared" and not told.data.get("again"):
             self._count(told, f"submissions_{told.data['after']}")
 
     def _ticket(self, told: Told) -> None:

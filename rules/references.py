@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from rules.badges import BadgeRules
 from rules.challenges import Challenge
+from rules.content_segments import wrong_with
 from rules.invitations import InvitationRules
 from rules.levels import Levels
+from rules.pushes import Push
+from rules.saved_segments import Segments
 from rules.shop import Shop
 
 
@@ -27,6 +30,13 @@ def dangling(
     for tier in invitations.tiers:
         if tier.badge and badges.find(tier.badge) is None:
             yield _said("invitations", f"邀请满 {tier.at} 位", "badge", tier.badge, "badges", badge_ids, "到了也得不到勋章")
+
+
+def without_meaning(pushes: Iterable[Push], segments: Segments) -> Iterator[str]:
+    """Each push whose readers cannot be told: in Chinese, with the place and what comes of it."""
+    for push in pushes:
+        if push.segment and (problem := wrong_with(push.segment, push.community, segments)):
+            yield f"pushes.yaml：推送“{push.id}”的 segment 看不懂，它发不出去。{problem}（content export pushes）"
 
 
 def _said(kind: str, what: str, field: str, id: str, of: str, ids: list[str], outcome: str) -> str:

@@ -6,6 +6,7 @@ goes before both.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,9 +17,11 @@ from typing import Literal
 from chinese_calendar.constants import holidays as _off
 from chinese_calendar.constants import workdays as _worked
 
-Sort = Literal["workdays", "holidays", "all"]
-"""Which days something is for: those that are worked, those that are not, or any."""
-SORTS: Mapping[Sort, str] = {"all": "每天", "workdays": "工作日", "holidays": "休息日"}
+Sort = Literal["workdays", "holidays", "all", "first_workday", "last_workday"]
+"""Which days something is for: those that are worked, those that are not, any, or the first or last of a month that is worked."""
+SORTS: Mapping[Sort, str] = {
+    "all": "每天", "workdays": "工作日", "holidays": "休息日", "first_workday": "每月第一个工作日", "last_workday": "每月最后一个工作日",
+}  # fmt: skip
 _NAMES = {
     "New Year's Day": "元旦", "Spring Festival": "春节", "Tomb-sweeping Day": "清明节", "Labour Day": "劳动节", "Dragon Boat Festival": "端午节",
     "National Day": "国庆节", "Mid-autumn Festival": "中秋节", "Anti-Fascist 70th Day": "抗战胜利日",
@@ -57,7 +60,11 @@ class Workdays:
 
     def fits(self, day: date, sort: Sort) -> bool:
         """Whether a day is of a sort."""
-        return sort == "all" or self.is_workday(day) is (sort == "workdays")
+        if sort == "all":
+            return True
+        if sort in ("workdays", "holidays"):
+            return self.is_workday(day) is (sort == "workdays")
+        return self.is_workday(day) and not any(map(self.is_workday, _rest_of_month(day, is_before=sort == "first_workday")))
 
     def name(self, day: date) -> str:
         """What a special day is called: 春节, or 春节调休上班 for one that is worked; '' for a plain one."""
@@ -72,6 +79,12 @@ class Workdays:
     def is_announced(year: int) -> bool:
         """Whether the make-up days of a year are known; of others there are the statutory days only."""
         return bool(_FIRST_YEAR <= year <= _LAST_YEAR)
+
+
+def _rest_of_month(day: date, *, is_before: bool) -> list[date]:
+    """The days of its month before a day, or behind it."""
+    days = range(1, day.day) if is_before else range(day.day + 1, monthrange(day.year, day.month)[1] + 1)
+    return [day.replace(day=number) for number in days]
 
 
 def _known(day: date) -> SpecialDay | None:

@@ -146,6 +146,7 @@ _PUSHES = """\
   title: 每日一课
   cron: "0 20 * * *"
   days: workdays
+  column: 每日一课
   community: main
   text: |-
     📚 **每日一课**：先把问题写清楚，再问。说清做了什么、看到什么、想要什么，别人一次就能帮到你。
@@ -155,6 +156,12 @@ _PUSHES = """\
   community: main
   text: |-
     🎬 今天下午三点直播，讲怎么用好社群，{{nickname}}记得来！
+- id: notes
+  title: 直播笔记
+  at: {live} 15:40
+  community: main
+  text: |-
+    📝 直播里说的三件事：先写清楚问题，一天只做一件事，做完了告诉大家。
 - id: sale
   title: 周年庆
   at: {sale} 10:00

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
+from rules.badges import Monthly
 from rules.points import PointRules
 from storage import keys
 from storage.community import CommunityKeys, communities_with
@@ -115,9 +116,15 @@ class Badges:
 
     def counts(self, where: CommunityKeys, member: int) -> dict[str, int]:
         """How often a member was thanked and featured."""
-        fields = [f"{member}:{name}" for name in COUNTED]
-        found = self._database.command("HMGET", keys.HONOUR_COUNTS(shard=where.shard, community=where.id), *fields)
-        return {name: int(n or 0) for name, n in zip(COUNTED, found, strict=True)}
+        return self.counts_of(where, [member])[member]
+
+    def counts_of(self, where: CommunityKeys, members: Sequence[int]) -> dict[int, dict[str, int]]:
+        """The same for many members; one round trip."""
+        if not members:
+            return {}
+        fields = [f"{member}:{name}" for member in members for name in COUNTED]
+        found = iter(self._database.command("HMGET", keys.HONOUR_COUNTS(shard=where.shard, community=where.id), *fields))
+        return {member: {name: int(next(found) or 0) for name in COUNTED} for member in members}
 
     def given_today(self, where: CommunityKeys, member: int, today: date, reasons: Sequence[str]) -> dict[str, int]:
         """The points that a member got today for each of some reasons, as far as they count against the day's caps."""
@@ -128,29 +135,35 @@ class Badges:
         return {reason: int(n or 0) for reason, n in zip(reasons, found, strict=True)}
 
     def crown(
-        self, where: CommunityKeys, month: date, now: datetime, *, today: date, badge: str, places: int, left_out: Sequence[int] = ()
-    ) -> Crowned:
-        """Gives a month's badge ("" none) to those in its first places, ties at the last one too; who they are, also when crowned before."""
+        self, where: CommunityKeys, month: date, now: datetime, *, today: date, badge: str, places: int, left_out: Sequence[int] = (),
+        by: Monthly = "points",
+    ) -> Crowned:  # fmt: skip
+        """Gives a month's badge ("" none) to those in its first places, ties at the last one too; who they are, also when crowned before.
+
+        By influence it goes to those who have most of it now.
+        """
         part, name = {"shard": where.shard, "community": where.id}, month_of(month)
+        board = keys.BOARD_MONTH(**part, month=name) if by == "points" else keys.INFLUENCE(**part)
         told, *flat = self._database.act(
             self._crown,
-            [keys.CROWNED(**part), keys.BOARD_MONTH(**part, month=name), keys.BADGES(**part), keys.EVENTS(shard=where.shard)],
+            [keys.CROWNED(**part), board, keys.BADGES(**part), keys.EVENTS(shard=where.shard)],
             [
-                to_ms(now), where.id, name, f"{badge}@{name}" if badge else "", places, today.toordinal(), digest_of(f"crown:{name}"),
+                to_ms(now), where.id, _crown(month, by), f"{badge}@{name}" if badge else "", places, today.toordinal(),
+                digest_of(f"crown:{_crown(month, by)}"),
                 MOST_WINNERS, *left_out,
             ],
         )  # fmt: skip
         return Crowned(tuple(zip(map(int, flat[::2]), map(int, flat[1::2]), strict=True)), bool(told))
 
-    def note_told(self, where: CommunityKeys, month: date, now: datetime) -> None:
+    def note_told(self, where: CommunityKeys, month: date, now: datetime, by: Monthly = "points") -> None:
         """Notes that a month's winners were announced."""
         key = keys.CROWNED(shard=where.shard, community=where.id)
-        self._database.command("HSET", key, f"{month_of(month)}:told", to_ms(now))
+        self._database.command("HSET", key, f"{_crown(month, by)}:told", to_ms(now))
 
-    def told_months(self, places: Sequence[CommunityKeys], months: Sequence[date]) -> list[bool]:
+    def told_months(self, places: Sequence[CommunityKeys], months: Sequence[date], by: Monthly = "points") -> list[bool]:
         """Whether the winners of each community's month were announced; one round trip."""
         asked = [
-            ("HEXISTS", keys.CROWNED(shard=where.shard, community=where.id), f"{month_of(month)}:told")
+            ("HEXISTS", keys.CROWNED(shard=where.shard, community=where.id), f"{_crown(month, by)}:told")
             for where, month in zip(places, months, strict=True)
         ]
         return [bool(answer) for answer in self._database.pipeline(asked)]
@@ -182,6 +195,11 @@ class Badges:
 
     def _communities(self) -> set[CommunityKeys]:
         return {where for family in (keys.BADGES, keys.HONOUR_COUNTS, keys.CROWNED) for where in communities_with(self._database, family)}
+
+
+def _crown(month: date, by: Monthly) -> str:
+    """The name of a month's honour."""
+    return month_of(month) if by == "points" else f"{month_of(month)}:{by}"
 
 
 def _held(kept: str) -> list[Held]:

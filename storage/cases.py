@@ -271,14 +271,14 @@ class Cases:
 
     def count_strikes(self, where: CommunityKeys, member: int, now: datetime, lapse: timedelta = timedelta(0)) -> int:
         """How many warnings count against a member: those that came one after the other without a pause of ``lapse``."""
-        key = keys.WARNINGS(shard=where.shard, community=where.id, member=member)
-        flat = self._database.command("ZREVRANGE", key, 0, -1, "WITHSCORES")
-        count, last = 0, to_ms(now)
-        for at in map(int, flat[1::2]):
-            if lapse and last - at > _ms(lapse):
-                break
-            count, last = count + 1, at
-        return count
+        return self.strikes_of(where, [member], now, lapse)[member]
+
+    def strikes_of(self, where: CommunityKeys, members: Sequence[int], now: datetime, lapse: timedelta = timedelta(0)) -> dict[int, int]:
+        """The same for many members; one round trip."""
+        asked = [
+            ("ZREVRANGE", keys.WARNINGS(shard=where.shard, community=where.id, member=member), 0, -1, "WITHSCORES") for member in members
+        ]
+        return {member: _strikes(flat, now, lapse) for member, flat in zip(members, self._database.pipeline(asked), strict=True)}
 
     def counts(self, where: CommunityKeys) -> dict[str, int]:
         """How often people agreed with judges and rules, and what each moderator decided, as :data:`storage.keys.CASES_COUNTS` says."""
@@ -390,6 +390,16 @@ def filed_row(filing: Filing, now: datetime, once: str) -> dict[str, Any]:
         "message": once, "judge": filing.judge, "score": round(filing.score, 4), "verdict": filing.verdict, "mark": filing.mark,
         "chat": filing.chat,
     }  # fmt: skip
+
+
+def _strikes(flat: Sequence[str], now: datetime, lapse: timedelta) -> int:
+    """How many warnings count, of those that are kept with their moments (ms), the newest first."""
+    count, last = 0, to_ms(now)
+    for at in map(int, flat[1::2]):
+        if lapse and last - at > _ms(lapse):
+            break
+        count, last = count + 1, at
+    return count
 
 
 def decided(got: str) -> Decided:

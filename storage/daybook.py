@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -17,12 +17,12 @@ from typing import Any
 
 import msgspec
 
-from rules.figures import RETURNS, STAYS, Day, Where, work_out
+from rules.figures import RETURNS, STAYS, Day, Joined, Where, work_out
 from storage import keys
-from storage.connection import Database
+from storage.connection import Database, Script, StorageAway
 from storage.keys import shard_of
 from storage.moment import to_ms
-from storage.tallies import ALL, NEW, PART, SPOKE, counts_key, mark_key, place_of
+from storage.tallies import ALL, NEW, PART, SPOKE, counts_key, mark_key, place_named, place_of
 
 LOOKS_BACK: Mapping[str, int] = {SPOKE: 2 * max(STAYS) - 1, PART: 30, NEW: max(RETURNS)}
 """How many days before a day its figures look at marks."""
@@ -90,6 +90,7 @@ class Daybook:
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database
         self._shards = shards
+        self._forget = Script("forget_marks")
 
     # Reading --------------------------------------------------------------------------------------------------------------
 
@@ -113,6 +114,14 @@ class Daybook:
         """The first day of every place that was ever counted; one round trip."""
         begun = self._begun()
         return {_where(name): min(shards.values()) for name, shards in begun.items()}
+
+    def begins_in(self) -> dict[int, date]:
+        """The first day that anything was counted on in each shard; one round trip."""
+        found: dict[int, date] = {}
+        for shards in self._begun().values():
+            for shard, day in shards.items():
+                found[shard] = min(found.get(shard, day), day)
+        return found
 
     def closed(self, places: Sequence[Where]) -> dict[Where, date | None]:
         """The last day of places that is closed; one round trip."""
@@ -149,10 +158,13 @@ class Daybook:
         if closed and text <= closed:  # it is worked out anew, and what follows it
             self._database.command("HSET", book, _CLOSED, (day - timedelta(days=1)).isoformat())
 
-    def close(self, todays: Mapping[str, date], other: date, now: datetime) -> int:
+    def close(
+        self, todays: Mapping[str, date], other: date, now: datetime, on_trouble: Callable[[Where, Exception], None] | None = None
+    ) -> int:
         """Closes the days that are over: ``todays`` has each community's day of now, ``other`` that of all others. Gives how many rows were kept.
 
-        What was missed while nobody was there is made up for, some of it by each call. Doing it again keeps the same.
+        What was missed while nobody was there is made up for, some of it by each call. Doing it again keeps the same. A place that cannot be closed
+        stops no other: ``on_trouble`` hears of it; without that it raises.
         """
         begun = self._begun()
         names = [name for name in begun if name != ALL]
@@ -162,8 +174,25 @@ class Daybook:
         done, places = 0, list(wanted)
         for at in range(0, len(places), _AT_ONCE):
             if done < _MOST_ROWS:
-                done += self._close_some({where: wanted[where] for where in places[at : at + _AT_ONCE]}, begun, now)
+                done += self._close_apart({where: wanted[where] for where in places[at : at + _AT_ONCE]}, begun, now, on_trouble)
         return done
+
+    def _close_apart(
+        self, wanted: Mapping[Where, date], begun: Mapping[str, Mapping[int, date]], now: datetime,
+        on_trouble: Callable[[Where, Exception], None] | None,
+    ) -> int:  # fmt: skip
+        """Closes places together; where that fails, one by one."""
+        try:
+            return self._close_some(wanted, begun, now)
+        except StorageAway:
+            raise
+        except Exception as error:
+            if on_trouble is None:
+                raise
+            if len(wanted) > 1:
+                return sum(self._close_apart({where: last}, begun, now, on_trouble) for where, last in wanted.items())
+            on_trouble(next(iter(wanted)), error)
+            return 0
 
     def _close_some(self, wanted: Mapping[Where, date], begun: Mapping[str, Mapping[int, date]], now: datetime) -> int:
         due = []
@@ -201,27 +230,26 @@ class Daybook:
         """
         marked = list(dict.fromkeys(key for family in _MARKED for key in self._database.scan(_glob(family))))
         bits = self._database.pipeline(("GETBIT", key, number) for key in marked)
-        known: dict[tuple[int, str], bool] = {}
+        known: dict[tuple[int, str], list[str]] = defaultdict(list)
         for key in (key for key, bit in zip(marked, bits, strict=True) if bit):
-            self._database.command("SETBIT", key, number, 0)
-            shard, place, what = _parsed(key)
-            known[shard, place] = known.get((shard, place), False) or what == "here"
+            known[_parsed(key)].append(key)
         begun = self._begun()
-        for (shard, place), was_here in known.items():
+        for (shard, place), bitmaps in known.items():
             home = shard_of(_where(place).community or ALL, self._shards)
             closed = self._database.command("HGET", keys.BOOK(shard=home, community=place), _CLOSED)
             begins = min(_begun_of(_where(place), begun).values(), default=None)
-            if begins is None:
+            if begins is None:  # nothing is read there
+                self._database.pipeline(("SETBIT", key, number, 0) for key in bitmaps)
                 continue
             day = date.fromisoformat(closed) + timedelta(days=1) if closed else begins
-            if was_here and place != ALL:
-                self._database.command("HINCRBY", counts_key(shard, place, day.isoformat()), "gone", 1)
-            facts = _encode({"act": "erased", "place": place, "day": day.isoformat(), "gone": was_here and place != ALL})
+            here = keys.HERE(shard=shard, community=place)
+            names = [here, counts_key(shard, place, day.isoformat()), keys.PLACES(shard=shard), keys.EVENTS(shard=shard)]
+            names += [key for key in bitmaps if key != here]
             at = to_ms(datetime.combine(day, time(), UTC))
-            self._database.command(
-                "XADD", keys.EVENTS(shard=shard), "*", "v", "1", "t", at, "kind", "change", "c", _where(place).community, "m", number,
-                "id", "", "data", facts,
-            )  # fmt: skip
+            community, chat = place_named(place)
+            told = f"{community}/{chat}" if chat else community
+            args: list[str | bytes | int | float] = [number, _where(place).community, at, told, day.isoformat(), int(place != ALL)]
+            self._database.act(self._forget, names, args)
         return "已从每日的发言、参与和新人标记中删除；已结算的日报数字不指向任何人，保留"
 
     # Small steps ----------------------------------------------------------------------------------------------------------
@@ -275,17 +303,11 @@ class Daybook:
         for place, days in open_:
             before = place.rows.get(days[0] - timedelta(days=1))
             members, found = before.day.members if before else 0, {}
+            spoke, part, new = (Joined(partial(place.bits, mark)) for mark in _MARKS)
             for day in days:
                 counts = place.counts.get(day, {})
                 members += counts.get("came", 0) + counts.get("found", 0) - counts.get("gone", 0)
-                found[day] = work_out(
-                    day,
-                    counts,
-                    spoke=partial(place.bits, SPOKE),
-                    part=partial(place.bits, PART),
-                    new=partial(place.bits, NEW),
-                    members=members,
-                )
+                found[day] = work_out(day, counts, spoke=spoke, part=part, new=new, members=members)
             out[place.name] = found
         return out
 
@@ -365,18 +387,17 @@ def _name(where: Where) -> str:
 
 
 def _where(name: str) -> Where:
-    community, _, chat = name.partition("/")
+    community, chat = place_named(name)
     return Where("" if community == ALL else community, chat)
 
 
 _MARKED = (keys.ACTIVE, keys.MARKS, keys.EVER, keys.HERE)
 
 
-def _parsed(key: str) -> tuple[int, str, str]:
-    """Shard, place and kind of a bitmap's key: qb:{7}:main/chat:here."""
-    shard, rest = key.removeprefix("qb:{").split("}:", 1)
-    place, what = re.fullmatch(r"(.+?):(ever|here|active:.+|mark:.+)", rest).groups()  # type: ignore[union-attr]
-    return int(shard), place, what
+def _parsed(key: str) -> tuple[int, str]:
+    """Shard and place of a bitmap's key: qb:{7}:main/chat:here."""
+    shard, place = re.fullmatch(r"qb:\{(\d+)\}:(.+?):(?:ever|here|active:[\d-]+|mark:[a-z]+:[\d-]+)", key).groups()  # type: ignore[union-attr]
+    return int(shard), place
 
 
 def _glob(family: keys.Family) -> str:

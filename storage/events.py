@@ -11,11 +11,14 @@ from typing import Any
 import msgspec
 
 from storage import keys
+from storage.community import CommunityKeys
 from storage.connection import Database, pairs
 from storage.moment import from_ms, to_ms
 from storage.roster import speaks_of
 
 VERSION = "1"
+LOOKED_MS = 3_600_000
+"""How often it is noted that a reader found nothing new."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -62,6 +65,11 @@ class Events:
         found = [entry for page in pages for entry in _wanted(page, community, member)]
         return sorted(found, key=_order)[-count:]
 
+    def begins(self) -> dict[int, datetime]:
+        """When the oldest entry of each shard's stream happened; shards without any are left out. One round trip."""
+        pages = self._database.pipeline(("XRANGE", keys.EVENTS(shard=s), "-", "+", "COUNT", 1) for s in range(self._shards))
+        return {shard: next(_wanted(page, "", None)).at for shard, page in enumerate(pages) if page}
+
     def tail(self) -> dict[int, str]:
         """Where each shard's stream ends now, to follow from."""
         pages = self._database.pipeline(("XREVRANGE", keys.EVENTS(shard=s), "+", "-", "COUNT", 1) for s in range(self._shards))
@@ -76,6 +84,45 @@ class Events:
                 tail[shard] = page[-1][0]
                 found += _wanted(page, community, member)
         return sorted(found, key=_order)
+
+    def follow(self, name: str, now: datetime, most: int = 1_000) -> Iterator[tuple[int, list[LogEntry], bool]]:
+        """What came since the reader of this name looked last, a page of each shard: shard, entries in order, and whether some were lost before.
+
+        A page counts as read once the next is asked for: who dies over it gets it again. Entries are lost when the log was cut behind the reader.
+        """
+        marks = self._database.pipeline(("HGET", keys.FOLLOWED(shard=shard), name) for shard in range(self._shards))
+        begins = [(mark or "0-0|0").split("|") for mark in marks]
+        asked = [
+            words
+            for shard, (last, _) in enumerate(begins)
+            for words in (
+                ("XRANGE", keys.EVENTS(shard=shard), f"({last}", "+", "COUNT", most),
+                ("XRANGE", keys.EVENTS(shard=shard), "-", "+", "COUNT", 1),
+            )
+        ]
+        pages = self._database.pipeline(asked)
+        for shard, (last, looked) in enumerate(begins):
+            page, first = pages[2 * shard], pages[2 * shard + 1]
+            is_cut = bool(first and last != "0-0" and int(first[0][0].partition("-")[0]) > max(int(looked), int(last.partition("-")[0])))
+            if page or is_cut:
+                yield shard, list(_wanted(page, "", None)), is_cut
+            mark = page[-1][0] if page else last
+            if page or is_cut or to_ms(now) - int(looked) > LOOKED_MS:
+                self._database.command("HSET", keys.FOLLOWED(shard=shard), name, f"{mark}|{to_ms(now)}")
+
+    def look_back(
+        self, where: CommunityKeys, number: int, since: datetime, now: datetime, most: int = 20_000
+    ) -> tuple[list[LogEntry], datetime]:
+        """A member's entries in his community, the newest first, and since when they are whole: ``since``, or where ``most`` entries were looked at."""
+        found: list[LogEntry] = []
+        last, looked, reached = "+", 0, now
+        while looked < most and reached > since:
+            page = self._database.command("XREVRANGE", keys.EVENTS(shard=where.shard), last, "-", "COUNT", 2_000)
+            if not page:
+                return found, since
+            looked, last, reached = looked + len(page), f"({page[-1][0]}", from_ms(int(page[-1][1][3]))
+            found += [one for one in _wanted([row for row in page if row[1][9] == str(number)], where.id, number) if one.at >= since]
+        return found, max(reached, since)
 
     def find_sent(self, delivery: str, since: datetime) -> list[tuple[int, LogEntry]]:
         """The outbound entries of one delivery (and of its parts ``<delivery>/2``…) since then, each with its shard; a rare act that reads a lot."""

@@ -11,7 +11,7 @@ import msgspec
 
 from storage import keys
 from storage.community import CommunityKeys
-from storage.connection import Database, Script
+from storage.connection import Database, Script, pairs
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
 
@@ -19,8 +19,9 @@ MARKER_LIFE_MS = 40 * 86_400_000
 RECEIPTS_LIFE_MS = 400 * 86_400_000
 MOST_MOMENTS = 48
 """Moments of one push and day that a receipt tells one by one; older ones are only counted."""
-Why = Literal["", "paused", "crisis", "no_way", "missed"]
-"""Why nothing was said at a planned moment: '' it was; the community was paused, or in a crisis; no webhook leads there; nobody was awake."""
+Why = Literal["", "paused", "crisis", "no_way", "missed", "unapproved", "quiet", "segment"]
+"""Why nothing was said at a planned moment: '' it was; the community was paused, or in a crisis; no way leads there; nobody was awake; nobody agreed to
+it; it was night; whom it is for cannot be read (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,11 @@ class Firings:
         """The planned moment of the last claimed firing, None before the first."""
         kept = self._database.command("HGET", keys.FIRED_LAST(shard=where.shard, community=where.id), push)
         return from_ms(int(kept)) if kept else None
+
+    def lasts(self, where: CommunityKeys) -> dict[str, datetime]:
+        """The planned moment of the last claimed firing of every push of a community; one round trip."""
+        kept = pairs(self._database.command("HGETALL", keys.FIRED_LAST(shard=where.shard, community=where.id)))
+        return {push: from_ms(int(planned)) for push, planned in kept.items()}
 
     def note_start(self, where: CommunityKeys, push: str, now: datetime) -> None:
         """Notes when a push was first known, so that only moments after it can have been missed."""

@@ -348,6 +348,7 @@ def _keys_of_day(shard: int, community: str, chat: str, day: str) -> tuple[str, 
         counts_key(shard, group, day), *(mark_key(shard, group, mark, day) for mark in (SPOKE, PART, NEW)), *_known_keys(shard, group),
         mark_key(shard, group, RESPONDED, day), keys.PUSHED(shard=shard, community=group),
         *(mark_key(shard, ALL, mark, day) for mark in (SPOKE, PART, NEW)), keys.EVER(shard=shard, community=ALL),
+        mark_key(shard, community, RESPONDED, day),
     )  # fmt: skip
 
 

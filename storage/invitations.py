@@ -264,9 +264,15 @@ class Invitations:
 
     def inviter(self, where: CommunityKeys, member: int) -> Inviter:
         """What a member's invitations brought him; one round trip."""
-        kept = self._database.command("HGET", self._key_of(keys.INVITERS, where), member)
-        own = msgspec.json.decode(kept, type=_Own) if kept else _Own()
-        return Inviter(own.credited, own.reversed, own.owed, own.tiers)
+        return self.inviters(where, [member])[member]
+
+    def inviters(self, where: CommunityKeys, members: Sequence[int]) -> dict[int, Inviter]:
+        """The same for many members; one round trip."""
+        if not members:
+            return {}
+        kept = self._database.command("HMGET", self._key_of(keys.INVITERS, where), *members)
+        owns = [msgspec.json.decode(one, type=_Own) if one else _Own() for one in kept]
+        return {member: Inviter(own.credited, own.reversed, own.owed, own.tiers) for member, own in zip(members, owns, strict=True)}
 
     def held(self, where: CommunityKeys, count: int = 20, *, skip: int = 0) -> tuple[int, list[Invitation]]:
         """How many wait for somebody to look, and the oldest of them; two round trips."""

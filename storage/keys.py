@@ -392,6 +392,51 @@ LIGHTS = _family(
     "qb:{{{shard}}}:{community}:lights", "hash", "for ever",
     "the last look at how well it is: its serial and moment (ms), the lights (JSON), told:<trouble> → when it was told (ms)",
 )  # fmt: skip
+TRAIT_SEATS = _family(
+    "qb:{{{shard}}}:{community}:traits:seats:{bucket}",
+    "hash",
+    "for ever",
+    "member number % 128 → his seat (-1 erased), for 128 members a bucket",
+)
+TRAIT_SEATS_NEXT = _family("qb:{{{shard}}}:{community}:traits:seats_next", "string", "for ever", "the next seat that is given")
+TRAIT_COLUMN = _family(
+    "qb:{{{shard}}}:{community}:trait_{column}:{block}",
+    "string",
+    "until erased",
+    "one trait of 65,536 members by their seats, packed: number, level, points, days of what they did … (storage/traits.py)",
+)
+TRAIT_ROUND = _family(
+    "qb:{{{shard}}}:{community}:traits:round", "string", "for ever", "layout/day of the last look at everybody|how far it is, nothing: over"
+)
+FOLLOWED = _family("qb:{{{shard}}}:followed", "hash", "for ever", "who reads the event log → how far: entry|when he last looked (ms)")
+EXPERIMENTS = _family(
+    "qb:{{{shard}}}:{community}:experiments",
+    "hash",
+    "for ever",
+    "push|experiment → what is tried with a push, as planned, and how it ended (JSON)",
+)
+EXPERIMENT_WINNERS = _family(
+    "qb:{{{shard}}}:{community}:experiment:winners", "hash", "until taken back", "push → experiment|the arm that everybody gets since"
+)
+EXPERIMENT_OPEN = _family(
+    "qb:{{{shard}}}:{community}:experiment:open", "hash", "3 days after a unit's hours",
+    "m:member or g:group → the experiments whose hours run for it: arm, since, until, who of it did it (JSON); ?unit → what it did a moment ago; rev",
+)  # fmt: skip
+EXPERIMENT_CLOSING = _family(
+    "qb:{{{shard}}}:{community}:experiment:closing", "zset", "as its unit", "m:member or g:group → when its hours are over (ms)"
+)
+EXPERIMENT_DAYS = _family(
+    "qb:{{{shard}}}:{community}:experiment:days:{push}:{mark}",
+    "hash",
+    "for ever",
+    "u(nits), h(its), p(eople) or s(quares)|day|arm → how many",
+)
+EXPERIMENT_MEMBERS = _family(
+    "qb:{{{shard}}}:{community}:experiment:members:{push}:{mark}", "string", "for ever", "a bit for each member that an experiment reached"
+)
+EXPERIMENT_CHATS = _family(
+    "qb:{{{shard}}}:{community}:experiment:chats:{push}:{mark}", "set", "for ever", "chat ids of the groups that an experiment reached"
+)
 FIRED = _family(
     "qb:{{{shard}}}:{community}:fired:{push}:{planned}", "string", "40 days", "a firing that was claimed, by its planned minute"
 )
@@ -400,6 +445,29 @@ RECEIPTS = _family(
     "qb:{{{shard}}}:{community}:receipts:{month}", "hash", "400 days",
     "day|push id → what became of its moments: how many, its title, the newest [planned ms, settled ms, why nothing was said]",
 )  # fmt: skip
+MAILING = _family(
+    "qb:{{{shard}}}:{community}:mailing:{name}", "hash", "400 days",
+    "one planned moment of a push (push@planned ms): how many it is for, queued, sent, failed, skip:why → how many, its state, how far it is",
+)  # fmt: skip
+MAILING_GOT = _family(
+    "qb:{{{shard}}}:{community}:mailing_got:{name}",
+    "zset",
+    "90 days",
+    "whom a mailing arrived at: member number or chat → member number or 0",
+)
+MAILINGS = _family("qb:{{{shard}}}:{community}:mailings", "zset", "400 days", "name of each mailing → its planned moment (ms)")
+MAILINGS_DUE = _family("qb:{{{shard}}}:mailings:due", "zset", "until it is through", "community|name of a mailing → when it goes on (ms)")
+MAILINGS_STOPPED = _family(
+    "qb:{{{shard}}}:mailings:stopped", "hash", "400 days after the last",
+    "community|name of a mailing that was stopped → how many were taken back from the queues",
+)  # fmt: skip
+PUSH_COUNTS = _family(
+    "qb:{{{shard}}}:{community}:push_counts:{day}", "hash", "100 days", "m:member or g:chat, |, kind → pushes of a day (2026-12-01)"
+)
+OPTED_OUT = _family(
+    "qb:{{{shard}}}:{community}:opted_out", "hash", "until taken back", "member number → all or marketing: what he wants no more of"
+)
+OPTED_ONCE = _family("qb:{{{shard}}}:{community}:opted_once:{id}", "string", "7 days", "what a wish took the place of, for its repeats")
 
 # The ledger ---
 LOTS = _family(
@@ -470,7 +538,26 @@ BADGES = _family(
 )
 HONOUR_COUNTS = _family("qb:{{{shard}}}:{community}:honours", "hash", "until erased", "member:thanks and member:featured → how often")
 CROWNED = _family(
-    "qb:{{{shard}}}:{community}:crowned", "hash", "for ever", "month → its winners: member,points,…; month:told → when announced (ms)"
+    "qb:{{{shard}}}:{community}:crowned",
+    "hash",
+    "for ever",
+    "month (month:influence) → its winners: member,points,…; the same with :told → when announced (ms)",
+)
+
+EDGES = _family(
+    "qb:{{{shard}}}:{community}:edges",
+    "hash",
+    "until faded",
+    "giver>taker → weight|day (ordinal) on which it weighs so|newest entry of the log",
+)
+INFLUENCE = _family(
+    "qb:{{{shard}}}:{community}:influence", "zset", "until the next night", "the most influential members by how much they are heard"
+)
+MEMBER_MODELS = _family(
+    "qb:{{{shard}}}:{community}:models",
+    "hash",
+    "for ever",
+    "night: the last day for which churn and influence were worked out; found: what came of it (JSON)",
 )
 
 # Tags ---

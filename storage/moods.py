@@ -129,8 +129,14 @@ class Moods:
 
     def find_member(self, where: CommunityKeys, member: int) -> Mood | None:
         """A member's mood, None before his first message that had one."""
-        kept = self._database.command("HGET", keys.MOOD(shard=where.shard, community=where.id), f"m{member}")
-        return _mood(kept) if kept else None
+        return self.of_members(where, [member])[member]
+
+    def of_members(self, where: CommunityKeys, members: Sequence[int]) -> dict[int, Mood | None]:
+        """The same for many members; one round trip."""
+        if not members:
+            return {}
+        kept = self._database.command("HMGET", keys.MOOD(shard=where.shard, community=where.id), *(f"m{member}" for member in members))
+        return {member: _mood(one) if one else None for member, one in zip(members, kept, strict=True)}
 
     def chats(self, where: CommunityKeys, chats: Sequence[str]) -> dict[str, Mood]:
         """The moods of some of a community's groups, by chat id, without those in which nothing was said; one round trip."""

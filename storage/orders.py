@@ -215,6 +215,13 @@ class Orders:
         key = keys.ORDERS_OF(shard=where.shard, community=where.id, member=member)
         return self._all(where, self._database.command("LRANGE", key, -count - skip, -1 - skip)[::-1])
 
+    def of_members(self, where: CommunityKeys, members: Sequence[int], count: int) -> dict[int, list[Order]]:
+        """The same for many members, the ``count`` newest of each; two round trips."""
+        asked = [("LRANGE", keys.ORDERS_OF(shard=where.shard, community=where.id, member=member), -count, -1) for member in members]
+        numbers = dict(zip(members, self._database.pipeline(asked), strict=True))
+        found = {str(order.number): order for order in self._all(where, [number for own in numbers.values() for number in own])}
+        return {member: [found[number] for number in reversed(own) if number in found] for member, own in numbers.items()}
+
     def codes_of(self, where: CommunityKeys, orders: Sequence[Order]) -> dict[int, str]:
         """The codes of orders by number, those that have one; secrets, for their member only. One round trip."""
         numbers = [order.number for order in orders if order.kind == "code"]

@@ -30,6 +30,10 @@ from storage.connection import Database, Script
 from storage.tallies import counts_key, place_of
 
 ONCE_LIFE_MS = 7 * 86_400_000
+GOT_LIFE_MS = 90 * 86_400_000
+"""How long it is known whom a mailing arrived at."""
+RECENT_MS = 86_400_000
+"""A planned push that was given up in this time may still arrive in its day's figures."""
 LANES = ("now", "bulk")
 """The lanes by rank: answers, warnings and alarms go before pushes."""
 _DUE_AT_ONCE = 5_000
@@ -48,7 +52,8 @@ class Delivery:
     ``mergeable`` marks small notices that may share one message with others like them; ``merged`` names those that do.
     ``receivers`` are the members of one app message for many, instead of ``member``. ``about`` are members whom the text
     names: where one of them is forgotten, it goes unsent. via appchat is ``chat``, a group that ``channel`` created.
-    ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up.
+    ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up. ``mailing`` is the mailing that queued it, and
+    ``whom`` the unit (member number or chat) that it settles there: with the last of several, '' for those before.
     """
 
     id: str
@@ -70,6 +75,8 @@ class Delivery:
     receivers: tuple[int, ...] = ()
     about: tuple[int, ...] = ()
     pushed: str = ""
+    mailing: str = ""
+    whom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,13 @@ class Outbox:
         queues = [keys.OUTBOX(shard=shard, lane=lane, target=target) for lane in lanes]
         got = self._database.act(
             self._lease,
-            [keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard), *queues],
+            [
+                keys.OUTBOX_DUE(shard=shard),
+                keys.OUTBOX_LEASES(shard=shard),
+                keys.MAILINGS_STOPPED(shard=shard),
+                keys.EVENTS(shard=shard),
+                *queues,
+            ],
             [now_ms, now_ms + lease_ms, owner, *[f"{lane}:{target}" for lane in lanes]],
         )
         if not got:
@@ -195,7 +208,9 @@ class Outbox:
         """Settles: it arrived. ``event`` is the JSON of the outbound event. Gives 2 when more waits for this target, 1 when nothing does, 0
         when the lease was lost: nothing was done."""
         delivery = lease.delivery
-        args: list[str | int] = [now_ms, delivery.community, delivery.member or 0, event, delivery.id, *delivery.merged]
+        args: list[str | int] = [
+            now_ms, delivery.community, delivery.member or 0, event, delivery.whom, GOT_LIFE_MS, delivery.id, *delivery.merged
+        ]  # fmt: skip
         return self._settle(self._done, lease, keys.EVENTS, args, counts=True)
 
     def again(self, lease: Lease, at_ms: int, *, count_attempt: bool) -> bool:
@@ -214,6 +229,7 @@ class Outbox:
             _encode(letter).decode(),
             delivery.community,
             _encode({"failed": delivery.pushed}).decode(),
+            int(bool(delivery.whom)),
         ]
         return self._settle(self._dead, lease, keys.OUTBOX_DEAD, args, counts=True) > 0
 
@@ -267,17 +283,31 @@ class Outbox:
     def replay(self, shard: int, id: str, now_ms: int, *, once: str = "") -> bool:
         """Puts a dead letter back at the end of its queue, its attempts and age forgotten. False when there is none of this id.
 
-        An act that is named by ``once`` is done once, whatever becomes of the letter; :meth:`settled` tells what it did.
+        An act that is named by ``once`` is done once, whatever becomes of the letter; :meth:`settled` tells what it did. A planned push that failed
+        lately counts as failed no more.
         """
         dead = keys.OUTBOX_DEAD(shard=shard)
         raw = self._database.command("HGET", dead, id)
         if raw is None:
             return False
         letter = _decode_letter(raw)
-        delivery = replace(letter.delivery, attempts=0, born_ms=now_ms)
+        # what failed days ago stays so: its day is closed, and its counters are read no more
+        pushed = letter.delivery.pushed if now_ms - letter.died_ms < RECENT_MS else ""
+        delivery = replace(letter.delivery, attempts=0, born_ms=now_ms, pushed=pushed)
         queue, member, item = encode_delivery(shard, delivery)
-        args: list[str | int] = [member, now_ms, id, raw, item, shard, f"{delivery.community}|{letter.reason}", ONCE_LIFE_MS]
-        return bool(self._database.act(self._replay, [queue, keys.OUTBOX_DUE(shard=shard), dead, *_settled_by(shard, once)], args))
+        args: list[str | int] = [
+            member, now_ms, id, raw, item, shard, f"{delivery.community}|{letter.reason}", ONCE_LIFE_MS, int(bool(once)), delivery.community,
+            _encode({"revived": pushed}).decode(), int(bool(delivery.whom)),
+        ]  # fmt: skip
+        names = [
+            queue,
+            keys.OUTBOX_DUE(shard=shard),
+            dead,
+            *_counted_in(shard, delivery),
+            *_mailed_in(shard, delivery)[:1],
+            *_settled_by(shard, once),
+        ]
+        return bool(self._database.act(self._replay, names, args))
 
     def drop(self, shard: int, id: str, *, once: str = "", told: tuple[str, str] = ("", "")) -> bool:
         """Removes a dead letter for good. False when there is none of this id.
@@ -344,7 +374,7 @@ class Outbox:
         if third:
             names.append(third(shard=shard))
         if counts:
-            names += _counted_in(shard, delivery)
+            names += [*_counted_in(shard, delivery), *_mailed_in(shard, delivery)]
         return int(self._database.act(script, names, [_member(delivery), lease.fence, *args]))
 
 
@@ -358,6 +388,14 @@ def _counted_in(shard: int, delivery: Delivery) -> list[str]:
         counts_key(shard, delivery.community, day), counts_key(shard, group, day), keys.PLACES(shard=shard),
         keys.PUSHED(shard=shard, community=group), keys.EVENTS(shard=shard),
     ]  # fmt: skip
+
+
+def _mailed_in(shard: int, delivery: Delivery) -> list[str]:
+    """Where what settles a unit of a mailing counts: the mailing, and whom it arrived at."""
+    if not delivery.whom:
+        return []
+    part = {"shard": shard, "community": delivery.community, "name": delivery.mailing}
+    return [keys.MAILING(**part), keys.MAILING_GOT(**part)]
 
 
 def _settled_by(shard: int, once: str) -> list[str]:

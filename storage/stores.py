@@ -25,9 +25,11 @@ from storage.content import ContentStore
 from storage.customer_groups import CustomerGroups
 from storage.daybook import Daybook
 from storage.directory import Directory
+from storage.edges import EdgeStore
 from storage.errands import Errands
 from storage.events import Events
 from storage.evidence import Seal
+from storage.experiments import Experiments
 from storage.feedback import Feedback
 from storage.firings import Firings
 from storage.firsts import Firsts
@@ -42,6 +44,7 @@ from storage.leavers import Leavers
 from storage.lights import Lights
 from storage.listings import Listings
 from storage.machine import Machine
+from storage.mailings import Mailings
 from storage.mass_messages import MassMessages
 from storage.moods import Moods
 from storage.notes import Notes
@@ -51,6 +54,7 @@ from storage.orders import Orders
 from storage.outbox import Outbox
 from storage.pauses import Pauses
 from storage.points import Points
+from storage.presence import Presence
 from storage.proposals import Proposals
 from storage.reports import Reports
 from storage.roles import Roles
@@ -59,9 +63,11 @@ from storage.sessions import Sessions
 from storage.shop import ShopStore
 from storage.streams import Streams
 from storage.submissions import Submissions
+from storage.subscriptions import Subscriptions
 from storage.tags import Tags
 from storage.tallies import Tallies
 from storage.tickets import Tickets
+from storage.traits import Traits
 from storage.trials import Trials
 from storage.unanswered import Unanswered
 from storage.webhooks import Webhooks
@@ -110,6 +116,9 @@ class Stores:
     tallies: Tallies
     daybook: Daybook
     firings: Firings
+    mailings: Mailings
+    subscriptions: Subscriptions
+    experiments: Experiments
     content: ContentStore
     leases: Leases
     machine: Machine
@@ -132,8 +141,11 @@ class Stores:
     api_tokens: ApiTokens
     tickets: Tickets
     badges: Badges
+    edges: EdgeStore
+    presence: Presence
     firsts: Firsts
     tags: Tags
+    traits: Traits
     flows: FlowStates
     welcomes: Welcomes
     shop: ShopStore
@@ -175,6 +187,9 @@ class Stores:
             "统计": self.tallies,
             "每日数字": self.daybook,
             "推送": self.firings,
+            "推送的去向": self.mailings,
+            "免打扰": self.subscriptions,
+            "实验": self.experiments,
             "内容": self.content,
             "群": self.groups,
             "离职": self.leavers,
@@ -190,8 +205,10 @@ class Stores:
             "接口令牌": self.api_tokens,
             "人工工单": self.tickets,
             "勋章": self.badges,
+            "影响力": self.edges,
             "首次发言": self.firsts,
             "标签": self.tags,
+            "画像": self.traits,
             "流程": self.flows,
             "欢迎": self.welcomes,
             "期初": self.openings,
@@ -231,6 +248,9 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         tallies=Tallies(database, shards),
         daybook=Daybook(database, shards),
         firings=Firings(database),
+        mailings=Mailings(database, shards),
+        subscriptions=Subscriptions(database),
+        experiments=Experiments(database),
         content=ContentStore(database),
         leases=Leases(database, consumer),
         machine=Machine(database, consumer, shards),
@@ -253,8 +273,11 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         api_tokens=ApiTokens(database, evidence_key),
         tickets=Tickets(database, shards),
         badges=Badges(database),
+        edges=EdgeStore(database),
+        presence=Presence(database, shards),
         firsts=Firsts(database, shards),
         tags=Tags(database),
+        traits=Traits(database),
         flows=FlowStates(database, shards, answers_hours=answers_hours),
         welcomes=Welcomes(database, shards),
         shop=ShopStore(database, evidence_key),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from urllib.parse import quote, unquote
 
 from storage import keys
 from storage.community import CommunityKeys
@@ -19,9 +21,16 @@ SPOKE, PART, NEW, RESPONDED = "spoke", "part", "new", "responded"
 """What members are marked for on a day: they spoke, took part in something, came for the first time, spoke soon after a push."""
 
 
+@lru_cache(maxsize=4096)
 def place_of(community: str, chat: str = "") -> str:
-    """The name of a place in keys: a community's, or that of a group in it."""
-    return f"{community}/{chat}" if chat else community
+    """The name of a place in keys: a community's, or that of a group in it. Signs that divide names are written as quote() does."""
+    return f"{community}/{quote(chat, safe='@')}" if chat else community
+
+
+def place_named(name: str) -> tuple[str, str]:
+    """Community and group ('' none) of the name of a place."""
+    community, _, chat = name.partition("/")
+    return community, unquote(chat)
 
 
 def counts_key(shard: int, place: str, day: str) -> str:

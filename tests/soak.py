@@ -19,9 +19,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 sys.path.append(str(Path(__file__).parent))  # tests name each other as pytest finds them
 
+from benchmarks.backtest import TOWNS, VILLAGES, WORLDS, judge, listened_to, village
+from benchmarks.members import LEAST
 from storage.embedded import EmbeddedServer
+from tests.segment_texts import fuzz
+from tests.ten_thousand import push_to_many
 from tests.test_activity_machine import run_machine as live_as_activities
 from tests.test_crash import kill_in_storms
 from tests.test_flow_machine import run_machine as live_as_flows
@@ -32,6 +38,7 @@ from tests.test_redis_away import take_redis_away
 from tests.test_sender_faults import run_in
 from tests.test_shop_machine import run_machine as live_as_shop
 from tests.tree import Tree
+from tests.year import live_a_year
 
 MESSAGES = 5_000
 GONE_S = 10.0
@@ -70,9 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed")
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
-    parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine, texts of segments")
     parser.add_argument(
-        "--only", nargs="*", default=[], help=f"names of parts: kills, away, hostile, sending, month, quarter, walk, {', '.join(MACHINES)}"
+        "--only",
+        nargs="*",
+        default=[],
+        help=f"names of parts: kills, away, hostile, sending, month, quarter, year, groups, walk, segments, {', '.join(MACHINES)}",
     )
     return parser
 
@@ -85,7 +95,11 @@ def _parts(runs: int, messages: int, steps: int) -> list[Part]:
         Part("sending", _sending),
         Part("month", live_a_month),
         Part("quarter", functools.partial(live_a_month, scale=QUARTER)),
+        Part("year", live_a_year),
+        Part("groups", push_to_many),
         Part("walk", _walk),
+        Part("segments", functools.partial(_segments, steps)),
+        Part("members", _members),
         *(Part(name, functools.partial(_machine, run_machine, steps)) for name, run_machine in MACHINES.items()),
     ]
 
@@ -139,6 +153,22 @@ def _walk(folder: Path, seed: int) -> str:
     walked = subprocess.run(words, env=os.environ | {"BOT_WALK": "whole"}, capture_output=True, text=True, check=False)
     assert walked.returncode == 0, walked.stdout[-2_000:]
     return "every page of the console as owner, operator and viewer, two widths, by day and by night: nothing sticks out, axe finds nothing serious"
+
+
+def _members(folder: Path, seed: int) -> str:
+    """The models of members against communities that nobody saw before."""
+    del folder
+    judged = [judge(make(town, np.random.default_rng([seed, at]))) for make in WORLDS.values() for at, town in enumerate(TOWNS)]
+    seen = [village(members, thanks, np.random.default_rng([seed, at])) for members, thanks in VILLAGES for at in range(8)]
+    churn_ratio = float(np.mean([one.auc for one in judged]) / np.mean([one.best_auc for one in judged]))
+    heard_ratio = float(np.mean([one.precision(listened_to(one)) for one in seen]) / np.mean([one.precision(one.oracle) for one in seen]))
+    assert min(churn_ratio, heard_ratio) >= LEAST, f"churn {churn_ratio:.3f}, influence {heard_ratio:.3f} of what is possible"
+    return f"{len(judged)} communities and {len(seen)} villages: churn {churn_ratio:.3f}, influence {heard_ratio:.3f} of what is possible"
+
+
+def _segments(steps: int, folder: Path, seed: int) -> str:
+    del folder  # nothing is kept
+    return f"{steps} texts of segments: {fuzz(steps, seed)}"
 
 
 def _machine(run_machine: Callable[[str, int, int], int], steps: int, folder: Path, seed: int) -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from rules.figures import Day, work_out
+from rules.figures import Day, Joined, work_out
 
 FIRST = date(2026, 3, 2)
 LAST = FIRST + timedelta(days=34)
@@ -54,9 +54,9 @@ def days() -> list[Day]:
         members += counts.get("came", 0) + counts.get("found", 0) - counts.get("gone", 0)
         found.append(
             work_out(
-                FIRST + timedelta(days=at), counts, members=members, spoke=lambda day: _marks((day - FIRST).days, SPOKE),
-                part=lambda day: sum(1 << who for who in TOOK_PART.get((day - FIRST).days, ())),
-                new=lambda day: sum(1 << who for who, came in CAME.items() if came == (day - FIRST).days),
+                FIRST + timedelta(days=at), counts, members=members, spoke=Joined(lambda day: _marks((day - FIRST).days, SPOKE)),
+                part=Joined(lambda day: sum(1 << who for who in TOOK_PART.get((day - FIRST).days, ()))),
+                new=Joined(lambda day: sum(1 << who for who, came in CAME.items() if came == (day - FIRST).days)),
             )
         )  # fmt: skip
     return found

@@ -250,9 +250,9 @@ class Life(RuleBasedStateMachine):
     def _lose(self, who: int) -> None:
         """An administrator takes all that a member has."""
         today = self.today
-        self.books.lapse(who, today.toordinal())
-        n = self.books.balance(who)
+        n = self.books.lasting(who, today.toordinal())
         if n:
+            self.books.lapse(who, today.toordinal())
             Points(self.database).adjust(
                 self.where, who, -n, self.at, today=today, reason="adjustment", actor=BOSS.member, note="", once=f"l{next(NAMES)}"
             )  # fmt: skip

@@ -114,8 +114,13 @@ def test_whoever_only_grows_crosses_each_threshold_once_and_all_that_he_reached(
         ("- {id: a, name: 甲, counter: streak, at: 3, month_top: 3}", "不能既按计数又按月度名次"),
         (
             "- {id: a, name: 甲, month_top: 3}\n- {id: b, name: 乙, month_top: 1}",
-            "第 2 行（第 2 条 的 month_top）：按月度名次的勋章只能有一枚",
+            "第 2 行（第 2 条 的 month_top）：按月度积分名次的勋章只能有一枚",
         ),
+        (
+            "- {id: a, name: 甲, month_top: 3, by: influence}\n- {id: b, name: 乙, month_top: 1, by: influence}",
+            "按月度影响力名次的勋章只能有一枚",
+        ),
+        ("- {id: a, name: 甲, by: influence}", "就要写 month_top"),
         ("- {id: a@b, name: 甲}", "不能含空格或"),
         ("- {id: a, name: 甲}\n- {id: b, name: 甲}", "名字“甲”已经用过了"),
     ],

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from bot import canary, cures, tries, ways_in
 from bot.check import Check, Part
 from bot.client import Wire
 from bot.config import CHANNEL_MODELS, Config, load
-from bot.errors import ApiError
+from bot.errors import ApiError, UserError
 from bot.tries import BAD, GOOD, NOTE, ODD
 from bot.verdicts import VERDICTS
 from bot.webhooks import WebhookKeys
-from commands.build import open_all
+from commands.build import open_all, try_webhook
 from rules.contents import KINDS, to_items
 from simulator.config import Channel, SimulatorConfig, parse_config
 from simulator.longlink import LongLink
@@ -370,6 +371,12 @@ def test_without_a_public_address_that_is_said_once(stage: Stage) -> None:
     assert len([text for text in stage.marked(ODD) if "public_url 空着" in text]) == 1
 
 
+@pytest.mark.parametrize(("trusted", "times"), [([], 1), (["127.0.0.1"], 0)])
+def test_behind_a_proxy_that_is_not_named_every_visitor_has_one_address(stage: Stage, trusted: list[str], times: int) -> None:
+    server = {"public_url": "https://bot.example.com", "port": free_port(), "trusted_proxies": trusted}
+    assert len([text for text in stage.marked(ODD, server=server, is_online=False) if "server.trusted_proxies" in text]) == times
+
+
 def test_a_bot_that_does_not_run_is_no_problem_yet(stage: Stage) -> None:
     server = {"public_url": "http://127.0.0.1:9", "port": free_port()}
     assert stage.marked(BAD, server=server) == []
@@ -456,6 +463,27 @@ def test_a_wrong_key_is_known_before_an_empty_text_is_refused(stage: Stage, weco
             assert refused.value.code == expected
     finally:
         wire.close()
+
+
+def test_a_webhook_is_tried_before_the_one_before_it_ends(stage: Stage, wecom: Server) -> None:
+    config = stage.config(secrets={"MAIN_HOOK": "leaked"})
+    posts = len(wecom.pretend.world.posts("wrMAIN"))
+    with stage._stores(config) as stores:
+        hooks = WebhookKeys(config, stores.webhooks, stores.groups)
+        with pytest.raises(UserError, match=r"没有换，原来的照旧：试这个 Webhook 时.*key 不对"):
+            hooks.put("main", "wrMAIN", "nobody", once="wrong", refusal=partial(try_webhook, config))
+        assert hooks.find("main", "wrMAIN") == "leaked"
+        assert hooks.put("main", "wrMAIN", SECRETS["MAIN_HOOK"], once="right", refusal=partial(try_webhook, config)).before
+        assert hooks.find("main", "wrMAIN") == SECRETS["MAIN_HOOK"]
+        with pytest.raises(UserError, match="以前被换掉过"):
+            hooks.put("main", "wrMAIN", "leaked", once="again", refusal=partial(try_webhook, config))
+    assert len(wecom.pretend.world.posts("wrMAIN")) == posts, "it is tried without a post"
+
+
+def test_a_webhook_that_cannot_be_tried_ends_nothing(stage: Stage) -> None:
+    config = stage.config(wecom={"corp_id": "wwCORP", "api_base": f"http://127.0.0.1:{free_port()}"})
+    with stage._stores(config) as stores, pytest.raises(UserError, match="企业微信现在没有应答"):
+        WebhookKeys(config, stores.webhooks, stores.groups).put("main", "wrMAIN", "new", once="w", refusal=partial(try_webhook, config))
 
 
 def test_a_webhook_that_was_replaced_is_tried_as_it_is_now(stage: Stage) -> None:

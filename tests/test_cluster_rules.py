@@ -23,15 +23,18 @@ import pytest
 import redis
 from chat import MAIN, Chat, a_config, build, settings
 from redis.exceptions import ResponseError
+from trying import live_through, trying
 
 from bot.breaker import TARGET
 from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
+from bot.mailing import fire
+from bot.member_models import ring_models, ring_recognitions
 from bot.metrics import Metrics
 from bot.moods import ring_moods
-from bot.push_desk import fire
 from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
+from bot.traits import ring_traits
 from bot.welcomes import ring_welcomes
 from bot.worker import recover_once
 from handlers.first_messages import award_firsts
@@ -51,6 +54,7 @@ from storage.embedded import ask, find_server
 from storage.errands import Errand
 from storage.layouts import convert
 from storage.limits import WEBHOOK, Limits
+from storage.mailings import Claim, Page
 from storage.mass_messages import MassRecord
 from storage.moment import to_ms
 from storage.moods import Scored
@@ -139,6 +143,13 @@ def undeclared(seen: list[str]) -> set[tuple[str, str]]:
     return found
 
 
+def try_wordings(chat: Chat) -> None:
+    """A push on trial that is counted and settled."""
+    live_through(trying(chat), days=1, a_day=4, chances={"A": 1.0, "B": 1.0})
+    chat.as_admin("实验 推广 tea A")
+    chat.stores.experiments.erase_user(1)
+
+
 def use_everything(chat: Chat) -> None:
     """A day of the bot, so that every script runs."""
     now_ms = to_ms(chat.clock())
@@ -182,6 +193,7 @@ def use_everything(chat: Chat) -> None:
     chat.stores.api_tokens.revoke(token.id, chat.clock())
     chat.as_admin("数据")
     chat.as_admin("数据 本周")
+    push_something(chat)
     makers = Makers(chat.stores, chat.config, chat.pipeline.producers, chat.pipeline.context_of, chat.metrics, chat.clock)
     assert [makers.make(work) for work in chat.stores.streams.take()] == [True]
     chat.says("人工 怎么退款")
@@ -199,6 +211,7 @@ def use_everything(chat: Chat) -> None:
         chat.says("退款一直没人处理，太差了，气死我了", user=f"unhappy{n % 4}")
     assert ring_moods(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 1
     assert ring_health(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 0  # looked, and nothing to tell
+    assert ring_traits(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     chat.as_admin("情绪")
     assert "主群" in chat.as_admin("健康")
     chat.as_admin("危机模式 开启")
@@ -214,7 +227,8 @@ def use_everything(chat: Chat) -> None:
     chat.stores.content.put("welcome", {"": "first_message: 你好\n"}, "boss", chat.clock())
     chat.stores.content.put("spare", {f"n{n}": "x" for n in range(MOST_AT_ONCE + 1)}, "boss", chat.clock())
     chat.live.refresh()
-    fire(Push("p", "0 9 * * *", "早安"), chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    fire(Push("p", "0 9 * * *", "早安"), chat.community, chat.clock(), chat.stores, chat.config, chat.live.current, chat.clock())
+    try_wordings(chat)
     bury_one(chat)
     send_all(chat, now_ms + 10_000)
     look_at_a_group(chat)
@@ -236,6 +250,20 @@ def use_everything(chat: Chat) -> None:
     chat.stores.points.discrepancies(chat.community.keys)
     export_person(chat.stores, chat.member("lilei"))
     chat.erase("lilei")
+
+
+def push_something(chat: Chat) -> None:
+    """A mailing is begun and stopped, and a member wants no more of them."""
+    now = chat.clock()
+    page = Page((), None, "", "running", now, now.date())
+    stores, where = chat.stores, chat.community.keys
+    assert stores.mailings.carry_on(where, "p", now, page, now, Claim("groups", "早安", 0, now.date()))
+    stopped = stores.mailings.stop(where, "p", now, 1, now, "stop")
+    assert stopped
+    assert stopped.state == "stopped"
+    assert stores.firings.claim(where, "q", now, (), now, None, day=now.date(), why="quiet")
+    chat.says("免打扰")
+    chat.says("订阅")
 
 
 def hand_something_in(chat: Chat) -> None:
@@ -344,6 +372,8 @@ def honour_somebody(chat: Chat) -> None:
     assert "获得勋章" in chat.as_admin("授勋 hanmei 社群之光")
     assert "VIP" in chat.as_admin("标签 hanmei 加 VIP")
     assert award_firsts(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    assert ring_recognitions(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    assert ring_models(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     next_month = chat.clock() + timedelta(days=31)
     assert crown_months(chat.stores, chat.config, chat.live.current, chat.communities, next_month) == 2
 

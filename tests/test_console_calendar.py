@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from visits import Visit, code_of, met, visit, web
 from werkzeug.serving import make_server
 
-from bot.push_desk import fire, settle
+from bot.mailing import fire, settle
 from handlers.contents import publish
 from rules.contents import PUSHES, Push
 from storage.outbox import Outbox
@@ -75,7 +75,15 @@ def test_a_month_shows_what_is_planned_and_what_came_of_it(chat: Chat) -> None:
         if why:
             settle(morning, chat.community, moment, why, chat.stores, chat.clock())  # type: ignore[arg-type]
         else:
-            fire(morning, chat.community, moment, chat.stores, chat.config, chat.clock() if n else moment + timedelta(minutes=5))
+            fire(
+                morning,
+                chat.community,
+                moment,
+                chat.stores,
+                chat.config,
+                chat.live.current,
+                chat.clock() if n else moment + timedelta(minutes=5),
+            )
     outbox = chat.stores.outbox
     lease = outbox.lease(chat.community.shard, "bulk", "hook.main.main", "s", LATE_MS, 1)
     assert lease
@@ -276,7 +284,7 @@ def test_a_viewer_looks_and_changes_nothing(chat: Chat) -> None:
 
 def test_a_dead_letter_is_told_by_the_push_that_it_was_a_part_of(chat: Chat) -> None:
     live, moment = pushes(chat)["live"], datetime(2026, 3, 9, 15, tzinfo=SHANGHAI)
-    assert fire(live, chat.community, moment, chat.stores, chat.config, moment)
+    assert fire(live, chat.community, moment, chat.stores, chat.config, chat.live.current, moment)
     outbox: Outbox = chat.stores.outbox
     lease = outbox.lease(chat.community.shard, "bulk", "hook.main.main", "s", LATE_MS, 1_000)
     assert lease

@@ -6,12 +6,15 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import numpy as np
 import pytest
 from chat import FAR, Chat, OpenChat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from visits import Visit, every_page, lively, met, visit
 
+from bot.communities import Communities
+from bot.traits import ring_traits
 from rules.contents import FLOWS, is_one_of, text_of_one, to_items
 from storage import keys
 from storage.boards import Boards
@@ -455,3 +458,29 @@ def test_any_part_of_a_board_has_the_ranks_of_the_whole(database: Database, poin
     for place in found:
         assert place.points == points[place.member - 1]
         assert place.rank == sum(n > place.points for n in points) + 1
+
+
+# 画像 ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_member_is_portrayed_and_it_is_said_why(chat: Chat, browser: Visit) -> None:
+    assert "还没有画像" in browser.opens(page_of(chat))
+    ring_traits(chat.stores, chat.config, chat.live.current, Communities(chat.config, chat.stores.groups, chat.stores.shards), chat.clock())
+    page = browser.opens(page_of(chat))
+    assert "来了 0 天，不到 30 天" in page
+    assert "还没有签到满 7 次" in page
+    assert page.count('class="unknown"') == 2, "churn and influence are worked out at night"
+    numbers = np.array([chat.member("lilei")], np.uint32)
+    chat.stores.traits.put(chat.community.keys, numbers, {"churn": np.array([0.82]), "koc": np.array([0.0])})
+    page = browser.opens(page_of(chat))
+    assert "82%" in page
+    assert "还没有人感谢过他" in page
+
+
+def test_when_a_member_speaks_and_what_he_asks_is_read_from_the_log(chat: Chat, browser: Visit) -> None:
+    chat.says("怎么退款")
+    chat.says("怎么退款呀")
+    page = browser.opens(f"{page_of(chat)}/habits")
+    assert "10 点：3 条" in page
+    assert "2 次" in page
+    assert browser.client.get(f"{HERE}members/999999/habits").status_code == 404

@@ -13,8 +13,9 @@ import pytest
 from chat import FAR, MAIN, SUB, Chat, OpenChat
 from visits import MAIN_PAGE, Visit, met, new_web, visit, web
 
+from bot.health_desk import ring_health
 from commands.past import Past, bring_past, pasts
-from console import live
+from console import home_pages, live
 from console.glances import lamp_of
 from console.live import Changes
 from rules.figures import Where
@@ -324,3 +325,63 @@ def test_an_open_page_keeps_no_session_awake(chat: Chat) -> None:
         browser.client.get(MAIN_PAGE, headers={"X-Live": "1"})
     browser.opens(MAIN_PAGE)
     assert "登录码" in browser.opens(MAIN_PAGE), "forty minutes without a click"
+
+
+# What a page costs, and what it leads to ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/console/", 11), ("/console/in/main/", 26), (NUMBERS, 5), (f"{NUMBERS}/hours", 5), (f"{NUMBERS}/retention", 5)]
+)
+def test_a_page_of_figures_costs_as_many_round_trips_however_much_it_shows(chat: Chat, path: str, most: int) -> None:
+    browser, today = visit(has_a_past(chat, SICK, WELL)), chat.community.keys.day_of(chat.clock())
+    while chat.stores.daybook.close({}, today, chat.clock()):
+        pass
+    ring_health(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    trips: list[int] = []
+    chat.stores.database._on_round_trip = lambda: trips.append(1)
+    browser.opens(path)
+    assert len(trips) <= most
+
+
+def test_the_page_of_all_communities_has_the_menu_of_none(chat: Chat) -> None:
+    browser = visit(has_a_past(chat, SICK, WELL))
+    everywhere, here = (browser.opens(path).partition('aria-label="页面"')[2].partition("</nav>")[0] for path in ("/console/", MAIN_PAGE))
+    assert "/console/in/main/faq" in here
+    assert "/console/in/" not in everywhere
+    assert "/console/running" in everywhere
+    assert "<small>社群</small>全部社群" in browser.opens("/console/")
+
+
+def test_communities_that_the_clock_has_yet_to_look_at_are_counted_and_few_are_judged_meanwhile(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = visit(has_a_past(chat, SICK, WELL))
+    assert 'data-testid="late"' not in browser.opens("/console/")
+    monkeypatch.setattr(home_pages, "FEW", 1)
+    page = browser.opens("/console/")
+    assert "1 个社群这一小时还没看过" in page
+    assert [colour for colour, *_ in cards(page)].count("grey") == 1
+
+
+def test_a_share_of_very_few_has_no_shade_and_the_busiest_hour_is_shown_first(chat: Chat) -> None:
+    today = chat.community.keys.day_of(chat.clock())
+    monday = today - timedelta(days=today.weekday() + 28)
+    for first, came in ((monday, range(2, 5)), (monday + timedelta(days=7), range(10, 20))):
+        chat.stores.daybook.bring(Where("main"), first, counts={"messages": 9, "h:20": 9}, spoke=came, came=came)
+        chat.stores.daybook.bring(Where("main"), first + timedelta(days=1), counts={"messages": 8, "h:20": 8}, spoke=came)
+    browser = visit(chat)
+    shades = re.findall(r'shade-(\d)" title="(\d+) 人里 (\d+) 人"', browser.opens(f"{NUMBERS}/retention"))
+    assert ("0", "3", "3") in shades
+    assert ("5", "10", "10") in shades
+    page = browser.opens(f"{NUMBERS}/hours")
+    [busiest] = re.findall(r"<td[^>]* data-busiest[^>]*>", page)
+    assert f"周{'一二三四五六日'[0]} 20 点" in busiest
+
+
+def test_what_members_found_useful_is_counted_in_the_same_days_as_what_was_answered(chat: Chat) -> None:
+    where = chat.community.keys
+    for days, verdict in ((40, "useful"), (2, "useful"), (1, "useless")):
+        at = chat.clock() - timedelta(days=days)
+        chat.stores.feedback.give(where, "refund", f"{days}", 5, verdict, at)
+    assert "有用 1，没用 1" in visit(chat).opens(MAIN_PAGE)

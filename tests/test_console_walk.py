@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,10 +21,12 @@ from casework import INSULT, by_words_alone, quotes
 from chat import Chat, OpenChat
 from flask import Flask
 from playwright.sync_api import Browser, Page
+from trying import send, tend, trying
 from visits import code_of, eventful, visit, web
 from werkzeug.routing import Rule
 from werkzeug.serving import make_server
 
+from bot.mailing import fire
 from console.tables import TABLES
 from rules.ladder import Ladder
 from rules.metrics import METRICS
@@ -41,6 +44,8 @@ PAGE_MS = 20_000
 AXE = Path(__file__).parent / "vendor_peers" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
 
+SAID = datetime(2026, 3, 18, 1, tzinfo=UTC)
+"""When the morning's push was due whose mailing is looked at."""
 WHERE = "/console/in/main/"
 ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "login": ("/console/login",),
@@ -56,7 +61,11 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "numbers_retention": (f"{WHERE}numbers/retention",),
     "reports": (f"{WHERE}reports",),
     "report": (f"{WHERE}reports/2026-W11",),
-    "calendar": (f"{WHERE}calendar",),
+    "calendar": (f"{WHERE}calendar", f"{WHERE}calendar?new=1"),
+    "calendar_ahead": (f"{WHERE}calendar/ahead",),
+    "mailing": (f"{WHERE}calendar/mailing/morning/{to_ms(SAID)}",),
+    "experiments": (f"{WHERE}experiments",),
+    "experiment": (f"{WHERE}experiments/tea",),
     "groups": (f"{WHERE}groups",),
     "audit": (f"{WHERE}audit",),
     "faq": (f"{WHERE}faq", f"{WHERE}faq?q=什么都不是", f"{WHERE}faq?only=conflicts"),
@@ -71,6 +80,9 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "settings": (f"{WHERE}settings",),
     "running": ("/console/running",),
     "points": (f"{WHERE}points?board=all",),
+    "segments": (f"{WHERE}segments",),
+    "segment": (f"{WHERE}segments/one?id=core", f"{WHERE}segments/one?text=lvel > 3", f"{WHERE}segments/one"),
+    "segments_history": (f"{WHERE}segments/history",),
     "shop": (f"{WHERE}shop",),
     "orders": (f"{WHERE}orders?only=all",),
     "order": (f"{WHERE}orders/2",),
@@ -127,6 +139,8 @@ def chat(open_chat: OpenChat) -> Chat:
     chat.as_admin("角色 lilei 运营")
     chat.as_admin("角色 john 观察员")
     chat.stores.notes.add(chat.community.keys, chat.member(), "对新品感兴趣，下周回访", chat.member("boss"), chat.clock(), once="note")
+    send(trying(chat), range(1, 40))
+    tend(chat)
     run_for_a_while(chat)
     return chat
 
@@ -134,6 +148,8 @@ def chat(open_chat: OpenChat) -> Chat:
 def run_for_a_while(chat: Chat) -> None:
     """What the machine shows after a day: processes that are alive, and a post that WeCom refused."""
     now_ms, day_ms, shard = to_ms(chat.clock()), 86_400_000, chat.community.shard
+    morning = next(push for push in chat.live.current.pushes if push.id == "morning")
+    assert fire(morning, chat.community, SAID, chat.stores, chat.config, chat.live.current, chat.clock())
     for name in ("web.bot-1.4711", "web.bot-1.4712", "worker.bot-1.4713"):
         Machine(chat.stores.database, lambda name=name: name, 16).beat(now_ms - day_ms, now_ms, "3f9c21aa")  # type: ignore[misc]
     body = {"msgtype": "text", "text": {"content": "早安！今天也要读十页书。"}}

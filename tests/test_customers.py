@@ -326,6 +326,21 @@ def test_a_group_dismissed_without_a_word_is_closed_by_the_sweep(stage: Stage) -
     assert stage.told("dismissed") == [("dismissed", "")]
 
 
+def test_a_group_that_belongs_to_another_community_now_leaves_the_one_before_without_a_word(stage: Stage) -> None:
+    stage.sweep()
+    here = next(iter(stage.chat.stores.customer_groups.all_open())).where
+    other = stage.chat.communities.named("far")
+    stage.chat.communities._by_chat[GROUP] = other
+    told = len(stage.notices())
+    stage.sweep()
+    stage.sweep()
+
+    assert [group.where for group in stage.chat.stores.customer_groups.all_open()] == [other.keys]
+    assert stage.told("moved") == [("moved", "")]
+    assert len(stage.notices()) == told
+    assert stage.chat.stores.customer_groups.look_back(here, GROUP).is_closed
+
+
 def test_an_event_without_a_group_asks_for_nothing(stage: Stage) -> None:
     stage.hears("change_external_chat", "update", {"UpdateDetail": "add_member"})
     assert stage.chat.stores.errands.depth() == 0

@@ -20,7 +20,7 @@ from rules.health import DEFAULTS, HealthRules, Light, Place, Remedy, Threshold
 from rules.health_words import REMEDIES, reason_of
 from rules.lighting import DAYS, WATCHED, judge, lights
 from rules.metrics import METRICS, Inlet
-from scheduler.clock import Clock
+from scheduler.clock import Agenda
 from storage import keys
 from tests.chat import ROOT
 
@@ -116,6 +116,34 @@ def test_a_member_base_that_shrinks_for_three_weeks_running_turns_the_light_and_
 
     assert light("net_growth", past({"gone": leaving}, members=[200]), inlets=ALL).colour == "yellow"
     assert light("net_growth", past({"gone": two}, members=[200]), inlets=ALL).colour == "green"
+
+
+def test_the_colour_does_not_hang_on_which_day_the_weeks_begin_with() -> None:
+    every_other = past({"felt": [100], "unhappy": [50, 12] * 60})  # the week's share is 34 % and 28 % by turns, red is from 30 % on
+
+    assert {light("negative_share", every_other[: len(every_other) - back]).colour for back in range(8)} == {"yellow"}
+
+
+def test_a_light_does_not_go_out_and_on_as_one_more_or_less_stands_behind_it() -> None:
+    tickets = {
+        "tickets": [1, 0, 0] * 40,
+        "tickets_answered": [1, 0, 0] * 40,
+        "wait:180": [1, 0, 0] * 40,
+    }  # two or three a week, three are enough
+    days = past(tickets)
+
+    assert {light("answer_minutes", days[: len(days) - back]).colour for back in range(8)} == {"red"}
+    assert light("answer_minutes", past({name: [0] * 100 + [1, 0] for name in tickets})).colour == "grey", "one is too few"
+
+
+def test_a_threshold_of_nothing_has_a_margin_too() -> None:
+    rules = HealthRules(lights=(Threshold("net_growth", "level", 0.0, -0.1, 20),))
+    shrank = past({"gone": [0] * 60 + [1] * 14}, members=[200])
+    still = past({"gone": [0] * 60 + [1] * 14 + [0] * 6 + [1]}, members=[200])
+
+    for days in (shrank, still):
+        found = next(one for one in lights(days, rules, "main", ALL, lambda day: day.weekday() >= 5))
+        assert found.colour == "yellow"
 
 
 def test_a_quiet_holiday_week_turns_nothing() -> None:
@@ -332,9 +360,9 @@ def test_a_trouble_is_told_once_however_many_clocks_look(chat: Chat) -> None:
 def test_the_clock_looks_by_itself(chat: Chat) -> None:
     bring(chat, people=[60, 60, 60, 60, 60, 60, 30])
     morning(chat)
-    clock = Clock(chat.stores, chat.config, chat.live, chat.communities, chat.clock)
+    agenda = Agenda(chat.stores, chat.config, chat.live, chat.communities, chat.clock)
 
-    {name: act for name, _, _, act in clock._rounds()}["health"]()
+    {name: act for name, _, _, act in agenda.rounds()}["health"]()
 
     assert len(alarms(chat)) == 1
 
@@ -420,6 +448,21 @@ def test_a_look_costs_one_round_trip_for_any_number_of_communities(chat: Chat) -
 
 
 # Words ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_many_communities_judges_few_of_them_while_somebody_waits(chat: Chat) -> None:
+    bring(chat, people=[60] * 7)
+    morning(chat)
+    numbers = Numbers(chat.stores, chat.communities, chat.clock, chat.live.current)
+    none, late = numbers.lights_at_hand(chat.communities.listed, 0)
+    assert (set(map(len, none.values())), late) == ({0}, len(chat.communities.listed))
+    ring(chat)
+    found, late = numbers.lights_at_hand(chat.communities.listed, 0)
+    assert late == 0
+    chat.later(hours=3)
+    older, late = numbers.lights_at_hand(chat.communities.listed, 0)
+    assert (older, late) == (found, len(chat.communities.listed)), "those of the last look, until the clock looks again"
+    assert numbers.lights_at_hand(chat.communities.listed, 1)[1] == len(chat.communities.listed) - 1
 
 
 def test_an_alarm_of_many_troubles_names_the_first_and_counts_the_rest(chat: Chat) -> None:

@@ -106,9 +106,16 @@ class Books:
         self.lots[member] = kept
         return taken
 
+    def lasting(self, member: int, today: int) -> int:
+        """What a member has that is not past; what is stays in his balance until something is done with it."""
+        return self.balance(member) - self._past(member, today)
+
+    def _past(self, member: int, today: int) -> int:
+        return sum(n for day, n in self.lots.get(member, []) if day < today)
+
     def lapse(self, member: int, today: int) -> int:
         """Takes what is past."""
-        gone = sum(n for day, n in self.lots.get(member, []) if day < today)
+        gone = self._past(member, today)
         if gone:
             self.take(member, gone)
             self.move(member, "expiry", gone)

@@ -14,9 +14,9 @@ from chat import FAR, MAIN, SUB, Chat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.mailing import fire
 from bot.moods import ring_moods, set_crisis
 from bot.permissions import Actor
-from bot.push_desk import fire
 from rules.content_moderation import MODERATION
 from rules.contents import Push
 from rules.moderation import Judge
@@ -348,13 +348,13 @@ def test_a_crisis_stops_marketing_and_nothing_else_until_it_is_lifted(chat: Chat
     now = chat.clock()
     assert "已开启危机模式" in chat.as_admin("危机模式 开启")
     assert "危机模式已经开着" in chat.as_admin("危机模式 开启")
-    assert not fire(SALE, chat.community, now, chat.stores, chat.config, now)
-    assert fire(MORNING, chat.community, now, chat.stores, chat.config, now)
+    assert not fire(SALE, chat.community, now, chat.stores, chat.config, chat.live.current, now)
+    assert fire(MORNING, chat.community, now, chat.stores, chat.config, chat.live.current, now)
     assert chat.says("签到"), "members are answered"
     assert "从" in chat.as_admin("危机模式")
     assert "已解除危机模式" in chat.as_admin("危机模式 解除")
     later = now + timedelta(days=1)
-    assert fire(SALE, chat.community, later, chat.stores, chat.config, later)
+    assert fire(SALE, chat.community, later, chat.stores, chat.config, chat.live.current, later)
     assert "营销推送照常" in chat.as_admin("危机模式")
     assert [entry.data["act"] for entry in chat.log("audit")].count("危机模式") == 2 if chat.log("audit") else True
 

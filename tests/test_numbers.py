@@ -104,6 +104,6 @@ def test_the_whole_installation_has_figures_too(chat: Chat, numbers: Numbers) ->
 
 def test_what_comes_in_of_a_community_follows_from_channels_rosters_and_content(chat: Chat, numbers: Numbers) -> None:
     assert numbers.inlets(chat.community) >= {"mentions", "invitations"}
-    assert not numbers.inlets(chat.community) & {"roster", "archive", "optouts"}
+    assert not numbers.inlets(chat.community) & {"roster", "archive"}
     asks = any(question.nps for survey in chat.live.current.surveys for question in survey.questions)
     assert ("surveys" in numbers.inlets(chat.community)) == asks

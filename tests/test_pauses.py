@@ -16,8 +16,8 @@ from vendor import Vendor, vendor
 
 from bot import deliveries
 from bot.client import WeComClient, Wire
+from bot.mailing import fire
 from bot.private import tell
-from bot.push_desk import fire
 from bot.sender import Sender
 from bot.watch import PAUSES_S, keep_up
 from bot.ways import Lookups, Ways
@@ -43,11 +43,11 @@ def test_answers_go_on_while_pushes_are_stopped(chat: Chat) -> None:
     assert "已暂停“主群”的推送、警告和欢迎" in said
     assert "积分 +5" in chat.says("签到")
     assert "申请退款" in chat.says("怎么退款")
-    assert not fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    assert not fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.live.current, chat.clock())
     assert [d.lane for d in chat.outbox()] == []
     assert "推送、警告和欢迎都停着" in chat.as_admin("数据")
     assert "“主群”已恢复" in chat.as_admin("恢复")
-    assert fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    assert fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.live.current, chat.clock())
     assert "停着" not in chat.as_admin("数据")
     assert "没有暂停" in chat.as_admin("恢复")
 
@@ -107,7 +107,7 @@ def test_a_push_that_fell_due_meanwhile_is_not_made_up_for(chat: Chat) -> None:
     chat.stores.firings.note_start(chat.community.keys, PUSH.id, chat.clock() - timedelta(days=1))
     chat.as_admin("暂停")
     chat.later(minutes=5)
-    assert not fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.clock())
+    assert not fire(PUSH, chat.community, chat.clock(), chat.stores, chat.config, chat.live.current, chat.clock())
     last = chat.stores.firings.last(chat.community.keys, PUSH.id)
     assert last
     assert chat.clock() - last < timedelta(minutes=1), "only what falls due from here on can have been missed"

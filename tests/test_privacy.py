@@ -38,6 +38,7 @@ NOT_OF_PERSONS = {
     "Leases": "names processes",
     "Machine": "names processes",
     "Arrivals": "numbers of callbacks",
+    "Presence": "reads what the daybook keeps",
     "Calls": "frames on their way, for ten seconds",
     "Lights": "how well communities are",
     "TokenStore": "holds WeCom's access tokens",

@@ -12,9 +12,10 @@ from chat import MAIN, Chat, OpenChat
 
 from bot.errors import UserError
 from bot.faq_office import office_for
+from bot.mailing import fire
 from bot.moods import set_crisis
 from bot.permissions import Actor
-from bot.push_desk import Moved, PushDesk, fire
+from bot.push_desk import Moved, PushDesk
 from handlers.contents import publish
 from handlers.pushes import read_plan
 from rules.contents import PUSHES, Push
@@ -173,7 +174,7 @@ def test_what_was_said_is_not_moved_and_not_put_back(chat: Chat) -> None:
     assert moved.after
     chat.later(days=1)
     at = datetime(2026, 3, 11, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
-    assert fire(moved.after, chat.community, at, chat.stores, chat.config, chat.clock())
+    assert fire(moved.after, chat.community, at, chat.stores, chat.config, chat.live.current, chat.clock())
     with pytest.raises(UserError, match="已经发过"):
         desk(chat).move(made.id, desk(chat).get(made.id).mark, date(2026, 3, 15), once="c")
     with pytest.raises(UserError, match="已经发过"):
@@ -206,10 +207,18 @@ def test_a_push_of_a_community_that_is_not_listed_is_refused(chat: Chat) -> None
 def test_receipts_tell_what_became_of_each_moment_for_a_year(chat: Chat) -> None:
     push, now = Push("p", "*/30 * * * *", "早", "main", marketing=True), chat.clock()
     for n in range(50):
-        assert fire(push, chat.community, now + timedelta(minutes=n), chat.stores, chat.config, now + timedelta(minutes=n, seconds=3))
+        assert fire(
+            push,
+            chat.community,
+            now + timedelta(minutes=n),
+            chat.stores,
+            chat.config,
+            chat.live.current,
+            now + timedelta(minutes=n, seconds=3),
+        )
     set_crisis(chat.stores, chat.community, OPERATOR, is_on=True, now=now, once="crisis")
-    assert not fire(push, chat.community, now + timedelta(hours=2), chat.stores, chat.config, now + timedelta(hours=2))
-    assert not fire(push, chat.community, now + timedelta(hours=2), chat.stores, chat.config, now + timedelta(hours=2))
+    assert not fire(push, chat.community, now + timedelta(hours=2), chat.stores, chat.config, chat.live.current, now + timedelta(hours=2))
+    assert not fire(push, chat.community, now + timedelta(hours=2), chat.stores, chat.config, chat.live.current, now + timedelta(hours=2))
     [receipt] = chat.stores.firings.receipts(chat.community.keys, date(2026, 3, 1), date(2026, 4, 1))
     assert (receipt.day, receipt.push, receipt.title, receipt.count) == (date(2026, 3, 10), "p", "早", 51)
     assert len(receipt.moments) == 48, "the oldest are only counted"

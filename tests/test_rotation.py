@@ -265,7 +265,7 @@ def test_an_operator_replaces_a_webhook_and_sees_digests_only(
 ) -> None:
     types = partial(typed, chat, monkeypatch, capsys, redis_server)
     before = types("webhook", "list")
-    said = types("webhook", "set", "main", line=f"{NEW}\n")
+    said = types("webhook", "set", "--untried", "main", line=f"{NEW}\n")
     after = types("webhook", "list")
     assert "五秒内生效" in said
     assert (before.count("来自配置"), after.count("后来放进")) == (3, 1)
@@ -376,7 +376,7 @@ def test_the_command_puts_in_and_takes_out(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], redis_server: EmbeddedServer
 ) -> None:
     types = partial(typed, chat, monkeypatch, capsys, redis_server)
-    assert "已放入" in types("webhook", "set", "main", SUB, line=f"{NEW}\n")
+    assert "已放入" in types("webhook", "set", "--untried", "main", SUB, line=f"{NEW}\n")
     assert f"main  {SUB}" in types("webhook", "list")
     assert "已拿走" in types("webhook", "remove", "main", SUB)
     assert SUB not in types("webhook", "list")

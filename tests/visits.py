@@ -153,7 +153,7 @@ class _Filled(HTMLParser):
         self._is_inside = "data-save" in its if tag == "form" else self._is_inside
         if not self._is_inside:
             return
-        if tag == "input" and (its.get("type") != "checkbox" or "checked" in its):
+        if tag == "input" and (its.get("type") not in ("checkbox", "radio") or "checked" in its):
             self.fields[its.get("name", "")] = its.get("value", "on" if its.get("type") == "checkbox" else "")
         elif tag == "textarea":
             self._text = its["name"]

@@ -140,6 +140,7 @@ SHOTS = (
     Shot("words-add", BOSS, ADMINS, ("词库 添加 坏坏坏、臭臭臭 辱骂 3",), "已添加 2 个"),
     Shot("words-wide", BOSS, ADMINS, ("词库 添加 今天 广告", "2"), "太宽了"),
     Shot("words-try", BOSS, ADMINS, ("词库 测试 你这个傻·逼",), "去掉中间的符号"),
+    Shot("segment", BOSS, ADMINS, ("群体 看 积分 >= 100 且 兑换次数 = 0",), "积分至少 100 分"),
 )
 LOOKS = (
     Look("console-members", "members", "李雷", 640),
@@ -155,6 +156,9 @@ LOOKS = (
     Look("console-invitations", "invitations", "要过邀请码", 740),
     Look("console-calendar", "calendar?kind=push", "直播预告", 1_300),
     Look("console-push", "calendar?new=1", "什么时候", 850),
+    Look("console-ahead", "calendar/ahead", "挤在一起", 900),
+    Look("console-segment", "segments/one?id=never-ordered", "积分至少 100 分", 640),
+    Look("console-segment-wrong", "segments/one?text=lvel >= 3 and silent_days > 7d", "是不是 level？", 420),
     Look("console-words", "words?kind=advert", "引流推广", 860),
 )
 

@@ -22,6 +22,12 @@ if (drawer) {
   drawer.dataset.ready = "";
 }
 
+// What is wider than the screen shows its busiest place first.
+document.querySelectorAll("[data-busiest]").forEach((cell) => {
+  const box = cell.closest(".wide-table");
+  box.scrollLeft = cell.offsetLeft - (box.clientWidth - cell.offsetWidth) / 2;
+});
+
 const opened = (id) => {
   const box = document.getElementById(id);
   if (box && !box.open) { document.querySelectorAll("dialog[open]").forEach((one) => one.close()); box.showModal(); }

@@ -7,7 +7,7 @@
 --      community: 22 who took part  23 who is new  24 who ever was here  25 who is here
 --      group: 26 counts  27 active  28 who took part  29 who is new  30 who ever was here  31 who is here  32 who spoke soon after a push  33 the newest push
 --      whole installation: 34 active  35 who took part  36 who is new  37 who ever was here
---      38… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
+--      38 who in the community spoke soon after a push  39… one outbox queue for each delivery; then, for an answer in parts, its state and the stream of such work
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 took part in something 0/1  16 shard
@@ -62,10 +62,17 @@ end
 if ARGV[29] ~= '' and redis.call('XLEN', KEYS[20]) < tonumber(ARGV[13]) then
   redis.call('XADD', KEYS[20], '*', 'j', ARGV[29])
 end
-if ARGV[22] ~= '' then redis.call('HSET', KEYS[12], 'topic', ARGV[22]) end
-if ARGV[23] ~= '' then redis.call('HSET', KEYS[12], 'told', ARGV[23]) end
-if ARGV[24] ~= '' then redis.call('HSET', KEYS[12], 'asked', ARGV[24]) end
-if ARGV[22] ~= '' or ARGV[23] ~= '' or ARGV[24] ~= '' then redis.call('PEXPIRE', KEYS[12], ARGV[25]) end
+local talked = {}
+for offset, field in ipairs({'topic', 'told', 'asked'}) do
+  if ARGV[21 + offset] ~= '' then
+    talked[#talked + 1] = field
+    talked[#talked + 1] = ARGV[21 + offset]
+  end
+end
+if #talked > 0 then
+  redis.call('HSET', KEYS[12], unpack(talked))
+  redis.call('PEXPIRE', KEYS[12], ARGV[25])
+end
 if ARGV[28] ~= '' then
   local felt = cjson.decode(ARGV[28])
   mood.feel(KEYS[16], KEYS[17], KEYS[18], KEYS[19], tonumber(now), felt.day, ARGV[4], tonumber(member), felt)
@@ -80,15 +87,16 @@ if ARGV[14] == '1' then
   if tally.mark(KEYS[6], member) and ARGV[26] ~= '' then redis.call('SADD', KEYS[13], ARGV[26]) end
   tally.mark(KEYS[34], member)
   if chat ~= '' then
-    if tally.mark(KEYS[27], member) then
+    -- who left and speaks again on the same day has come back
+    if tally.mark(KEYS[27], member) or redis.call('GETBIT', KEYS[31], member) == 0 then
       tally.come(KEYS[5], KEYS[21], KEYS[23], KEYS[24], KEYS[25], member, 'came')
       tally.come(KEYS[26], KEYS[21], KEYS[29], KEYS[30], KEYS[31], member, 'came')
       if redis.call('SETBIT', KEYS[37], member, 1) == 0 then tally.mark(KEYS[36], member) end
     end
     local since = tonumber(now) - tonumber(redis.call('GET', KEYS[33]) or '0')
-    if since >= 0 and since < 3600000 and tally.mark(KEYS[32], member) then
-      tally.count(KEYS[5], KEYS[21], 'responded', 1)
-      tally.count(KEYS[26], KEYS[21], 'responded', 1)
+    if since >= 0 and since < 3600000 then
+      if tally.mark(KEYS[32], member) then tally.count(KEYS[26], KEYS[21], 'responded', 1) end
+      if tally.mark(KEYS[38], member) then tally.count(KEYS[5], KEYS[21], 'responded', 1) end
     end
   end
 end
@@ -115,12 +123,12 @@ if ARGV[19] ~= '' then
   redis.call('XADD', KEYS[queues + 2], '*', 'w', ARGV[19])
   redis.call('PUBLISH', 'qb:bell:streams', ARGV[16])
 end
-for queue = 38, queues do
+for queue = 39, queues do
   redis.call('RPUSH', KEYS[queue], ARGV[at + 1])
   redis.call('ZADD', KEYS[11], 'NX', now, ARGV[at])
   at = at + 2
 end
-if queues > 37 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
+if queues > 38 then redis.call('PUBLISH', 'qb:bell', ARGV[16]) end
 if entry ~= '' then
   redis.call('XACK', KEYS[2], 'bot', entry)
   redis.call('XDEL', KEYS[2], entry)

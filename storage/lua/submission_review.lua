@@ -6,7 +6,7 @@
 --      9 author's member number ('' nobody is named, or it is no work: nothing is counted)  10 activity  11 shard  12 id for the event log
 --      then for each delivery its member of due and its item (JSON)
 -- Words of despair (help) lead to cared only, whatever ARGV 6 says, and nothing leads on from there. Where a work is featured that was featured
--- before, nothing is told again.
+-- before, nothing is told or counted again.
 -- Gives 'outcome|state before|approved|featured|new approved|new featured|first': done or kept (its state does not allow it, nothing was done); how
 -- many works of the author were approved and featured now, and how many of them by this; first 1 where it is his first approved in the activity.
 -- '' where there is none. A repeat gets its first result.
@@ -49,10 +49,10 @@ else
   redis.call('ZREM', KEYS[4], number)
   redis.call('ZREM', KEYS[5], number)
 end
-redis.call('XADD', KEYS[7], '*', 'v', '1', 't', ARGV[1], 'kind', 'admin', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[12], 'data',
-  string.format('{"act":"review","number":%d,"before":"%s","after":"%s"}', number, state, wanted))
-if wanted ~= 'cared' then tally.count(KEYS[9], KEYS[10], 'submissions_' .. wanted, 1) end
 local is_old = wanted == 'featured' and new_featured == 0
+redis.call('XADD', KEYS[7], '*', 'v', '1', 't', ARGV[1], 'kind', 'admin', 'c', ARGV[2], 'm', ARGV[3], 'id', ARGV[12], 'data',
+  string.format('{"act":"review","number":%d,"before":"%s","after":"%s"%s}', number, state, wanted, is_old and ',"again":true' or ''))
+if wanted ~= 'cared' and not is_old then tally.count(KEYS[9], KEYS[10], 'submissions_' .. wanted, 1) end
 for at = 11, is_old and 0 or #KEYS do
   local which = 13 + (at - 11) * 2
   redis.call('RPUSH', KEYS[at], ARGV[which + 1])

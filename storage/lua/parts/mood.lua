@@ -39,25 +39,28 @@ do
     for n = 1, #days - DAYS do redis.call('HDEL', line, days[n]) end
   end
 
-  -- Counts a message in its hour and its day. An hour that is more than a day older than what is counted there is left out.
+  -- Counts a message in its hour and its day. An hour that is more than a day older than what is counted there is left out. Gives the alarm as it is.
   function mood.count(line, now, day, member, score, low)
     local hour = math.floor(now / HOUR_MS)
     local slot = 'h' .. (hour % 24)
-    local kept = redis.call('HMGET', line, slot, day)
+    local kept = redis.call('HMGET', line, slot, day, 'alarm')
     local at, count, lows, bits = string.match(kept[1] or '', '^(%d+)|(%d+)|(%d+)|(%d+)$')
     if not at or tonumber(at) < hour or tonumber(at) > hour + 1 then at, count, lows, bits = hour, 0, 0, 0 end
+    local all, unhappy, sum = string.match(kept[2] or '0|0|0', '^(%d+)|(%d+)|(.+)$')
+    local day_now = string.format('%d|%d|%.3f', all + 1, unhappy + low, sum + score)
     if tonumber(at) == hour then
       if low == 1 then bits = bit.bor(tonumber(bits), bit.lshift(1, member % 16)) end
-      redis.call('HSET', line, slot, string.format('%d|%d|%d|%d', hour, count + 1, lows + low, bits))
+      redis.call('HSET', line, day, day_now, slot, string.format('%d|%d|%d|%d', hour, count + 1, lows + low, bits))
+    else
+      redis.call('HSET', line, day, day_now)
     end
-    local all, unhappy, sum = string.match(kept[2] or '0|0|0', '^(%d+)|(%d+)|(.+)$')
-    redis.call('HSET', line, day, string.format('%d|%d|%.3f', all + 1, unhappy + low, sum + score))
     if not kept[2] then drop_old_days(line) end
+    return kept[3] or ''
   end
 
   -- Rings once when the share of unhappy messages of 24 hours is too high and several people's; watches for calm afterwards.
-  function mood.watch(line, bells, community, now, low, share, least)
-    local since, calm = string.match(redis.call('HGET', line, 'alarm') or '', '^(%d+)|(%d+)$')
+  function mood.watch(line, bells, community, now, low, share, least, alarm)
+    local since, calm = string.match(alarm, '^(%d+)|(%d+)$')
     if since and tonumber(since) > now + HOUR_MS then since = nil end
     if calm and tonumber(calm) > now + HOUR_MS then calm = '0' end
     if share <= 0 or (low == 0 and not since) then return end
@@ -88,6 +91,7 @@ do
 
   -- Counts words: -word → unhappy messages|by whom (16 bits), +word → others of which one in four is looked at. Bounded; no text can be told from it.
   function mood.hear(words, said, member, low)
+    if #said == 0 then return end
     local room = WORDS - redis.call('HLEN', words)
     for _, word in ipairs(said) do
       local field = (low == 1 and '-' or '+') .. word
@@ -98,7 +102,7 @@ do
         redis.call('HSET', words, field, string.format('%d|%d', (tonumber(count) or 0) + 1, bits))
       end
     end
-    if #said > 0 then redis.call('PEXPIRE', words, WORDS_LIFE_MS) end
+    redis.call('PEXPIRE', words, WORDS_LIFE_MS)
   end
 
   -- All of a message: what is said in a single chat is its member's own and counts for no group.
@@ -108,8 +112,8 @@ do
       return
     end
     mood.mix(means, {'group', 'c' .. felt.chat, 'm' .. member}, felt.score)
-    mood.count(line, now, day, member, felt.score, felt.low)
+    local alarm = mood.count(line, now, day, member, felt.score, felt.low)
     mood.hear(words, felt.words, member, felt.low)
-    mood.watch(line, bells, community, now, felt.low, felt.share, felt.least)
+    mood.watch(line, bells, community, now, felt.low, felt.share, felt.least, alarm)
   end
 end

@@ -1,0 +1,445 @@
+"""Mailings: who gets what a push says at a planned moment, and when – groups or members, page by page, until it is through or stopped.
+
+The clock rings :func:`fire` for a planned moment; what does not fit into its first page is carried on by :func:`ring_mailings`, in whichever process. What
+stands in the store when a page is made is what is said: a change holds from the next page on, and a push that was switched off is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bot import bodies, deliveries
+from bot.audience import Audience
+from bot.bodies import Article, BodyError
+from bot.cards import CardError, Link, NewsNotice, Picture, TextNotice
+from bot.channels.answer import is_address
+from bot.communities import Communities, Community
+from bot.config import Config
+from bot.enclosures import enclosing
+from bot.experiment_desk import arm_in_force
+from bot.live import Contents
+from bot.message import Card
+from rules.calendar import end_of_quiet
+from rules.content_pushes import read_push
+from rules.contents import PUSHES, Push
+from rules.entries import LinkCard
+from rules.experiments import assign, mark_of
+from rules.pushes import Arm, Body, audience_of, body_at, is_granted, said
+from rules.segments import SegmentError, fits, names_of, traits_of
+from storage.firings import Why
+from storage.mailings import Claim, Mailing, Page, Skipped, State, Unit, name_of
+from storage.moment import from_ms, to_ms
+from storage.outbox import Delivery
+from storage.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+"""Units of one act: it keeps Redis busy for a few milliseconds."""
+MOST_IN_FLIGHT = 600
+"""How many units of a mailing are queued ahead of the senders: few enough that others' posts are not held up, and that stopping finds most undone."""
+MOST_PAGES = 5
+"""Pages of a mailing that one ring does, so that others get their turn."""
+AGAIN = timedelta(seconds=1)
+"""When a mailing goes on that waits for the senders."""
+PAUSED = timedelta(seconds=10)
+"""When a mailing of a paused community is looked at again; later the longer the pause is."""
+OLDEST = timedelta(days=1)
+"""After so long a pause a mailing is given up, as a delivery is."""
+MOST_GROUPS = 100_000
+"""Groups that a correction goes to at most."""
+SEATS = 512
+"""Seats of members that are looked at together."""
+MOST_MENTIONED = 20
+"""Members whom one post to a group calls."""
+HINT = "不想收：回复 免打扰"
+"""What each push to a member says below its text."""
+
+
+# The planned moment ---------------------------------------------------------------------------------------------------------
+
+
+def fire(push: Push, community: Community, planned: datetime, stores: Stores, config: Config, contents: Contents, now: datetime) -> bool:
+    """Begins the mailing of a planned moment; False when another process was first, or when nothing is said.
+
+    What falls due while the community is paused is not made up for, and neither is marketing in a crisis, nor what no way leads anywhere for.
+    """
+    return _Round(push, community, planned, stores, config, contents, now).begin()
+
+
+def settle(push: Push, community: Community, planned: datetime, why: Why, stores: Stores, now: datetime) -> None:
+    """Notes once why nothing was said at a planned moment."""
+    day = planned.astimezone(community.zone).date()
+    if stores.firings.claim(community.keys, push.id, planned, (), now, None, day=day, title=push.label, why=why):
+        log.info("push not said", push=push.id, community=community.id, planned=planned.isoformat(), why=why)
+
+
+def audience(push: Push, communities: Communities) -> Iterable[Community]:
+    """The listed communities that a push goes to."""
+    if not push.enabled:
+        return ()
+    return [community for community in communities.listed if push.community in ("*", community.id)]
+
+
+def find_in_force(stores: Stores, id: str) -> Push | None:
+    """The push of an id as it stands in the store at this moment, None where it is gone or a draft."""
+    text = stores.content.find(PUSHES.name, [id]).get(id)
+    push = read_push(text) if text else None
+    return push if push and push.enabled else None
+
+
+def was_changed_since(stores: Stores, moment: datetime) -> bool:
+    """Whether the pushes were changed after a moment: until then what stood before was in force."""
+    return any(version.at > moment for version in stores.content.history(PUSHES.name, 1))
+
+
+def ring_mailings(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
+    """Carries on every mailing that is due; gives how many pages were done. One round trip where none is.
+
+    Any number of processes may do so at once: of two that make the same page, one does it.
+    """
+    due = stores.mailings.due(now)
+    pages = 0
+    for one in due:
+        mailing = stores.mailings.find(one.where, one.push, one.planned)
+        if mailing is None:
+            continue
+        community, push = communities.named(one.where.id), find_in_force(stores, one.push)
+        if push is None or push.community not in ("*", community.id) or push.to != mailing.to or not is_granted(push):
+            stores.mailings.stop(one.where, one.push, one.planned, 0, now, f"{mailing.name}:off")
+            continue
+        pages += _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
+    return pages
+
+
+# A page -----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The next units of a mailing: chats, or members with their user ids and names; how far it is after them, and whether they are the last."""
+
+    chats: Sequence[str] = ()
+    members: Sequence[int] = ()
+    after: str = ""
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one process does for one planned moment at this moment."""
+
+    push: Push
+    community: Community
+    planned: datetime
+    stores: Stores
+    config: Config
+    contents: Contents
+    now: datetime
+
+    def begin(self) -> bool:
+        """Claims the moment, with its first page."""
+        quiet = self._quiet_until()
+        try:
+            why = self._why(bool(quiet))
+            count = 0 if why else self._count()
+        except SegmentError as wrong:
+            log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
+            why, count = "segment", 0
+        if not why and self.push.to == "groups" and not count:
+            why = "no_way"
+        if why:
+            settle(self.push, self.community, self.planned, why, self.stores, self.now)
+            self.stores.firings.begin_anew(self.community.keys, self.push.id, self.now)
+            return False
+        claim = Claim(self.push.to, self.push.label, count, self._local(self.planned).date())
+        if quiet:
+            return self._do([], None, "", "waits", quiet, claim)
+        return self._next_page("", 0, claim)
+
+    def go_on(self, mailing: Mailing) -> int:
+        """Does the next pages of a mailing; gives how many."""
+        if self.stores.pauses.of(self.community.id):
+            self._wait_out(mailing)
+            return 0
+        if (quiet := self._quiet_until()) and self.push.quiet == "wait":
+            return int(self._do([], mailing.cursor, mailing.cursor, "waits", quiet))
+        in_flight, looked, cursor, done = mailing.in_flight, mailing.looked, mailing.cursor, 0
+        while done < MOST_PAGES:
+            if in_flight + PAGE > MOST_IN_FLIGHT:
+                self.stores.mailings.put_off(self.community.keys, self.push.id, self.planned, self.now + AGAIN)
+                break
+            try:
+                is_mine = self._next_page(
+                    cursor, looked, None, "crisis" if self._is_crisis() else "quiet" if quiet and self.push.quiet == "skip" else ""
+                )
+            except SegmentError as wrong:
+                log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
+                self.stores.mailings.stop(self.community.keys, self.push.id, self.planned, 0, self.now, f"{mailing.name}:segment")
+                break
+            if not is_mine:
+                break
+            done += 1
+            if (present := self.stores.mailings.find(self.community.keys, self.push.id, self.planned)) is None or present.cursor == cursor:
+                break
+            if present.next_at is None or present.next_at > self.now or present.state in ("done", "stopped"):
+                break
+            in_flight, looked, cursor = present.in_flight, present.looked, present.cursor
+        return done
+
+    def _wait_out(self, mailing: Mailing) -> None:
+        """Waits for the end of a pause; what is too old then is not said any more."""
+        waited = self.now - (mailing.next_at or self.now)
+        if self.now - max(mailing.begun, self.planned) > OLDEST:
+            self.stores.mailings.stop(self.community.keys, self.push.id, self.planned, 0, self.now, f"{mailing.name}:old")
+        else:
+            until = self.now + max(PAUSED, waited / 10)
+            self.stores.mailings.put_off(self.community.keys, self.push.id, self.planned, until)
+
+    # What is decided about all of it ----------------------------------------------------------------------------------------
+
+    def _why(self, is_quiet: bool) -> Why:
+        if not is_granted(self.push):
+            return "unapproved"
+        if self.stores.pauses.of(self.community.id):
+            return "paused"
+        if self._is_crisis():
+            return "crisis"
+        return "quiet" if is_quiet and self.push.quiet == "skip" else ""
+
+    def _is_crisis(self) -> bool:
+        return self.push.marketing and bool(self.stores.pauses.crisis_since(self.community.id))
+
+    def _quiet_until(self) -> datetime | None:
+        """When the quiet hours end that it is now, None where it is not quiet or they do not count."""
+        if self.push.quiet == "ignore":
+            return None
+        return end_of_quiet(self.contents.pushing.of(self.community.id).quiet, self.now, self.community.zone)
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.community.zone)
+
+    # Whom ---------------------------------------------------------------------------------------------------------------------
+
+    def _count(self) -> int:
+        if self.push.to == "groups":
+            return len(self._chats())
+        if self.push.receivers_of:
+            push, planned = _mailing_of(self.push.receivers_of)
+            return self.stores.mailings.count_receivers(self.community.keys, push, planned)
+        readers = Audience(self.stores, self.contents)
+        return readers.count(self.community, readers.query(self.community, audience_of(self.push)), self._day()).members
+
+    def _day(self) -> date:
+        """The day as of which the members are looked at: it stays the same however long the mailing takes."""
+        return self._local(self.planned).date()
+
+    def _chats(self) -> list[str]:
+        """The groups in their order: all that a way leads to, or those that the push names."""
+        if self.push.receivers_of:
+            push, planned = _mailing_of(self.push.receivers_of)
+            return sorted(self.stores.mailings.got(self.community.keys, push, planned, MOST_GROUPS))
+        if self.push.groups:
+            return sorted(self.push.groups)
+        listed = self.config.community(self.community.id)
+        return sorted(chat for chat in (listed.groups if listed else ()) or ("",) if self._post(chat, "x") is not None)
+
+    def _find(self, cursor: str, most: int) -> _Found:
+        if self.push.to == "groups":
+            names = [f"g{chat}" for chat in self._chats()]
+            rest = [name for name in names if name > cursor]
+            some = rest[:most]
+            return _Found([name[1:] for name in some], (), some[-1] if some else cursor, len(rest) <= most)
+        after = int(cursor[1:] or 0)
+        if self.push.receivers_of:
+            push, planned = _mailing_of(self.push.receivers_of)
+            got, mark = self.stores.mailings.receivers(self.community.keys, push, planned, after, most)
+            return _Found((), got, f"m{got[-1] if got else after}", mark is None)
+        members, after, is_last = self._find_members(after, most)
+        return _Found((), members, f"m{after}", is_last)
+
+    def _find_members(self, after: int, most: int) -> tuple[list[int], int, bool]:
+        """The next members of the segment, at most so many; how far that is, and whether it is the end."""
+        query = Audience(self.stores, self.contents).query(self.community, audience_of(self.push))
+        asked = (self.community.keys, traits_of(query), names_of(query), self._day())
+        found: list[int] = []
+        for mark, block in self.stores.traits.blocks(*asked, after, SEATS):
+            some = block.members[fits(query, block)].tolist()
+            if len(found) + len(some) > most:
+                break
+            found += some
+            after = mark
+        else:
+            return found, after, True
+        for mark, block in self.stores.traits.blocks(*asked, after, 1):  # the seats of the block that is too much, one by one
+            some = block.members[fits(query, block)].tolist()
+            if len(found) + len(some) > most:
+                break
+            found += some
+            after = mark
+        return found, after, False
+
+    # What ---------------------------------------------------------------------------------------------------------------------
+
+    def _next_page(self, cursor: str, looked: int, claim: Claim | None, why: Skipped = "") -> bool:
+        """Does the next page, and with a claim begins; False when another process was first."""
+        is_first = looked < self.push.first
+        found = self._find(cursor, min(PAGE, self.push.first - looked) if is_first else PAGE)
+        state: State = "done" if found.is_last else "running"
+        next_at = self.now
+        if state == "running" and is_first and looked + len(found.chats) + len(found.members) >= self.push.first:
+            state, next_at = "first", self.now + timedelta(minutes=self.push.first_minutes)
+        return self._do(self._units(found, why), None if claim else cursor, found.after, state, next_at, claim)
+
+    def _do(
+        self, units: Sequence[Unit], cursor: str | None, after: str, state: State, next_at: datetime, claim: Claim | None = None
+    ) -> bool:  # fmt: skip
+        rules = self.contents.pushing.of(self.community.id)
+        caps = rules.caps if self.push.to == "members" else rules.group_caps
+        kinds = self.push.kinds
+        page = Page(
+            units, cursor, after, state, next_at, self._local(self.now).date(), kinds,
+            [(cap.kind, cap.most, cap.days) for cap in caps if cap.kind in kinds], self.push.marketing,
+        )  # fmt: skip
+        return self.stores.mailings.carry_on(self.community.keys, self.push.id, self.planned, page, self.now, claim)
+
+    def _units(self, found: _Found, why: Skipped) -> list[Unit]:
+        winner = arm_in_force(self.stores, self.community.keys, self.push)
+        if self.push.to == "groups":
+            return [self._unit(f"g:{chat}", winner, why, chat=chat) for chat in found.chats]
+        users = self.stores.directory.find_users(found.members)
+        is_named = any("{nickname}" in text for text in (self.push.text, *self.push.episodes, *(arm.body.text for arm in self.push.arms)))
+        names = self.stores.directory.find_names(found.members) if is_named else {}
+        return [
+            self._unit(f"m:{member}", winner, why, member=member, user=users.get(member, ""), nickname=names.get(member, ""))
+            for member in found.members
+        ]
+
+    def _unit(
+        self, name: str, winner: str, why: Skipped, *, chat: str = "", member: int = 0, user: str = "", nickname: str = ""
+    ) -> Unit:  # fmt: skip
+        arm = next((arm for arm in self.push.arms if arm.name == winner), None) if winner else assign(self.push, name)
+        facts: dict[str, Any] = {
+            "push": self.push.id, "planned": self.planned.isoformat(), "arm": arm.name if arm else "", "to": self.push.to,
+            "late_s": round((self.now - self.planned).total_seconds(), 1),
+        }  # fmt: skip
+        if not member:
+            facts["chat"] = chat or self.community.main_group
+        if self.push.trial and not winner:
+            facts["trial"] = mark_of(self.push)
+        if why:
+            return Unit(facts, member=member, chat=chat, why=why)
+        try:
+            queued = self._deliveries(arm or Arm("", self.push.body), chat, member, user, nickname)
+        except (BodyError, CardError) as wrong:
+            log.error("push cannot be shown", push=self.push.id, community=self.community.id, reason=str(wrong))
+            return Unit(facts, member=member, chat=chat, why="body")
+        if queued and arm is None:  # only whom it could have reached is held out
+            return Unit(facts, member=member, chat=chat, why="holdout")
+        return Unit(facts, queued, member, chat, "" if queued else "no_way")
+
+    def _deliveries(self, arm: Arm, chat: str, member: int, user: str, nickname: str) -> list[Delivery]:
+        """What is queued for one unit, in order; nothing where no way leads there."""
+        body = body_at(self.push, self.planned, self.community.zone, self.contents.workdays, arm if arm.name else None)
+        words: dict[str, Any] = {"community": self.community.name, "on": self._local(self.planned).date()}
+        text = said(body.text, **(words | {"nickname": nickname} if nickname else words))
+        text = "\n".join([text, *_addresses(body)])
+        post = self._letter(member, user, f"{text}\n\n{HINT}") if member else self._post(chat, text)
+        if post is None:
+            return []
+        posts = [_shown(post, body, text if not member else f"{text}\n\n{HINT}")]
+        if not member and self.push.segment:
+            posts[0] = _mentioning(posts[0], self._mentioned(chat))
+        for kind, name in (("image", body.image), ("file", body.file)):
+            if name and not is_address(name):
+                posts.append(enclosing(post, "image" if kind == "image" else "file", name))
+        name = name_of(self.push.id, self.planned)
+        whom = str(member) if member else chat or self.community.main_group
+        pushed = "" if member else f"{self._local(self.now):%Y-%m-%d}|{chat or self.community.main_group}"
+        return [*(replace(one, mailing=name) for one in posts[:-1]), replace(posts[-1], mailing=name, whom=whom, pushed=pushed)]
+
+    def _post(self, chat: str, text: str) -> Delivery | None:
+        is_main = chat in ("", self.community.main_group)
+        id = f"push:{self.community.id}:{name_of(self.push.id, self.planned)}"
+        return deliveries.to_group(
+            self.config, self.community.id, "" if is_main else chat, text, id=id if is_main else f"{id}:{chat}", lane="bulk", now_ms=to_ms(self.now)
+        )  # fmt: skip
+
+    def _letter(self, member: int, user: str, text: str) -> Delivery | None:
+        if not user:
+            return None
+        id = f"push:{self.community.id}:{name_of(self.push.id, self.planned)}:m{member}"
+        return deliveries.to_member(
+            self.config, member, text, user=user, id=id, community=self.community.id, message="", now_ms=to_ms(self.now), lane="bulk"
+        )  # fmt: skip
+
+    def _mentioned(self, chat: str) -> list[str]:
+        """The user ids of those of the segment who are in a group and did not opt out, as many as one post calls."""
+        readers = Audience(self.stores, self.contents)
+        place = chat or self.community.main_group
+        query = readers.query(self.community, f'({self.push.segment}) and group:"{place}" and not opted_out')
+        members, _ = readers.page(self.community, query, self._day(), 0, MOST_MENTIONED)
+        return [user for user in self.stores.directory.find_users(members[:MOST_MENTIONED]).values() if user]
+
+
+# How it looks -------------------------------------------------------------------------------------------------------------------
+
+
+def _shown(post: Delivery, body: Body, text: str) -> Delivery:
+    """A post as its way shows the body; what it cannot show is told in words. Raises BodyError, CardError for what cannot be built."""
+    if body.card:
+        shown = deliveries.as_card(post, _card_of(body.card))
+        return shown if shown is not post else _worded(post, text, [body.card])
+    if body.articles:
+        if post.via == "aibot_ws":
+            return _worded(post, text, body.articles)
+        return replace(post, body=bodies.news([Article(one.title, one.url, one.text, one.picture) for one in body.articles]))
+    kind = "markdown" if body.markdown else "text"
+    if post.via in ("webhook", "app"):
+        return replace(post, body={"msgtype": kind, kind: {"content": text}})
+    return post
+
+
+def _worded(post: Delivery, text: str, links: Sequence[LinkCard]) -> Delivery:
+    """What is told of cards where none are shown."""
+    lines = [text, *(f"[{one.title}]({one.url}) {one.text}".strip() if one.url else f"{one.title} {one.text}".strip() for one in links)]
+    told = "\n".join(lines)
+    if post.via != "aibot_ws":
+        return replace(post, body={"msgtype": "markdown", "markdown": {"content": told}})
+    frame = {"msgtype": "markdown", "markdown": {"content": told}}
+    return replace(post, body={**post.body, "frame": frame, "text": told})
+
+
+def _mentioning(post: Delivery, users: Sequence[str]) -> Delivery:
+    """The same post calling members, where a webhook's text or Markdown can."""
+    kind = post.body.get("msgtype")
+    if not users or post.via != "webhook" or kind not in ("text", "markdown"):
+        return post
+    content: Mapping[str, Any] = post.body[kind]
+    if kind == "text":
+        return replace(post, body={"msgtype": kind, kind: {**content, "mentioned_list": list(users)}})
+    called = " ".join(f"<@{user}>" for user in users)
+    return replace(post, body={"msgtype": kind, kind: {**content, "content": f"{content['content']}\n{called}"}})
+
+
+def _addresses(body: Body) -> list[str]:
+    """Links to a picture or file that is at an address."""
+    return [f"[{name}]({at})" for name, at in (("图片", body.image), ("文件", body.file)) if at and is_address(at)]
+
+
+def _card_of(card: LinkCard) -> Card:
+    action = Link(card.url)
+    if not card.picture:
+        return TextNotice(title=card.title, sub_title=card.text, action=action)
+    return NewsNotice(title=card.title, desc=card.text, picture=Picture(card.picture), action=action)
+
+
+def _mailing_of(name: str) -> tuple[str, datetime]:
+    """The push and planned moment of a mailing's name."""
+    push, _, planned = name.rpartition("@")
+    return push, from_ms(int(planned))

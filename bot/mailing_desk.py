@@ -1,0 +1,121 @@
+"""The desk of mailings: how far one has come, stopped, let go on, and put right – by chat and console alike. Nothing that was said can be recalled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.errors import UserError
+from bot.push_desk import Done, PushDesk
+from rules.calendar import AT
+from rules.content_pushes import LONGEST_TITLE
+from rules.lines import one_line
+from rules.pushes import Push
+from storage.mailings import Mailing, State
+
+SOON = timedelta(hours=1)
+"""When a prepared correction would be said, if nobody chooses another time: it is a draft until somebody has read it."""
+MOST = 20
+"""Mailings of one push that are shown."""
+MOST_GROUPS = 10_000
+"""Groups that a push may name."""
+QUOTED = 60
+"""Characters of what was wrong that a correction begins with."""
+STATES: Mapping[State, str] = {
+    "running": "正在发", "first": "先发了一部分，等一等再发其余的", "waits": "安静时段里，等结束再发", "stopped": "已停下", "done": "发完了",
+}  # fmt: skip
+SKIPS: Mapping[str, str] = {
+    "opted_out": "免打扰", "cap": "超过上限", "no_way": "没有路能发到他", "crisis": "危机模式里不发营销", "holdout": "对照组，本来就不发",
+    "quiet": "安静时段里不发", "stopped": "停下时还在排队，没有发", "body": "那里显示不了这个内容",
+}  # fmt: skip
+"""Why somebody did not get it, in words."""
+RUNNING: frozenset[State] = frozenset({"running", "first", "waits"})
+
+
+@dataclass(frozen=True, slots=True)
+class MailingDesk:
+    """What whoever looks after a community's pushes can do about what is being said."""
+
+    desk: PushDesk
+
+    def get(self, push: str, planned: datetime) -> Mailing:
+        """A mailing of this community. Raises UserError where there is none."""
+        found = self.desk.stores.mailings.find(self.desk.community.keys, push, planned)
+        if found is None:
+            raise UserError("没有这一次发送，或者太久了不再保存。看看“日历”，或者说：推送 列表")
+        return found
+
+    def newest(self, push: str) -> Mailing:
+        """The newest mailing of a push. Raises UserError where it was never said."""
+        found = self.desk.stores.mailings.of_push(self.desk.community.keys, push, 1)
+        if not found:
+            raise UserError(f"推送 {push[:64]} 还没有发过。正在发的才能停，例如：推送 停 3；还没到时间的用：推送 取消 3")
+        return found[0]
+
+    def stop(self, mailing: Mailing, *, once: str) -> Mailing:
+        """Stops what is being said: what waits in the queue is dropped, what was said stays said. Raises UserError where nothing is left to stop."""
+        if mailing.state not in RUNNING:
+            raise UserError(f"这一次{STATES[mailing.state]}，没有可停的。要改正的话，在控制台的日历里点开它，准备一条更正")
+        desk = self.desk
+        done = desk.stores.mailings.stop(desk.community.keys, mailing.push, mailing.planned, desk.actor.member, desk.now, once)
+        return self._noted("停", mailing, done, once)
+
+    def go_on(self, mailing: Mailing, *, once: str) -> Mailing:
+        """Lets a mailing go on after its first readers, before its time. Raises UserError where it does not wait."""
+        if mailing.state != "first":
+            raise UserError(f"这一次{STATES[mailing.state]}，不用继续。看别的：推送 列表")
+        desk = self.desk
+        done = desk.stores.mailings.go_on(desk.community.keys, mailing.push, mailing.planned, desk.actor.member, desk.now, once)
+        return self._noted("继续", mailing, done, once)
+
+    def correct(self, mailing: Mailing, *, once: str) -> Done:
+        """Prepares a correction: a draft to exactly those who got it. Raises UserError where nobody did, or while it still runs."""
+        if mailing.state in RUNNING:
+            raise UserError("还在发。先停下，再准备更正，例如：推送 停 " + mailing.push)
+        if not mailing.sent:
+            raise UserError("这一次没有人收到，不用更正。改好内容再发一次就行，例如在日历里点开它")
+        return self.desk.make(correction_of(self.said(mailing), mailing, self.desk), once=once)
+
+    def said(self, mailing: Mailing) -> Push:
+        """The push as it stands, or what is left of one that is gone."""
+        try:
+            return self.desk.get(mailing.push).push
+        except UserError:
+            return Push(mailing.push, "", "（原文已经删除）", self.desk.community.id, title=mailing.title)
+
+    def _noted(self, act: str, before: Mailing, after: Mailing | None, once: str) -> Mailing:
+        desk, done = self.desk, after or before
+        desk.stores.audit.record(
+            desk.community.id, desk.actor.id, f"推送 {act}", f"{done.push}（{done.planned.astimezone(desk.community.zone):%m-%d %H:%M}）",
+            words_of(before), words_of(done), desk.now, once=once,
+        )  # fmt: skip
+        return done
+
+
+def left_of(mailing: Mailing) -> int:
+    """How many nothing was decided or done about yet."""
+    return max(mailing.of - mailing.sent - mailing.failed - sum(mailing.skipped.values()), 0)
+
+
+def words_of(mailing: Mailing) -> str:
+    """How far a mailing has come, in one line."""
+    unit, left = "人" if mailing.to == "members" else "个群", left_of(mailing)
+    parts = [f"{STATES[mailing.state]}：发出 {mailing.sent:,} {unit}"]
+    parts += [f"没发成 {mailing.failed:,}"] if mailing.failed else []
+    parts += [f"{SKIPS.get(why, why)} {count:,}" for why, count in mailing.skipped.items() if count]
+    parts += [f"还没发的 {left:,}{' 都不发了' if mailing.state == 'stopped' else ''}"] if left else []
+    return f"{'，'.join(parts)}（共 {mailing.of:,} {unit}）"
+
+
+def correction_of(push: Push, mailing: Mailing, desk: PushDesk) -> Push:
+    """The draft that puts a mailing right, to be read and finished by whoever asked for it: to exactly those at whom it arrived."""
+    local = (desk.now + SOON).astimezone(desk.community.zone)
+    at = local.replace(minute=local.minute // 5 * 5)
+    text = f"【更正】刚才发的“{one_line(push.text, QUOTED)}”有误，请以这一条为准：\n"
+    bare = Push(
+        "", "", text, desk.community.id, enabled=False, at=at.strftime(AT), title=f"更正：{push.label}"[:LONGEST_TITLE], quiet="ignore"
+    )
+    if mailing.to == "members":
+        return replace(bare, to="members", receivers_of=mailing.name)
+    return replace(bare, groups=tuple(desk.stores.mailings.got(desk.community.keys, mailing.push, mailing.planned, MOST_GROUPS)))
