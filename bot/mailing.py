@@ -31,8 +31,9 @@ from rules.entries import LinkCard
 from rules.experiments import assign, mark_of
 from rules.pushes import Arm, Body, audience_of, body_at, is_granted, said
 from rules.segments import SegmentError, fits, names_of, traits_of
+from storage.connection import StorageAway
 from storage.firings import Why
-from storage.mailings import Claim, Mailing, Page, Skipped, State, Unit, name_of
+from storage.mailings import Claim, Due, Mailing, Page, Skipped, State, Unit, name_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery
 from storage.stores import Stores
@@ -47,14 +48,16 @@ MOST_PAGES = 5
 """Pages of a mailing that one ring does, so that others get their turn."""
 AGAIN = timedelta(seconds=1)
 """When a mailing goes on that waits for the senders."""
+TROUBLED = timedelta(minutes=1)
+"""When a mailing is tried again that could not go on."""
 PAUSED = timedelta(seconds=10)
 """When a mailing of a paused community is looked at again; later the longer the pause is."""
 OLDEST = timedelta(days=1)
 """After so long a pause a mailing is given up, as a delivery is."""
 MOST_GROUPS = 100_000
 """Groups that a correction goes to at most."""
-SEATS = 512
-"""Seats of members that are looked at together."""
+MOST_BLOCKS = 500
+"""Blocks of seats, each as large as a page, that are looked through for one page where few fit."""
 MOST_MENTIONED = 20
 """Members whom one post to a group calls."""
 HINT = "不想收：回复 免打扰"
@@ -103,18 +106,29 @@ def ring_mailings(stores: Stores, config: Config, contents: Contents, communitie
 
     Any number of processes may do so at once: of two that make the same page, one does it.
     """
-    due = stores.mailings.due(now)
+    due = stores.mailings.due({community.shard for community in communities.listed}, now)
     pages = 0
     for one in due:
-        mailing = stores.mailings.find(one.where, one.push, one.planned)
-        if mailing is None:
-            continue
-        community, push = communities.named(one.where.id), find_in_force(stores, one.push)
-        if push is None or push.community not in ("*", community.id) or push.to != mailing.to or not is_granted(push):
-            stores.mailings.stop(one.where, one.push, one.planned, 0, now, f"{mailing.name}:off")
-            continue
-        pages += _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
+        try:
+            pages += _carry_on(one, stores, config, contents, communities, now)
+        except StorageAway:
+            raise
+        except Exception:  # one mailing never holds up the others
+            log.exception("mailing cannot go on", push=one.push, community=one.where.id)
+            stores.mailings.put_off(one.where, one.push, one.planned, now + TROUBLED)
     return pages
+
+
+def _carry_on(one: Due, stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
+    """Carries on one mailing; gives how many pages were done."""
+    mailing = stores.mailings.find(one.where, one.push, one.planned)
+    if mailing is None:
+        return 0
+    community, push = communities.named(one.where.id), find_in_force(stores, one.push)
+    if push is None or push.community not in ("*", community.id) or push.to != mailing.to or not is_granted(push):
+        stores.mailings.stop(one.where, one.push, one.planned, 0, now, f"{mailing.name}:off")
+        return 0
+    return _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
 
 
 # A page -----------------------------------------------------------------------------------------------------------------------
@@ -268,21 +282,15 @@ class _Round:
         query = Audience(self.stores, self.contents).query(self.community, audience_of(self.push))
         asked = (self.community.keys, traits_of(query), names_of(query), self._day())
         found: list[int] = []
-        for mark, block in self.stores.traits.blocks(*asked, after, SEATS):
+        for number, (mark, block) in enumerate(self.stores.traits.blocks(*asked, after, most), 1):  # no block alone is too much
             some = block.members[fits(query, block)].tolist()
             if len(found) + len(some) > most:
-                break
+                return found, after, False
             found += some
             after = mark
-        else:
-            return found, after, True
-        for mark, block in self.stores.traits.blocks(*asked, after, 1):  # the seats of the block that is too much, one by one
-            some = block.members[fits(query, block)].tolist()
-            if len(found) + len(some) > most:
-                break
-            found += some
-            after = mark
-        return found, after, False
+            if number == MOST_BLOCKS:
+                return found, after, after >= self.stores.traits.size(self.community.keys)
+        return found, after, True
 
     # What ---------------------------------------------------------------------------------------------------------------------
 
@@ -301,7 +309,8 @@ class _Round:
     ) -> bool:  # fmt: skip
         rules = self.contents.pushing.of(self.community.id)
         caps = rules.caps if self.push.to == "members" else rules.group_caps
-        kinds = self.push.kinds
+        # a correction goes to exactly those who got what is wrong: it neither needs room among the caps nor takes any
+        kinds = () if self.push.receivers_of else self.push.kinds
         page = Page(
             units, cursor, after, state, next_at, self._local(self.now).date(), kinds,
             [(cap.kind, cap.most, cap.days) for cap in caps if cap.kind in kinds], self.push.marketing,
@@ -361,7 +370,8 @@ class _Round:
         name = name_of(self.push.id, self.planned)
         whom = str(member) if member else chat or self.community.main_group
         pushed = "" if member else f"{self._local(self.now):%Y-%m-%d}|{chat or self.community.main_group}"
-        return [*(replace(one, mailing=name) for one in posts[:-1]), replace(posts[-1], mailing=name, whom=whom, pushed=pushed)]
+        # the text settles the unit: who read it got the push, whatever becomes of a picture behind it
+        return [replace(posts[0], mailing=name, whom=whom, pushed=pushed), *(replace(one, mailing=name) for one in posts[1:])]
 
     def _post(self, chat: str, text: str) -> Delivery | None:
         is_main = chat in ("", self.community.main_group)
@@ -379,12 +389,18 @@ class _Round:
         )  # fmt: skip
 
     def _mentioned(self, chat: str) -> list[str]:
-        """The user ids of those of the segment who are in a group and did not opt out, as many as one post calls."""
-        readers = Audience(self.stores, self.contents)
-        place = chat or self.community.main_group
-        query = readers.query(self.community, f'({self.push.segment}) and group:"{place}" and not opted_out')
+        """The user ids of those of the segment who are in a group and want to be called, as many as one post calls; nobody where it cannot be read."""
+        readers, place = Audience(self.stores, self.contents), chat or self.community.main_group
+        try:
+            query = readers.query(self.community, f'({self.push.segment}) and group:"{place}" and not opted_out')
+        except SegmentError as wrong:
+            log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
+            return []
         members, _ = readers.page(self.community, query, self._day(), 0, MOST_MENTIONED)
-        return [user for user in self.stores.directory.find_users(members[:MOST_MENTIONED]).values() if user]
+        unwilling = {"all", "marketing"} if self.push.marketing else {"all"}
+        wishes = self.stores.subscriptions.wishes(self.community.keys, members)
+        called = [member for member in members if wishes[member] not in unwilling][:MOST_MENTIONED]
+        return [user for user in self.stores.directory.find_users(called).values() if user]
 
 
 # How it looks -------------------------------------------------------------------------------------------------------------------

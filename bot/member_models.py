@@ -50,8 +50,19 @@ class Recognitions:
                 found[entry.community].append(edge)
         for id, edges in found.items():
             community = self._communities.named(id)
-            if community.shard == shard:
-                self._stores.edges.note(community.keys, edges)
+            if community.shard == shard and (told := self._of_known(edges)):
+                self._stores.edges.note(community.keys, told)
+                for number in {one for edge in told for one in (edge.giver, edge.taker)} - self._known(told):
+                    self._stores.edges.erase_user(number)  # he was erased meanwhile
+
+    def _of_known(self, edges: Sequence[Edge]) -> list[Edge]:
+        """The edges between members who are still known: the log may tell of somebody after he was erased."""
+        known = self._known(edges)
+        return [edge for edge in edges if edge.giver in known and edge.taker in known]
+
+    def _known(self, edges: Sequence[Edge]) -> set[int]:
+        users = self._stores.directory.find_users(list({one for edge in edges for one in (edge.giver, edge.taker)}))
+        return {number for number, user in users.items() if user}
 
     def miss(self, shard: int) -> None:
         """Entries went before they were read: what they told of is not known, and nothing can be done about it."""

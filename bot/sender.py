@@ -283,7 +283,6 @@ class Sender:
             "via": delivery.via,
             "lane": delivery.lane,
             **({"pushed": delivery.pushed} if delivery.pushed else {}),
-            **({"mailing": delivery.mailing} if delivery.mailing else {}),
             "message": delivery.message,
             "attempts": delivery.attempts + lease.losses + 1,
             "waited_ms": max(now_ms - delivery.born_ms, 0) if delivery.born_ms else 0,

@@ -69,8 +69,15 @@ def ring_traits(stores: Stores, config: Config, contents: Contents, communities:
     if not stores.leases.hold("traits", LEASE_MS):
         return 0
     filler = Filler(stores, config, contents, communities, now)
-    Follower(stores, "traits", filler.take, filler.forget).go(now)
-    return filler.write() + filler.go_round()
+    done = 0
+
+    def take(shard: int, entries: Sequence[LogEntry]) -> None:
+        nonlocal done
+        filler.take(shard, entries)
+        done += filler.write()  # before the page counts as read: who dies over it reads it again
+
+    Follower(stores, "traits", take, filler.forget).go(now)
+    return done + filler.go_round()
 
 
 class Filler:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -47,12 +51,12 @@ def rehearse(
 
     if quick:
         days, members, groups, messages = QUICK
-    config = load_config(later or path)
-    settings = _plain(config)
-    items, source = _kept_content(later or path, config)
+    config = _settings(later or path)
+    kept = _kept(config)
+    config.follow_webhooks(kept.has_webhook)
     begun = begin.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
-    parts = _parts(settings, config, items, begun, days, members, groups, messages, seed)
-    text = report_of(Asked(begun, days, seed, source), _live_all(parts))
+    parts = _parts(_plain(config), config, kept.items, begun, days, members, groups, messages, seed)
+    text = report_of(Asked(begun, days, seed, kept.source), _live_all(parts))
     if out:
         out.write_text(text, encoding="utf-8")
         click.echo(f"报告在 {out}")
@@ -63,24 +67,70 @@ def rehearse(
 def _plain(config: Config) -> dict[str, Any]:
     """The settings of the operator, without his secrets and addresses: a rehearsal has its own, but no way that he has not."""
     plain = config.model_dump(mode="json", include={"bot_name", "admins", "moderation", "boards", "retention"})
+    plain["moderation"] |= {"dry_run": False, "pictures": False}  # what a trial would only note is to be seen
     return {**plain, "mood": {"enabled": False}, "admins": plain["admins"] or ["boss"], "log": {"level": "error"}}
 
 
-def _kept_content(path: Path, config: Config) -> tuple[Mapping[str, Mapping[str, str]], str]:
-    """The content in force by kind, and where it was found; none where the bot never ran here: then its files are taken."""
-    from commands.opening import stores_of
-    from rules.contents import KINDS
-    from storage.connection import StorageAway
+def _settings(path: Path) -> Config:
+    """The operator's configuration. Secrets that are not at hand are made up, for a rehearsal uses none. Raises ConfigError."""
+    from bot.errors import ConfigError
 
-    if config.redis.is_embedded and not (config.data_path / "redis").exists():
-        return {}, f" {config.content_path.name} 里的文件"
+    named = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8"))) if path.exists() else set()
     try:
-        with stores_of(path) as stores:
-            return {name: stores.content.items(name) for name in KINDS if stores.content.items(name)}, "正在使用的内容"
+        return load_config(path)
+    except ConfigError:
+        fillers = {name: hashlib.sha256(name.encode()).hexdigest()[:42] + "A" for name in named}
+        return load_config(path, **{name: filler for name, filler in fillers.items() if not os.environ.get(name)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stands in the operator's Redis: the content by kind, where it was found, and which places got a webhook there."""
+
+    items: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    source: str = ""
+    has_webhook: Callable[[str], bool] = lambda place: False
+
+
+def _kept(config: Config) -> _Kept:
+    """Reads, and only reads, what is in force; where the bot never ran its files are taken. Raises ClickException."""
+    from cryptography.fernet import Fernet
+
+    from rules.contents import KINDS
+    from storage import keys
+    from storage.connection import Database, StorageAway
+    from storage.content import ContentStore
+    from storage.schema import VERSION
+    from storage.webhooks import Webhooks
+
+    files = _Kept(source=f" {config.content_path.name} 里的文件")
+    if config.redis.is_embedded and not (config.data_path / "redis").exists():
+        return files
+    try:
+        with _redis_of(config) as url:
+            database = Database(url)
+            version = database.command("HGET", keys.SCHEMA(), "version")
+            if version is None:
+                return files
+            if int(version) != VERSION:
+                raise click.ClickException("Redis 里的数据是另一个版本的程序写的：先用这个版本启动一次机器人，再演练")
+            content, webhooks = ContentStore(database), Webhooks(database, Fernet.generate_key())
+            webhooks.keep_up()
+            found = {name: content.items(name) for name in KINDS}
+            return _Kept({name: items for name, items in found.items() if items}, "正在使用的内容", webhooks.has)
     except StorageAway as away:
-        raise click.ClickException(
-            f"连不上 Redis，读不到正在使用的内容：{away}。演练本身不用它；先启动它，或者换一个没有用过的 data_dir"
-        ) from None
+        raise click.ClickException(f"连不上 Redis，读不到正在使用的内容：{away}。先启动它，或者换一个没有用过的 data_dir") from None
+
+
+@contextmanager
+def _redis_of(config: Config) -> Iterator[str]:
+    from storage.embedded import join_or_start
+
+    if not config.redis.is_embedded:
+        yield config.redis.url.get_secret_value()
+        return
+    with join_or_start(config.data_path) as url:
+        yield url
 
 
 def _parts(
@@ -100,20 +150,8 @@ def _parts(
     for share in shares:
         part = sum(len(one["groups"]) for one in share) / total
         count = max(round(members * part), 1)
-        found.append(
-            Part(
-                {**settings, "communities": share},
-                config.content_path,
-                items,
-                begin,
-                days,
-                count,
-                round(messages * part),
-                first,
-                seed,
-                has_app,
-            )
-        )
+        place, said = {**settings, "communities": share}, round(messages * part)
+        found.append(Part(place, config.content_path, items, begin, days, count, said, first, seed, has_app))
         first += count
     return found
 

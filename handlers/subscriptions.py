@@ -34,6 +34,8 @@ def opt_out(message: Message, ctx: Context) -> Reply:
     if word and word not in MARKETING | ALL:
         raise UserError(OFF)
     wish: Wish = "marketing" if word in MARKETING else "all"
+    if wish == "marketing" and ctx.stores.subscriptions.of(ctx.community.keys, ctx.member) == "all":
+        return Reply("你已停掉所有推送，营销的也在里面。只想停营销的：先说“订阅”，再说“免打扰 营销”")
     is_new = _wishes(wish, message, ctx)
     what = "营销推送" if wish == "marketing" else "推送"
     return Reply(

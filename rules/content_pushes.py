@@ -27,7 +27,7 @@ MOST_ARMS = 5
 MOST_EPISODES = 366
 RESERVED = ("all", "marketing")
 """Kinds of caps, which no column may be called."""
-_MAILING = re.compile(r"\S{1,64}@[0-9]{1,16}")
+_MAILING = re.compile(r"\S{1,64}@[0-9]{1,13}")
 
 
 def _is_cron(text: str) -> str:

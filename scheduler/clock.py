@@ -113,8 +113,9 @@ class _Ringer(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
 
     def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
         planned = run_times[-1]
-        if job.id.startswith("push:") and datetime.now(UTC) - planned >= timedelta(seconds=job.misfire_grace_time):
-            planned = NEVER  # the process slept; APScheduler's own executors look at this as they run a job
+        is_late = datetime.now(UTC) - planned >= timedelta(seconds=job.misfire_grace_time)
+        if job.id.startswith("push:") and (is_late or len(run_times) > 1):
+            planned = NEVER  # the process slept: what is said of these moments, and what is told as missed, is looked at together
         future = self._pool.submit(partial(job.func, *job.args, planned))
         future.add_done_callback(lambda done: self._finish(job.id, done.exception()))
 
@@ -183,7 +184,7 @@ class Agenda:
 
     def next_push(self, after: datetime) -> datetime | None:
         """The next moment, later than ``after``, at which a push is due or a mailing goes on; None where none is. One round trip."""
-        mailing = self._stores.mailings.next_due()
+        mailing = self._stores.mailings.next_due({community.shard for community in self._communities.listed})
         found = [moment for moment in (self._moments[0][0] if self._moments else None, mailing) if moment]
         return max(min(found), after + timedelta(microseconds=1)) if found else None
 
@@ -202,10 +203,7 @@ class Agenda:
         fired = 0
         while self._moments and self._moments[0][0] <= now:
             moment, number = self._moments[0]
-            push, community = self._pushes[number]
-            is_on_time = now - moment < SURELY_MISSED  # what is late may have been changed by others, and would be told as missed
-            if found := push if is_on_time else self.in_force(push, community):
-                fired += self.make_up(found, community, now)
+            fired += self.attempt(*self._pushes[number], partial(self._ring_push, *self._pushes[number], moment, now))
             heappop(self._moments)
             self._plan_moment(number, now)
         for turn in self._turns.values():
@@ -216,6 +214,11 @@ class Agenda:
                 turn.at = max(turn.at + turn.every, now)
         return fired
 
+    def _ring_push(self, push: Push, community: Community, moment: datetime, now: datetime) -> bool:
+        is_on_time = now - moment < SURELY_MISSED  # what is late may have been changed by others, and would be told as missed
+        found = push if is_on_time else self.in_force(push, community)
+        return found is not None and self.make_up(found, community, now)
+
     def _begin(self, now: datetime) -> None:
         self._pushes, self._seen = self.plan(), self._live.current
         places = {community.id: community for _, community in self._pushes}
@@ -223,7 +226,7 @@ class Agenda:
         for push, community in self._pushes:
             last = lasts[community.id].get(push.id)
             if last is None or ((missed := next_moment(push, community.zone, last, self._live.current.workdays)) and missed <= now):
-                self.make_up(push, community, now)
+                self.attempt(push, community, partial(self.make_up, push, community, now))
         self._plan_moments(now)
 
     def _plan_moments(self, now: datetime) -> None:
@@ -249,6 +252,16 @@ class Agenda:
         # From here on nothing asks Redis without minding that it may be away: a plan is changed whole or not at all.
         self._planned = {f"{community.id}:{push.id}": _when(push) for push, community in wanted}
         return wanted
+
+    def attempt(self, push: Push, community: Community, act: Callable[[], bool]) -> bool:
+        """Does something with a push; one that cannot be said holds up no other. Raises StorageAway."""
+        try:
+            return act()
+        except StorageAway:
+            raise
+        except Exception:
+            log.exception("push failed", push=push.id, community=community.id)
+            return False
 
     def make_up(self, push: Push, community: Community, now: datetime) -> bool:
         """Fires the newest moment that passed unclaimed within the push's grace; False when there was none."""
@@ -382,7 +395,8 @@ class Clock:
         self._catch_up(push, community)
         self._scheduler.add_job(
             self._ring, trigger_of(push, community, self._live.current.workdays), args=[push, community], id=f"push:{community.id}:{push.id}",
-            misfire_grace_time=max(NOTICED_S, push.grace_minutes * 60),
+            misfire_grace_time=max(NOTICED_S, push.grace_minutes * 60), coalesce=False,  # _Ringer is to see that there were several
+            max_instances=MOST_MISSED,  # one that waits for a thread is not to have the next one passed over
         )  # fmt: skip
 
     # APScheduler checks a job's arguments before _Ringer adds the planned moment; hence the defaults; a push is rung with it after its grace.
@@ -412,7 +426,7 @@ class Clock:
     def _catch_up(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         del planned  # its own; what counts is the moment that was missed
         try:
-            self._agenda.make_up(push, community, self._clock())
+            self._agenda.attempt(push, community, partial(self._agenda.make_up, push, community, self._clock()))
         except StorageAway:
             self._try_again(push, community)
 

@@ -6,7 +6,7 @@ and who dies has either done all of it or nothing. What a page queues, counts, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -131,9 +131,8 @@ def name_of(push: str, planned: datetime) -> str:
 class Mailings:
     """The mailings of every community."""
 
-    def __init__(self, database: Database, shards: int) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._shards = shards
         self._page = Script("mailing_page")
         self._stop = Script("mailing_stop")
 
@@ -163,16 +162,15 @@ class Mailings:
             [msgspec.json.encode(told)],
         ))  # fmt: skip
 
-    def due(self, now: datetime) -> list[Due]:
-        """The mailings that go on by now, the longest waiting first in each shard; one round trip."""
-        asked = [
-            ("ZRANGEBYSCORE", keys.MAILINGS_DUE(shard=shard), "-inf", to_ms(now), "LIMIT", 0, MOST_DUE) for shard in range(self._shards)
-        ]
-        return [_due(shard, member) for shard, members in enumerate(self._database.pipeline(asked)) for member in members]
+    def due(self, shards: Collection[int], now: datetime) -> list[Due]:
+        """The mailings of some shards that go on by now, the longest waiting first in each; one round trip."""
+        asked = [("ZRANGEBYSCORE", keys.MAILINGS_DUE(shard=shard), "-inf", to_ms(now), "LIMIT", 0, MOST_DUE) for shard in shards]
+        rows = zip(shards, self._database.pipeline(asked), strict=True)
+        return [_due(shard, member) for shard, members in rows for member in members]
 
-    def next_due(self) -> datetime | None:
-        """When the first of all mailings goes on, None where none is under way; one round trip."""
-        asked = [("ZRANGE", keys.MAILINGS_DUE(shard=shard), 0, 0, "WITHSCORES") for shard in range(self._shards)]
+    def next_due(self, shards: Collection[int]) -> datetime | None:
+        """When the first mailing of some shards goes on, None where none is under way; one round trip."""
+        asked = [("ZRANGE", keys.MAILINGS_DUE(shard=shard), 0, 0, "WITHSCORES") for shard in shards]
         times = [float(first[1]) for first in self._database.pipeline(asked) if first]
         return from_ms(int(min(times))) if times else None
 

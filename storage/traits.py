@@ -112,6 +112,10 @@ class Traits:
                     ("SETRANGE", self._key(where, name, first // BLOCK), 0, column.tobytes())
                     for name, column in zip(scores, kept, strict=True)
                 )
+                # The columns went back whole: who was erased since they were read would have his scores again.
+                [after] = self._read(where, ("number",), first, len(seated))
+                for seat in np.flatnonzero((seated > 0) & (after == 0)):
+                    self._empty(where, first + int(seat))
 
     # The round of a day ---------------------------------------------------------------------------------------------------
 

@@ -457,7 +457,7 @@ def test_a_session_that_an_older_version_began_is_still_good(chat: Chat) -> None
 def addresses(chat: Chat, method: str) -> dict[str, str]:
     """Every address of the console that takes a method, filled in, by its endpoint."""
     rules = [rule for rule in web(chat).url_map.iter_rules() if rule.endpoint.startswith("console.") and method in (rule.methods or ())]
-    filled = {"place": "main", "number": 1, "member": 1}
+    filled = {"place": "main", "number": 1, "member": 1, "planned": 1}
     adapter = web(chat).url_map.bind("localhost")
     return {
         rule.endpoint: adapter.build(

@@ -119,7 +119,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
 NO_PAGES = {
     "static": "files of the console itself", "activity_picture": "a picture", "activity_proof": "a text to download",
     "activity_answers": "a file", "faq_export": "a file", "words_export": "a file", "numbers_file": "a file", "report_file": "a file",
-    "live": "a stream", **{f"table_{name}": "a table as a file" for name in TABLES},
+    "live": "a stream", "member_habits": "a part of a page", **{f"table_{name}": "a table as a file" for name in TABLES},
 }  # fmt: skip
 """Routes that are read without being pages, and why."""
 

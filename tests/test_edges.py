@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -130,6 +131,26 @@ def test_a_newcomer_who_stayed_speaks_for_whoever_brought_him_and_nobody_for_him
     consume(chat)
     kept = chat.stores.edges.read(place.keys, DAY).edges
     assert (kept.givers.tolist(), kept.takers.tolist()) == ([hanmei], [lilei])
+
+
+def test_what_the_log_tells_of_an_erased_member_is_not_noted(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    lilei, hanmei, lily = (chat.member(user) for user in ("lilei", "hanmei", "lily"))
+    events, place, store = chat.stores.events, chat.community, chat.stores.edges
+    for giver, taker in ((lilei, hanmei), (hanmei, lily), (lily, lilei)):
+        events.record(place.shard, "change", place.id, chat.clock(), {"act": "recognised", "what": "thanks", "by": giver}, member=taker)
+    chat.erase("hanmei")
+    consume(chat)
+    kept = store.read(place.keys, DAY).edges
+    assert (kept.givers.tolist(), kept.takers.tolist()) == ([lily], [lilei])
+    note = store.note
+
+    def slowly(where: CommunityKeys, edges: Sequence[Edge]) -> int:
+        chat.erase("lilei")
+        return note(where, edges)
+
+    monkeypatch.setattr(store, "note", slowly)
+    consume(chat)
+    assert not len(store.read(place.keys, DAY).edges.givers), "who is erased while he is noted, too"
 
 
 # Presence -----------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import zxingcpp
-from chat import ROOT, Chat, Said
+from chat import MAIN, ROOT, Chat, Said
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -590,7 +590,7 @@ class Told:
 
     def post(self, url: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
         self.version += 1
-        head = {"chat_id": "wrX", "name": "客户群", "owner": "boss", "create_time": 1, "member_version": str(self.version)}
+        head = {"chat_id": MAIN, "name": "客户群", "owner": "boss", "create_time": 1, "member_version": str(self.version)}
         return {"group_chat": {**head, "member_list": self.members}}
 
     def get(self, url: str) -> dict[str, Any]:
@@ -614,7 +614,7 @@ def test_a_worker_reads_who_brought_whom_from_wecom(chat: Chat, wang: str) -> No
     ):
         wecom.members += members
         chat.later(minutes=2)
-        ask_for_look(chat.stores, chat.community, "customers", "wrX", to_ms(chat.clock()))
+        ask_for_look(chat.stores, chat.community, "customers", MAIN, to_ms(chat.clock()))
         assert worker.work_once() == 1
     invited = {user for user in ("wmCUSTOMER1", "wmCUSTOMER2", "colleague", "wmCUSTOMER3") if find(chat, user)}
     assert invited == {"wmCUSTOMER1", "wmCUSTOMER2"}, "colleagues whom somebody puts into a group were not won by him"

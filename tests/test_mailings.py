@@ -17,6 +17,7 @@ from handlers.contents import publish
 from rules.calendar import end_of_quiet
 from rules.contents import PUSHES
 from scheduler.clock import Agenda
+from storage import keys
 from storage.mailings import Mailing
 from storage.moment import to_ms
 from storage.outbox import Lease
@@ -230,6 +231,52 @@ def test_what_is_stopped_is_taken_back_from_the_queue_and_counted(desk: Desk) ->
     assert sorted(desk.why().values()) == ["", "", *["stopped"] * desk.mailing.skipped["stopped"]], "the log tells of each"
 
 
+def test_a_stopped_post_to_a_group_leaves_its_queue_and_holds_up_nothing(desk: Desk) -> None:
+    desk.writes()
+    desk.at(9)
+    stores, now = desk.chat.stores, desk.chat.clock()
+    assert stores.mailings.stop(desk.chat.community.keys, "p", desk.mailing.planned, 1, now, "stop")
+    assert desk.send(99) == 0
+    assert desk.pushed() == []
+    assert (desk.mailing.skipped["stopped"], desk.mailing.in_flight) == (desk.mailing.queued, 0)
+    desk.writes(text="改好了")
+    desk.at(9, days=1)
+    assert desk.send(99) == desk.mailing.queued > 0, "the next push to that group goes out"
+
+
+def test_a_correction_needs_no_room_among_the_caps_and_takes_none(desk: Desk) -> None:
+    readers = desk.members(3)
+    desk.writes(to="members", segment="all")
+    desk.at(9)
+    first, got = desk.mailing.planned, desk.send(99)
+    assert got == len(readers)
+    desk.writes(to="members", text="【更正】是今天", receivers_of=f"p@{to_ms(first)}", cron="0 10 * * *")
+    desk.at(10)
+    assert (desk.mailing.queued, dict(desk.mailing.skipped)) == (got, {})
+
+
+def test_a_segment_that_is_gone_takes_only_the_calling_away(desk: Desk) -> None:
+    desk.writes(segment="@没有这个群体")
+    desk.at(9)
+    assert desk.pushed()
+    assert "<@" not in str([one.body for one in desk.chat.outbox()])
+
+
+def test_a_mailing_that_cannot_go_on_holds_up_no_other(desk: Desk) -> None:
+    desk.members(4)
+    desk.writes(to="members", segment="all", first=1)
+    desk.at(9)
+    where, planned = desk.chat.community.keys, desk.mailing.planned
+    desk.chat.stores.mailings.go_on(where, "p", planned, 1, desk.chat.clock(), "on")
+    desk.chat.stores.database.command("HSET", keys.MAILING(shard=where.shard, community=where.id, name=desk.mailing.name), "cursor", "mX")
+    desk.pass_s(1)
+    assert desk.mailing.next_at
+    assert desk.mailing.state == "running"
+    due = desk.chat.stores.mailings.next_due([where.shard])
+    assert due
+    assert due - desk.chat.clock() > timedelta(seconds=30), "it is tried again later"
+
+
 def test_what_failed_counts_as_failed_and_no_more_once_it_is_sent_again(desk: Desk) -> None:
     desk.at(9)
     assert desk.send(1, is_dead=True) == 1
@@ -269,9 +316,8 @@ def test_a_correction_goes_to_exactly_those_who_got_it(desk: Desk) -> None:
     desk.chat.stores.mailings.stop(desk.chat.community.keys, "p", first.planned, 1, desk.chat.clock(), "stop")
     got, _ = desk.chat.stores.mailings.receivers(desk.chat.community.keys, "p", first.planned, 0, 99)
     desk.send(99)
-    desk.writes(id="fix", to="members", text="【更正】", receivers_of=first.name)
-    desk.pushing(caps=[])
-    desk.at(9, days=1)
+    desk.writes(id="fix", to="members", text="【更正】", receivers_of=first.name, cron="30 9 * * *")
+    desk.at(9, 30)
     assert sorted(one.member or 0 for one in desk.chat.outbox() if one.id.startswith("push:main:fix")) == got
 
 

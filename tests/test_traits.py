@@ -20,6 +20,7 @@ from handlers.roles import set_role
 from rules.layers import Doings, layers, stages, stands, trusts
 from rules.traits import NEVER, TRAITS
 from storage import keys
+from storage.connection import StorageAway
 from storage.traits import BLOCK
 
 pytest_plugins = ("chat", "command_line")
@@ -127,7 +128,9 @@ def test_what_others_do_about_a_member_is_known(chat: Chat) -> None:
     chat.says("谢谢 @韩梅梅", user="lilei", name="李雷")
     now, where = chat.clock(), chat.community.keys
     chat.stores.subscriptions.set(where, chat.member("lilei"), "all", now, once="w")
-    set_role(chat.stores, chat.config, Actor(chat.member("boss"), "老板", "owner"), chat.member("hanmei"), "operator", "main", now, once="r")
+    set_role(
+        chat.stores, chat.config, Actor(chat.member("boss"), "老板", "owner"), chat.member("hanmei"), "operator", "main", now, once="r"
+    )
     ring(chat)
     assert who(chat, "opted_out") == ["lilei"]
     assert who(chat, "staff") == ["boss", "hanmei"]
@@ -166,6 +169,24 @@ def test_a_reader_that_dies_over_a_page_gets_it_again(chat: Chat) -> None:
     again = [(shard, [entry.id for entry in page]) for shard, page, _ in chat.stores.events.follow("trial", chat.clock())]
     assert (shard, [entry.id for entry in entries]) in again
     assert not list(chat.stores.events.follow("trial", chat.clock()))
+
+
+def test_whoever_was_touched_while_nothing_could_be_written_is_looked_at_in_the_next_ring(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    chat.says("大家好", user="lilei")
+    ring(chat)
+    chat.says("签到", user="lilei")
+
+    def is_away(*args: Any) -> None:
+        raise StorageAway("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(chat.stores.traits, "write", is_away)
+        with pytest.raises(StorageAway):
+            ring(chat)
+    ring(chat)
+    assert who(chat, "check_ins = 1") == ["lilei"]
 
 
 def test_the_round_of_the_day_mends_what_no_entry_tells(chat: Chat) -> None:
@@ -217,6 +238,24 @@ def test_an_operator_has_everybody_be_looked_at_anew(chat: Chat, cli: Cli) -> No
     assert (ran.code, ran.out) == (0, "主群：1 人\n")
     assert who(chat, "check_ins = 1") == ["lilei"]
     assert cli("traits", "rebuild", "-c", "nowhere").code == 1
+
+
+def test_whoever_is_erased_while_scores_are_put_in_stays_empty(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    traits, database, where = chat.stores.traits, chat.stores.database, chat.community.keys
+    traits.write(where, {1: {"churn": 0.5}, 2: {"churn": 0.5}, 3: {"churn": 0.5}})
+    send, erasing = database.pipeline, [1, 2]
+
+    def slowly(commands: Iterable[Sequence[Any]]) -> list[Any]:
+        found = list(commands)
+        while erasing:
+            traits.erase_user(erasing.pop())
+        return send(found)
+
+    monkeypatch.setattr(database, "pipeline", slowly)
+    traits.put(where, np.array([1, 3], dtype=np.uint32), {"churn": np.array([0.9, 0.9])})
+    assert not erasing
+    kept = database.read_parts([(keys.TRAIT_COLUMN(shard=where.shard, community=where.id, column="churn", block=0), 0, -1)])[0]
+    assert [value > 0 for value in np.frombuffer(kept, "<u2")] == [False, False, True]
 
 
 def test_scores_are_put_in_for_many_at_once_and_who_has_no_seat_is_passed_over(chat: Chat) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from bot.mailing import HINT, ring_mailings
 from commands.rehearsal.people import CHATTER, REPLIES, Person, Said, people_of, story_of
-from commands.rehearsal.stage import SLOWEST_S, Stage, set_stage
+from commands.rehearsal.stage import ASSISTANT, DESK, SLOWEST_S, Stage, set_stage
 from rules.figures import Where
 from simulator.world import Post, single_chat
 from storage.moment import from_ms
+from storage.openings import Opening
 
 STEP = timedelta(seconds=1)
 SLOWEST = timedelta(seconds=SLOWEST_S)
@@ -72,6 +73,8 @@ class Told:
     """The group of each member, by his number (with his community: c|number), where he ever spoke."""
     stays: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """From when until when each member of a group was there."""
+    mute: list[str] = field(default_factory=list)
+    """Groups into which no webhook leads, and what they are called."""
     marketing: list[str] = field(default_factory=list)
     false_warnings: int = 0
     fair_warnings: int = 0
@@ -111,6 +114,7 @@ class _Living:
         self._said = 0
         self._letters: dict[str, list[datetime]] = defaultdict(list)
         self._quit: set[str] = set()
+        self._rude: set[str] = set()
         entries = stage.bot.live.current.faq.entries()
         self._answers: dict[str, list[str]] = defaultdict(list)
         for entry in entries:
@@ -124,6 +128,7 @@ class _Living:
         story = story_of(self._dice, list(self._people.values()), self._questions, part.begin, part.days, part.messages)
         self._ahead: list[Said] = story
         self._next = len(story)
+        self._settle_in()
         stage.clock.set(part.begin)
         stage.agenda.start(part.begin)
         today = part.begin.date()
@@ -141,12 +146,26 @@ class _Living:
         stage.clock.set(self._end)
         return self._tell()
 
+    def _settle_in(self) -> None:
+        """Who is there from the first day is no newcomer: he has been there for weeks or years, and nobody welcomes him."""
+        bot, begin = self._stage.bot, self._part.begin
+        homes = {chat: bot.communities.named(listed["id"]) for listed in self._part.settings["communities"] for chat in listed["groups"]}
+        dice = random.Random(f"known:{self._part.seed}:{self._part.first}")
+        for person in self._people.values():
+            if person.joins > begin:
+                continue
+            where = homes[person.group].keys
+            number = bot.stores.directory.enrol(person.user, name=person.name, community=where.id).number
+            bot.stores.openings.book(
+                where, number, Opening(since=begin - timedelta(days=dice.randrange(20, 500))), self._stage.clock(),
+                today=begin.date(), lapses=bot.live.current.points, once=f"known:{number}", actor="",
+            )  # fmt: skip
+
     def _next_ring(self, now: datetime) -> datetime:
-        """When a push or a mailing wants something, or the rounds are looked at: all of them together, so that most of a month is jumped over."""
+        """When a push or a mailing wants something, what was held may go, or the rounds are looked at: all together, so most of a month is jumped over."""
         since = now - self._part.begin
         slot = self._part.begin + (since // SLOWEST + 1) * SLOWEST
-        push = self._stage.agenda.next_push(now)
-        return min(push, slot) if push else slot
+        return min(filter(None, (slot, self._stage.agenda.next_push(now), self._stage.held_until())))
 
     # What happens -------------------------------------------------------------------------------------------------------
 
@@ -154,7 +173,10 @@ class _Living:
         stage, told = self._stage, self._told
         stage.clock.set(max(said.at, stage.clock()))
         self._said += 1
-        answer = stage.hears(said.user, said.name, said.group, said.text, f"r{self._part.first}-{self._said}")
+        id = f"r{self._part.first}-{self._said}"
+        if said.kind == "rude":
+            self._rude.add(f"{ASSISTANT}:{id}")
+        answer = stage.hears(said.user, said.name, said.group, said.text, id)
         local = said.at.astimezone(self._part.begin.tzinfo)
         told.heard += 1
         told.hours[local.hour] += 1
@@ -194,7 +216,7 @@ class _Living:
                 if post.via == "webhook":
                     self._react(chat, post)
         for user in sorted(self._people):
-            for post in world.posts(single_chat("desk", user), since):
+            for post in world.posts(single_chat(DESK, user), since):
                 if post.via == "app" and HINT in post.text:
                     self._read_letter(self._people[user], from_ms(post.at_ms))
 
@@ -225,13 +247,14 @@ class _Living:
 
     def _tell(self) -> Told:
         told, bot = self._told, self._stage.bot
-        first, last = self._part.begin.date(), self._end.date()
-        chatter = frozenset(CHATTER)
+        first, last = self._part.begin.date(), (self._end - timedelta(days=1)).date()
+        chatter = frozenset((*CHATTER, *REPLIES))
         told.stays = {
             chat: [(person.joins.isoformat(), person.leaves.isoformat()) for person in people]
             for chat, people in sorted(self._in_group.items())
         }
-        rude = {user for user, person in self._people.items() if person.is_rude}
+        for listed in self._part.settings["communities"]:
+            told.mute += [f"{listed['name']} {chat}" for chat in listed["groups"] if not bot.config.has_webhook(listed["id"], chat)]
         for push in bot.live.current.pushes:
             told.labels[push.id] = push.label
             if push.marketing:
@@ -247,10 +270,10 @@ class _Living:
                 counted = told.flows.setdefault(flow.title, Counter())
                 for counts in found.values():
                     counted.update(counts)
-        self._tell_events(told, rude)
+        self._tell_events(told)
         return told
 
-    def _tell_events(self, told: Told, rude: set[str]) -> None:
+    def _tell_events(self, told: Told) -> None:
         stores = self._stage.bot.stores
         for entry in stores.events.read():
             data = entry.data
@@ -265,10 +288,9 @@ class _Living:
                 if waited > 60_000:
                     told.waited[push] += 1
                 told.longest_ms[push] = max(told.longest_ms.get(push, 0), waited)
-            elif entry.kind == "change" and data.get("act") == "open_case" and entry.member:
-                is_rude = stores.directory.find_user(entry.member) in rude
-                told.fair_warnings += is_rude
-                told.false_warnings += not is_rude
+            elif entry.kind == "decision" and data.get("verdict") in ("warn", "review"):
+                told.fair_warnings += entry.message in self._rude
+                told.false_warnings += entry.message not in self._rude
 
 
 def _begin_of(answer: str) -> str:

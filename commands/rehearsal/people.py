@@ -74,7 +74,7 @@ def people_of(dice: random.Random, groups: Sequence[str], count: int, begin: dat
         goes = end if dice.random() >= LEAVERS else comes + (end - comes) * dice.random()
         people.append(
             Person(
-                f"r{n:05}", f"成员{n}", groups[n % len(groups)], dice.paretovariate(1.3), dice.betavariate(0.6, 1.6), dice.uniform(6.5, 21.5),
+                f"r{n:05}", f"成员{n}", groups[n % len(groups)], min(dice.paretovariate(1.3), 40.0), dice.betavariate(0.6, 1.6), dice.uniform(6.5, 21.5),
                 dice.betavariate(1, 12), comes, goes, dice.random() < RUDE,
             )
         )  # fmt: skip

@@ -19,9 +19,10 @@ MARKETING = 0.2
 WELL_ANSWERED = 0.9
 SLOW_MS = 60_000
 MOST_ROWS = 20
+MOST_NAMED = 5
 _SKIPPED: Mapping[str, str] = {
-    "no_way": "没有路可走（没有 webhook、私聊不到）", "cap": "超过频次上限", "opted_out": "免打扰", "holdout": "对照组", "stopped": "被叫停", "body": "内容在这里发不了",
-    "quiet": "安静时段不发", "crisis": "危机模式里不发营销",
+    "no_way": "没有路可走（没有 webhook、私聊不到）", "cap": "超过频次上限", "opted_out": "免打扰", "holdout": "对照组", "stopped": "被叫停",
+    "body": "内容在这里发不了", "quiet": "安静时段不发", "crisis": "危机模式里不发营销",
 }  # fmt: skip
 """Why one reader was left out; why a whole moment was, the desk of pushes says."""
 
@@ -97,6 +98,8 @@ class _Whole:
             yield "- 没有发现要改的。"
 
     def _worries(self) -> Iterator[str]:
+        if mute := [group for part in self._parts for group in part.mute]:
+            yield f"有 {len(mute)} 个群没有 webhook，推送到不了：{'、'.join(map(_cell, mute[:MOST_NAMED]))}{'……' if len(mute) > MOST_NAMED else '。'}"
         yield from self._left_undone()
         if self._crowds:
             yield f"同一个群一小时内收到两条以上推送：{sum(self._crowds.values()):,} 次，见“撞车”。"
@@ -109,7 +112,7 @@ class _Whole:
         if gave_up := sum(part.gave_up for part in self._parts):
             yield f"有 {gave_up} 位成员因为私信太多说了“免打扰”。"
         if wrong := sum(part.false_warnings for part in self._parts):
-            yield f"有 {wrong} 条普通的话被立了案（虚拟成员的脚本里它们没有问题），请看词库和试运行。"
+            yield f"有 {wrong} 条普通的话被提醒或者送去复核（虚拟成员的脚本里它们没有问题），请看词库。"
         asked, answered = sum(part.questions for part in self._parts), sum(part.answered for part in self._parts)
         if asked and answered / asked < WELL_ANSWERED:
             yield f"问答里有的问题问了 {asked:,} 次，只答上 {answered / asked:.0%}：有的条目互相抢答，请在“问答”里试问。"
@@ -189,7 +192,8 @@ class _Whole:
         yield "## 问答、治理、积分、新人"
         yield ""
         asked, answered = sum(part.questions for part in self._parts), sum(part.answered for part in self._parts)
-        yield f"- 问答：里面有的问题问了 {asked:,} 次，直接答上 {answered:,}；别的问题给选项 {counts['faq_offer']:,}，没答上 {counts['faq_miss']:,}（闲聊也算在内）。"
+        others = f"别的问题给选项 {counts['faq_offer']:,}，没答上 {counts['faq_miss']:,}（闲聊也算在内）"
+        yield f"- 问答：里面有的问题问了 {asked:,} 次，直接答上 {answered:,}；{others}。"
         missed: Counter[str] = Counter()
         for part in self._parts:
             missed.update(part.unanswered)
@@ -197,7 +201,7 @@ class _Whole:
             yield f"  - 没答上 {n} 次：{_cell(text)}"
         rude, fair = sum(part.rude for part in self._parts), sum(part.fair_warnings for part in self._parts)
         wrong = sum(part.false_warnings for part in self._parts)
-        yield f"- 治理：{rude} 条过分的话里立案 {fair} 件；普通的话立案 {wrong} 件；发出警告 {counts['warnings']} 次（试运行的头一周只记不发）。"
+        yield f"- 治理：{rude} 条过分的话里提醒或复核了 {fair} 条；普通的话里误伤 {wrong} 条；发出提醒 {counts['warnings']} 次（演练时试运行是关着的）。"
         yield f"- 积分：发出 {counts['points_in']:,}，花掉或过期 {counts['points_out']:,}；签到 {counts['check_ins']:,} 次；兑换 {counts['orders']:,} 单。"
         yield f"- 新人欢迎 {counts['welcomes']:,} 次；流程开始 {counts['flows_begun']:,}，走完 {counts['flows_done']:,}。"
         for title, steps in sorted(self._funnels().items()):
@@ -258,7 +262,10 @@ class _Whole:
         return (at - self._asked.begin).days // 7
 
     def _marketing_share(self) -> float:
-        said = Counter(event["push"] in self._marketing for event in self._said)
+        posts = {
+            (event["c"], event["push"], event["planned"], event.get("chat", "")) for event in self._said
+        }  # letters of one moment are one
+        said = Counter(push in self._marketing for _, push, _, _ in posts)
         return said[True] / max(said.total(), 1)
 
     def _crowded(self) -> Counter[tuple[str, str]]:

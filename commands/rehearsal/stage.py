@@ -34,6 +34,7 @@ from simulator.server import serve
 from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer, ask
+from storage.moment import from_ms
 from storage.schema import settle_schema
 
 ASSISTANT, DESK = "assistant", "desk"
@@ -42,6 +43,8 @@ SLOWEST_S = 3_600
 """How often, by the virtual clock, what life does every few seconds is done."""
 UNTOLD = frozenset({"health", "vitals"})
 """Rounds of which nothing stands in a report: the lights of a community, and what monitoring reads."""
+OF_SEGMENTS = frozenset({"traits", "recognitions", "models"})
+"""Rounds that segments are read from. They take as long as everything else, so only where a push asks for members."""
 
 
 class VirtualClock:
@@ -82,6 +85,16 @@ class Stage:
         }  # fmt: skip
         return self.bot.pipeline.receive(self._message(tree)).answer
 
+    def held_until(self) -> datetime | None:
+        """When the first of what waits for a limit, or to be tried again, may go out; None where nothing waits. One round trip."""
+        after = int(self.clock.unix() * 1000) + 1_000
+        words = [
+            ("ZRANGEBYSCORE", keys.OUTBOX_DUE(shard=shard), after, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+            for shard in range(self.bot.stores.shards)
+        ]
+        found = [int(score) for _, score in filter(None, self.bot.stores.database.pipeline(words))]
+        return from_ms(min(found)) if found else None
+
     def _message(self, tree: Mapping[str, Any]) -> Message:
         return KINDS["aibot"].parse(msgspec.json.encode(tree).decode(), channel=ASSISTANT, names=self.bot.config.mention_names(ASSISTANT))
 
@@ -111,7 +124,9 @@ def set_stage(
         communities = Communities(config, stores.groups, stores.shards)
         metrics = Metrics()
         pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
-        agenda = Agenda(stores, config, live, communities, clock, slowest_s=SLOWEST_S, without=UNTOLD)
+        asks = any(push.enabled and (push.segment or push.to == "members") for push in live.current.pushes)
+        without = UNTOLD if asks else UNTOLD | OF_SEGMENTS
+        agenda = Agenda(stores, config, live, communities, clock, slowest_s=SLOWEST_S, without=without)
         bot = Bot(config, stores, live, communities, pipeline, metrics)
         sender = sender_of(bot, clock, rng=random.Random(f"sender:{seed}"), threads=1)
         closing.callback(stores.database.close)

@@ -11,10 +11,13 @@ local function is_stopped(item)
   local stopped = delivery.community .. '|' .. name
   if redis.call('HEXISTS', KEYS[3], stopped) == 0 then return false end
   if delivery.whom and delivery.whom ~= '' then
-    redis.call('HINCRBY', KEYS[3], stopped, 1)
+    local member = delivery.member
+    if type(member) ~= 'number' then member = 0 end -- null is not nil here
     local push, planned = string.match(name, '^(.*)@(%d+)$')
-    local data = {push = push, planned_ms = tonumber(planned), why = 'stopped', unit = delivery.whom}
-    redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[1], 'kind', 'push', 'c', delivery.community, 'm', delivery.member or 0, 'id', name, 'data', cjson.encode(data))
+    local data = {push = push, planned_ms = tonumber(planned), why = 'stopped', to = member > 0 and 'members' or 'groups'}
+    if member == 0 then data.chat = delivery.whom end
+    redis.call('HINCRBY', KEYS[3], stopped, 1)
+    redis.call('XADD', KEYS[4], '*', 'v', '1', 't', ARGV[1], 'kind', 'push', 'c', delivery.community, 'm', member, 'id', name, 'data', cjson.encode(data))
   end
   return true
 end
