@@ -155,6 +155,12 @@ def test_a_wish_that_is_repeated_is_counted_once(desk: Desk) -> None:
     assert [entry.data for entry in desk.chat.log("change") if entry.data["act"] == "opt_out"] == [{"act": "opt_out", "of": "all"}]
 
 
+def test_who_wants_no_pushes_at_all_is_not_talked_down_to_marketing(desk: Desk) -> None:
+    desk.chat.says("免打扰", user="user0")
+    assert "你已停掉所有推送" in desk.chat.says("免打扰 营销", user="user0")
+    assert "你已停掉所有单独发给你的推送" in desk.chat.says("订阅 状态", user="user0")
+
+
 def test_a_member_hears_no_more_in_a_day_than_the_cap_allows(desk: Desk) -> None:
     members = desk.members(2)
     desk.writes(to="members", segment="all", cron="0 9,15 * * *")
