@@ -53,7 +53,7 @@ class Delivery:
     ``receivers`` are the members of one app message for many, instead of ``member``. ``about`` are members whom the text
     names: where one of them is forgotten, it goes unsent. via appchat is ``chat``, a group that ``channel`` created.
     ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up. ``mailing`` is the mailing that queued it, and
-    ``whom`` the unit (member number or chat) that it settles there: with the last of several, '' for those before.
+    ``whom`` the unit (member number or chat) that it settles there: with the first of several, which is the text, '' for those behind.
     """
 
     id: str
