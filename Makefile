@@ -15,7 +15,7 @@ endif
 
 VENV = .venv/bin/python
 
-.PHONY: help install install-dev run test lint types docs soak lock clean
+.PHONY: help install install-dev run test lint lint-deploy types docs soak bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## 显示本列表
@@ -31,13 +31,16 @@ run: install ## 启动演示 http://127.0.0.1:8080/demo/，不需要账号或密
 	@$(VENV) run.py demo --port $(PORT)
 
 test: install-dev ## 全部测试；单跑一个：make test ARGS="tests/test_points.py -k 签到"；留下网页截图：make test BOT_PICTURES=artifacts
-	@$(VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install-dev ## 格式、写法、分层、无用代码、依赖清单
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m vulture
 	$(VENV) -W ignore -m deptry .
+
+lint-deploy: install-dev ## systemd、Dockerfile、compose、Kubernetes、告警规则
+	$(VENV) -m tools.lint_deploy
 
 types: install-dev ## mypy --strict
 	$(VENV) -m mypy
@@ -47,6 +50,9 @@ docs: install-dev ## 文档与代码是否一致
 
 soak: install-dev ## 长时间的崩溃、乱序、模拟多年：make soak RUNS=100 SEED=7
 	@$(VENV) -m tests.soak --runs $(RUNS) --steps $(STEPS) --seed $(SEED)
+
+bench: install-dev ## 与最简单的 Flask 程序同场比较：速率、延迟、CPU、内存、曲线；只要三分钟：make bench ARGS=--quick；留下数字与图：ARGS=--keep
+	@$(VENV) -m benchmarks.bench $(ARGS)
 
 lock: install-dev ## 按 requirements*.in 重新锁定依赖版本（需联网）；UPGRADE=1 升级
 	@$(VENV) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -16,6 +16,7 @@ import click
 from commands.app import app
 from commands.archive import archive
 from commands.ask import ask
+from commands.backup import backup, restore
 from commands.build import HERE, build, create_web, watch
 from commands.check import check
 from commands.console import console_link
@@ -25,9 +26,10 @@ from commands.experiments import experiments
 from commands.faq import faq
 from commands.figures import figures
 from commands.judge import judge
-from commands.log import log
+from commands.log import log, log_level
 from commands.lottery import lottery
 from commands.members import members
+from commands.migrate import migrate
 from commands.models import models
 from commands.opening import load_config, start_logs
 from commands.outbox import outbox
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
 # In the order of the help and of the documentation.
 COMMANDS: tuple[click.Command, ...] = (
     serve, web, worker, mood, clock, demo, archive, log, export, erase, rehire, console_link, webhook, content, members, points, shop,
-    lottery, rehearse, figures, experiments, traits, faq, ask, judge, models, check, outbox, app,
+    lottery, rehearse, figures, experiments, traits, faq, ask, judge, models, check, log_level, backup, restore, migrate,
+    outbox, app,
 )  # fmt: skip
 
 
@@ -105,12 +108,13 @@ def _explained(error: Exception) -> Sequence[str]:
     from bot.errors import ApiError, StartError, UserError
     from storage.connection import StorageAway
     from storage.embedded import EmbeddedServerError
+    from storage.snapshot import NoSnapshot
 
     if isinstance(error, StartError):
         return error.problems
     if isinstance(error, ApiError):
         return (cure(error),)
-    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError) else ()
+    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError | NoSnapshot) else ()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,36 +71,51 @@ class Bench:
 
     def __init__(self, folder: Path, engine: str, seconds: float, connections: int) -> None:
         self._folder = folder
-        self._engine = engine
+        self.engine = engine
         self._seconds = seconds
         self._connections = connections
-        self._shared = Secrets()
-        self._traffic = Traffic(questions.answerable(questions.entries(), Words(folder)), self._shared, seed=1)
+        self.shared = Secrets()
+        self._traffic = Traffic(questions.answerable(questions.entries(), Words(folder)), self.shared, seed=1)
         self._random = random.Random(2)
 
     def compare(self, rounds: int) -> Compared:
         """Warm-up, then ``rounds`` times both servers without a clock and both at ``SHARE`` of the rate that the full path just reached."""
-        with (
-            FullPath(_sub(self._folder, "full"), self._engine, self._shared) as full,
-            BareApp(_sub(self._folder, "bare"), self._engine, self._shared) as bare,
-        ):
-            servers: tuple[Server, ...] = (full, bare)
-            for server in servers:
-                self._say(f"{server.name}: warming up, one message of each of {MEMBERS:,} members")
-                self._round(server, MEMBERS, rate=0, seconds=600)
+        with self.both() as servers:
+            self.warm_up(servers)
             top: dict[str, list[Round]] = {server.name: [] for server in servers}
             steady: dict[str, list[Round]] = {server.name: [] for server in servers}
             for _ in range(rounds):
                 # The lower rate is taken from the top just measured: the machine's own speed drifts by half within minutes.
                 self._measure(servers, top, rate=0)
-                self._measure(servers, steady, rate=SHARE * top[full.name][-1].rate)
+                self._measure(servers, steady, rate=SHARE * top[FullPath.name][-1].rate)
             memory = {server.name: {role: usage.memory_mb(pids) for role, pids in server.processes().items()} for server in servers}
-            return Compared(self._engine, top, steady, memory)
+            return Compared(self.engine, top, steady, memory)
+
+    @contextmanager
+    def both(self) -> Iterator[tuple[Server, ...]]:
+        """The bot and the bare app while the ``with`` lasts."""
+        with FullPath(self.sub("full"), self.engine, self.shared) as full, BareApp(self.sub("bare"), self.engine, self.shared) as bare:
+            yield full, bare
+
+    def warm_up(self, servers: Sequence[Server]) -> None:
+        """Every member has spoken once before anything is measured."""
+        for server in servers:
+            self._say(f"{server.name}: warming up, one message of each of {MEMBERS:,} members")
+            self._round(server, MEMBERS, rate=0, seconds=600)
+
+    def round(self, server: Server, *, rate: float) -> Round:
+        """One round at a rate; 0: all that the server can take."""
+        return self._round(server, round((rate or MOST_PER_S[self.engine]) * self._seconds), rate=rate, seconds=self._seconds)
+
+    def sub(self, name: str) -> Path:
+        """A new folder for a server."""
+        made = self._folder / name
+        made.mkdir()
+        return made
 
     def _measure(self, servers: Sequence[Server], done: Mapping[str, list[Round]], *, rate: float) -> None:
-        size = round((rate or MOST_PER_S[self._engine]) * self._seconds)
         for server in servers:
-            result = self._round(server, size, rate=rate, seconds=self._seconds)
+            result = self.round(server, rate=rate)
             done[server.name].append(result)
             self._say(f"{server.name} {len(done[server.name])} {'at 70 %' if rate else 'at the top'} {_line(result)}")
 
@@ -160,7 +176,7 @@ class Bench:
         return times_s
 
     def _say(self, text: str) -> None:
-        click.echo(f"  {self._engine} {text}", err=True)
+        click.echo(f"  {self.engine} {text}", err=True)
 
 
 @click.command()
@@ -171,14 +187,14 @@ class Bench:
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), default=None, help="write every round's figures to a file")
 def main(seconds: float, rounds: int, engine: str, connections: int, file: Path | None) -> None:
     """Measures the bot's callback path against a bare app. Exit code 1 when gthread misses a limit."""
-    machine, compared = _machine(), []
-    click.echo("  ".join(f"{name}: {value}" for name, value in machine.items()))
+    on, compared = machine(), []
+    click.echo("  ".join(f"{name}: {value}" for name, value in on.items()))
     for each in ("gthread", "granian") if engine == "both" else (engine,):
         with tempfile.TemporaryDirectory(prefix="qunbot-bench-") as folder:
             compared.append(Bench(Path(folder), each, seconds, connections).compare(rounds))
         click.echo(report(compared[-1]))
     if file:
-        figures = {"machine": machine, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "compared": [asdict(each) for each in compared]}
+        figures = {"machine": on, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "compared": [asdict(each) for each in compared]}
         file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if any(missed(each) for each in compared):
         sys.exit(1)
@@ -292,7 +308,8 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return ranked[min(len(ranked) - 1, len(ranked) * percent // 100)]
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?"
     )
@@ -303,12 +320,6 @@ def _machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
     }
-
-
-def _sub(folder: Path, name: str) -> Path:
-    made = folder / name
-    made.mkdir()
-    return made
 
 
 if __name__ == "__main__":

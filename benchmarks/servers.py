@@ -103,6 +103,10 @@ class FullPath(Server):
 
     name = "full"
 
+    def __init__(self, folder: Path, engine: str, shared: Secrets, processes: int = 2) -> None:
+        super().__init__(folder, engine, shared)
+        self._web_processes = processes
+
     def processes(self) -> Mapping[str, list[int]]:
         roles: dict[int, str] = {}
         for pid, parent in usage.descendants(self._pid).items():
@@ -143,7 +147,7 @@ class FullPath(Server):
     def _config(self) -> dict[str, object]:
         channel = {"name": "assistant", "kind": "aibot", "token": "${BENCH_TOKEN}", "aes_key": "${BENCH_KEY}"}
         return {
-            "server": {"port": self.port, "engine": self.engine},
+            "server": {"port": self.port, "engine": self.engine, "processes": self._web_processes},
             "channels": [channel],
             "communities": [{"id": COMMUNITY, "name": "测量", "groups": [CHAT]}],
             "content": str(self._folder / "content"),

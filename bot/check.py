@@ -13,7 +13,8 @@ from bot import canary, deliveries, tries, ways_in
 from bot.channels.answer import is_address
 from bot.client import WeComClient, Wire
 from bot.config import AibotWsChannel, AppChannel, ArchiveChannel, ChannelConfig, Config, ContactChannel
-from bot.errors import StartError
+from bot.errors import StartError, WiringError
+from bot.extensions import find_extensions
 from bot.files import FileProblem, Files
 from bot.human_desk import roster_problems
 from bot.keyring import KEY_FILE, differs
@@ -72,10 +73,14 @@ class Check:
     def parts(self) -> Iterator[Part]:
         """Each part as soon as it is known: some take seconds."""
         yield Part("配置和内容", findings=self._written())
+        if extensions := _extensions(self._config):
+            yield Part("扩展", findings=extensions)
         try:
             with self._open_stores() as stores:
                 yield Part("Redis 和密钥", findings=_redis(self._config, stores))
                 yield from self._wecom(stores)
+        except WiringError:  # told above: without its extensions the bot opens no stores
+            yield from self._wecom(None)
         except (StorageAway, StartError, EmbeddedServerError) as error:
             yield Part("Redis 和密钥", findings=[Finding(BAD, f"Redis：{error}。检查 redis.url 与服务是否启动")])
             yield from self._wecom(None)
@@ -200,6 +205,14 @@ def _files_of(entries: Sequence[Entry], config: Config) -> Iterator[str]:
                 yield f"“{entry.id}”：{problem}"
 
 
+def _extensions(config: Config) -> list[Finding]:
+    """Features from elsewhere, and what is wrong with them."""
+    try:
+        return [Finding(GOOD, f"{one.extension.title}（{one.extension.name}）：{one.source}") for one in find_extensions(config)]
+    except StartError as wrong:
+        return [Finding(BAD, problem) for problem in wrong.problems]
+
+
 def _redis(config: Config, stores: Stores) -> list[Finding]:
     found = []
     appendonly, appendfsync, policy = (stores.database.setting(name) for name in ("appendonly", "appendfsync", "maxmemory-policy"))
@@ -211,6 +224,7 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
         found.append(Finding(ODD, f"Redis：appendfsync 是 {appendfsync}，断电时可能丢最后一秒；要一条不丢，改成 always"))
     if policy not in (None, "noeviction"):
         found.append(Finding(BAD, f"Redis：maxmemory-policy 是 {policy}，内存满时会悄悄丢数据。改成 noeviction"))
+    found += _replicas(config, stores)
     if not found:
         found.append(Finding(GOOD, "Redis：收下的消息都会落盘"))
     if differs(config):
@@ -229,6 +243,16 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
             )
         )
     return found + _people(config, stores) + _roster(config, stores) + _references(config, stores) + _kept_webhooks(config, stores)
+
+
+def _replicas(config: Config, stores: Stores) -> list[Finding]:
+    """Whether what is acknowledged outlives its master, where another takes over."""
+    if "+" not in config.redis.url.get_secret_value().partition("://")[0] or config.redis.wait_replicas:
+        return []
+    if stores.database.setting("min-replicas-to-write") not in (None, "0"):
+        return []
+    told = "主节点突然没了、由副本接手时，最后几条已经收下的消息可能丢失。在 config.yaml 里写 redis.wait_replicas: 1"
+    return [Finding(ODD, f"Redis：{told}，并在每个节点上设 min-replicas-to-write 1（见 docs/redis.md）")]
 
 
 def _people(config: Config, stores: Stores) -> list[Finding]:

@@ -28,7 +28,7 @@ from storage.moment import DEFAULT_TIMEZONE
 
 ADMINS = "~admin"
 """Stands for the chat of a community's admin group wherever a webhook is looked up."""
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 Place = tuple[str | int, ...]
 """Where a setting stands in the file: ``("channels", 1, "aes_key")``."""
@@ -106,8 +106,10 @@ def _redis_address(secret: SecretStr) -> SecretStr:
     hosts = parts.netloc.rpartition("@")[2].split(",")
     if parts.scheme != "unix" and not all(re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", host) for host in hosts):
         raise _reject("主机名或端口不对", "写成 redis://主机:6379 的样子；密码里的 @ / : 要写成 %40 %2F %3A")
-    if parts.scheme == "redis+sentinel" and len(parts.path) < 2:
+    if parts.scheme.endswith("+sentinel") and len(parts.path) < 2:
         raise _reject("缺少 Sentinel 的服务名", "写成 redis+sentinel://主机1,主机2/服务名 的样子")
+    if parts.scheme.endswith("+cluster") and parts.path.strip("/") not in ("", "0"):
+        raise _reject("Cluster 没有编号的库", "写成 redis+cluster://主机1,主机2 的样子，后面不带 /1")
     return secret
 
 
@@ -270,6 +272,13 @@ class ServerConfig(Section):
     max_body_bytes: int = Field(default=1048576, ge=4096, le=67108864, description="一次回调最多收多少字节，超过就拒绝")
     freshness_s: int = Field(default=600, ge=30, le=86400, description="回调的时间戳与本机时钟最多相差多少秒，超过就拒绝")
 
+    leave_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3,
+        description="要停的时候，先答多少秒“没有准备好”（/readyz 503）而照常收消息，好让前面的负载均衡换到别的进程；只有一台时写 0",
+    )
+
     @property
     def home(self) -> str:
         """Where a card leads that has nothing of its own to show: WeCom wants an address on it."""
@@ -283,6 +292,12 @@ class RedisConfig(Section):
         default=SecretStr("embedded"),
         description="embedded 是自带的 Redis，数据在 data_dir 里；多台机器共用时写 redis://、rediss://、unix://、"
         "redis+sentinel://主机1,主机2/服务名 或 redis+cluster://主机1,主机2；环境变量 BOT_REDIS_URL 优先于这里",
+    )
+    wait_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="收下一条消息、改动任何数据之前，要有几个副本已经收到；0 不等。有 Sentinel 或 Cluster 时写 1，主节点突然没了也不丢已经收下的消息",
     )
 
     @property
@@ -407,6 +422,16 @@ class LogConfig(Section):
 
     keep_text: bool = Field(default=False, description="是否在事件记录里保留消息原文；默认不留，开启前要先告知成员")
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="日志的详细程度")
+    hot_days: int = Field(
+        default=14,
+        ge=0,
+        le=3650,
+        description="事件记录在 Redis 里至少留多少天，更早的每满五万条压缩成一个文件，照样查得到；0 是从不写成文件",
+    )
+    folder: str = Field(
+        default="",
+        description="事件记录的文件放在哪里，空着就是 data_dir/log。几台机器共用一个 Redis 时，写一个大家都看得到的共享文件夹；空着就不写成文件",
+    )
 
 
 class RetentionConfig(Section):
@@ -467,6 +492,20 @@ class MetricsConfig(Section):
     token: Annotated[SecretStr, AfterValidator(_without_blanks)] = Field(
         default=SecretStr(""), description="从别的机器读取指标时要出示的令牌；空着就只许本机读取"
     )
+    port: int = Field(
+        default=0, ge=0, le=65_535,
+        description="worker 和 clock 单独运行时，在这个端口回答 /healthz、/readyz 和 /metrics；0 不回答。网页进程总在自己的端口回答",
+    )
+
+
+class ExtensionsConfig(Section):
+    """Features from elsewhere."""
+
+    folder: Folder = Field(
+        default="extensions", description="扩展的文件夹，每个 .py 文件是一个；没有这个文件夹就没有。扩展能做机器人能做的一切，只放读过的"
+    )
+    skip: tuple[str, ...] = Field(default=(), description="不要用的扩展的名字，包括装好的扩展包")
+    settings: dict[str, dict[str, Any]] = Field(default={}, description="扩展的名字对它自己的设置")
 
 
 class Config(Section):
@@ -498,6 +537,7 @@ class Config(Section):
     boards: BoardsConfig = Field(default=BoardsConfig(), description="排行榜")
     console: ConsoleConfig = Field(default=ConsoleConfig(), description="网页控制台")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="监控指标")
+    extensions: ExtensionsConfig = Field(default=ExtensionsConfig(), description="扩展")
 
     _folder: Path = PrivateAttr(default=Path())
     _literal_secrets: tuple[str, ...] = PrivateAttr(default=())
@@ -526,6 +566,22 @@ class Config(Section):
     def data_path(self) -> Path:
         """The data folder, absolute."""
         return (self._folder / self.data_dir).resolve()
+
+    @property
+    def is_log_filed(self) -> bool:
+        """Whether old parts of the event log go into files: where all processes share this machine, or the folder is named."""
+        is_alone = self.redis.url.get_secret_value().startswith(("embedded", "unix:"))
+        return self.log.hot_days > 0 and (is_alone or bool(self.log.folder))
+
+    @property
+    def log_path(self) -> Path:
+        """The folder of the event log's files, absolute."""
+        return (self._folder / self.log.folder).resolve() if self.log.folder else self.data_path / "log"
+
+    @property
+    def extensions_path(self) -> Path:
+        """The folder of extensions, absolute."""
+        return (self._folder / self.extensions.folder).resolve()
 
     @property
     def content_path(self) -> Path:
@@ -777,13 +833,16 @@ def _plain_mapping(loader: Any, node: Any, place: Place, document: _Document) ->
 
 
 def _override(values: object, env: Mapping[str, str]) -> None:
-    """Lets redis.url come from BOT_REDIS_URL where the environment has one."""
-    if not env.get("BOT_REDIS_URL") or not isinstance(values, dict):
+    """Lets redis.url and server.host come from the environment (BOT_REDIS_URL, BOT_HOST), as containers want it."""
+    if not isinstance(values, dict):
         return
-    if values.get("redis") is None:
-        values["redis"] = {}
-    if isinstance(values["redis"], dict):
-        values["redis"]["url"] = "${BOT_REDIS_URL}"
+    for section, key, value in (
+        ("redis", "url", "${BOT_REDIS_URL}" if env.get("BOT_REDIS_URL") else ""), ("server", "host", env.get("BOT_HOST", "")),
+    ):  # fmt: skip
+        if value and values.get(section) is None:
+            values[section] = {}
+        if value and isinstance(values[section], dict):
+            values[section][key] = value
 
 
 def _expand(value: object, place: Place, env: Mapping[str, str], findings: _Findings, literals: list[Place]) -> object:

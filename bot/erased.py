@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK_LENGTH = 64
+REGISTER_FILE = "erased.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ErasedRegister:
     """The register in the data folder: a line for each erased member."""
 
     def __init__(self, folder: Path, key: bytes) -> None:
-        self._file = folder / "erased.txt"
+        self._file = folder / REGISTER_FILE
         self._key = key
 
     def note(self, number: int, user: str) -> None:
@@ -36,12 +37,18 @@ class ErasedRegister:
 
     def all(self) -> Iterator[Erased]:
         """Everybody who was noted."""
-        if not self._file.exists():
-            return
-        for line in self._file.read_text(encoding="ascii").splitlines():
-            number, _, mark = line.partition(" ")
-            if number.isdecimal() and len(mark) == MARK_LENGTH:  # a power cut may leave half a line
-                yield Erased(int(number), mark)
+        yield from read_register(self._file)
+
+    def merge(self, others: Iterable[Path]) -> int:
+        """Adds whom other registers name besides: of a backup, of the machine before; gives how many were new."""
+        known = set(self.all())
+        fresh = [one for one in dict.fromkeys(one for file in others for one in read_register(file)) if one not in known]
+        if fresh:
+            with self._file.open("a", encoding="ascii") as out:
+                out.writelines(["\n", *(f"{one.number} {one.mark}\n" for one in fresh)])  # what was there may end in half a line
+                out.flush()
+                os.fsync(out.fileno())
+        return len(fresh)
 
     def is_meant(self, erased: Erased, user: str) -> bool:
         """Whether ``user`` is who was erased. After a restore a number may have been given to somebody else, so the number alone does not say."""
@@ -54,3 +61,13 @@ class ErasedRegister:
 
     def _mark(self, user: str) -> str:
         return hmac.new(self._key, user.encode(), hashlib.sha256).hexdigest()
+
+
+def read_register(file: Path) -> Iterator[Erased]:
+    """Everybody whom a register names; nobody where there is none. A power cut may have left half a line."""
+    if not file.exists():
+        return
+    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
+        number, _, mark = line.partition(" ")
+        if number.isdecimal() and len(mark) == MARK_LENGTH:
+            yield Erased(int(number), mark)

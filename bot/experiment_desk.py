@@ -205,10 +205,10 @@ def ring_experiments(stores: Stores, config: Config, contents: Contents, communi
 def ring_counting(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
     """Counts what was logged since the last time, in one process at a time; gives how many entries were read."""
     del config, contents
-    if not stores.leases.hold(CONSUMER, COUNTING_LEASE_MS):
+    if not (fence := stores.leases.hold(CONSUMER, COUNTING_LEASE_MS)):
         return 0
     counting = Counting(stores, communities)
-    return Follower(stores, CONSUMER, counting.consume, counting.miss).go(now)
+    return Follower(stores, CONSUMER, counting.consume, counting.miss, fence=fence).go(now)
 
 
 class Counting:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from bot.channels import KINDS, Kind
@@ -65,11 +65,22 @@ def create_app(config: Config, pipeline: Pipeline, metrics: Metrics, is_ready: C
     callbacks = _Callbacks(config, pipeline, metrics, clock)
     app.add_url_rule("/wecom/<name>", view_func=callbacks.verify, methods=["GET"], endpoint="verify")
     app.add_url_rule("/wecom/<name>", view_func=callbacks.receive, methods=["POST"], endpoint="receive")
+    _add_status(app, config, metrics, is_ready)
+    app.register_error_handler(Exception, _fail)
+    return app
+
+
+def create_status_app(config: Config, metrics: Metrics, is_ready: Callable[[], bool]) -> Flask:
+    """What a process without a door of its own (worker, clock) tells a machine that asks how it is: health, readiness, metrics."""
+    app = Flask("qunguanjia.status", static_folder=None)
+    _add_status(app, config, metrics, is_ready)
+    return app
+
+
+def _add_status(app: Flask, config: Config, metrics: Metrics, is_ready: Callable[[], bool]) -> None:
     app.add_url_rule("/healthz", view_func=lambda: Response("ok\n", mimetype="text/plain"), endpoint="healthz")
     app.add_url_rule("/readyz", view_func=lambda: _readiness(is_ready), endpoint="readyz")
     app.add_url_rule("/metrics", view_func=lambda: _metrics(config, metrics), endpoint="metrics")
-    app.register_error_handler(Exception, _fail)
-    return app
 
 
 class _Callbacks:
@@ -200,6 +211,8 @@ def _body(asked: Request, limit: int) -> bytes:
 
 
 def _readiness(is_ready: Callable[[], bool]) -> Response:
+    if current_app.extensions.get("is_leaving", bool)():
+        return Response("leaving\n", status=503, mimetype="text/plain")
     try:
         ready = is_ready()
     except StorageAway:

@@ -13,6 +13,7 @@ from bot.scrub import scrub
 def set_up_logs(level: str) -> None:
     """Sends this process's logs to stderr, its own and those of libraries, scrubbed of secrets in addresses."""
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
+    dial = _Dial(level)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -21,8 +22,8 @@ def set_up_logs(level: str) -> None:
         _scrubbed,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[dial, *shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),  # the dial decides: it can be turned while the bot runs
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -32,6 +33,32 @@ def set_up_logs(level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for chatty in ("urllib3", "apscheduler", "jieba", "requests", "werkzeug"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def turn_logs(level: str) -> bool:
+    """Lets this process log from ``level`` on; gives whether that is a change."""
+    first = structlog.get_config()["processors"][0]
+    if not isinstance(first, _Dial) or first.level == level:
+        return False
+    first.turn(level)
+    logging.getLogger().setLevel(level.upper())
+    return True
+
+
+class _Dial:
+    """Drops what is below a level; the first of all processors, so that what is dropped costs nothing."""
+
+    def __init__(self, level: str) -> None:
+        self.turn(level)
+
+    def turn(self, level: str) -> None:
+        """From now on this level."""
+        self.level, self._least = level, logging.getLevelNamesMapping()[level.upper()]
+
+    def __call__(self, logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if logging.getLevelNamesMapping().get("ERROR" if method == "exception" else method.upper(), logging.CRITICAL) < self._least:
+            raise structlog.DropEvent
+        return event
 
 
 class Seldom:

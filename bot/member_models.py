@@ -83,10 +83,10 @@ class Recognitions:
 def ring_recognitions(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
     """Takes in what the log tells anew of who recognised whom; gives how many entries were read."""
     del config, contents
-    if not stores.leases.hold("recognitions", FOLLOW_LEASE_MS):
+    if not (fence := stores.leases.hold("recognitions", FOLLOW_LEASE_MS)):
         return 0
     taken = Recognitions(stores, communities)
-    return Follower(stores, "recognitions", taken.consume, taken.miss).go(now)
+    return Follower(stores, "recognitions", taken.consume, taken.miss, fence=fence).go(now)
 
 
 @dataclass(frozen=True, slots=True)

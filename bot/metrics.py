@@ -53,9 +53,16 @@ class Metrics:
             "bot_inbox_unfinished", "Accepted messages that are not finished", registry=registry, multiprocess_mode="mostrecent"
         )
 
+        self.unfinished_age = Gauge(
+            "bot_inbox_oldest_seconds", "For how long the oldest of them has waited", registry=registry, multiprocess_mode="mostrecent"
+        )
+
         def newest(name: str, says: str, *labels: str) -> Gauge:
             return Gauge(name, says, labels, registry=registry, multiprocess_mode="mostrecent")
 
+        self.room_used = newest("bot_room_used_bytes", "Bytes in use: memory of Redis, disk of the data folder", "what")
+        self.room_total = newest("bot_room_bytes", "All bytes there are", "what")
+        self.room_days = newest("bot_room_days_left", "Days until it is full, as it grew lately; +Inf where it does not grow", "what")
         self.waiting = newest("bot_queue_waiting", "What waits, by queue", "queue")
         self.dead = newest("bot_dead_letters", "What was given up and waits for a person, by queue", "queue")
         self.late = newest("bot_outbox_late_seconds", "For how long the delivery that is most overdue should have been sent")
@@ -67,6 +74,13 @@ class Metrics:
         """How many questions wait for a person, and how many of them longer than was promised."""
         self.tickets.labels("waiting").set(waiting)
         self.tickets.labels("overdue").set(overdue)
+
+    def note_room(self, found: Mapping[str, tuple[int, int, int | None]]) -> None:
+        """Bytes in use and all there are, and in how many days they are full, of memory and disk."""
+        for what, (used, total, days_left) in found.items():
+            self.room_used.labels(what).set(used)
+            self.room_total.labels(what).set(total)
+            self.room_days.labels(what).set(float("inf") if days_left is None else days_left)
 
     def note_queues(self, *, waiting: Mapping[str, int], dead: Mapping[str, int], late_s: float) -> None:
         """How much waits and was given up, by queue, and how late the outbox is."""

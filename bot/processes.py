@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
-STOP_S = 10.0
+STOP_S = 9.0
 _PR_SET_PDEATHSIG = 1
 
 

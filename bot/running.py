@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from bot.config import AibotWsChannel, Config
+from bot.room import troubles
 from bot.ways import hook_name
 from bot.webhooks import WebhookKeys
+from rules.room import Room
 from storage.calls import DEAD_MS, lease_of
 from storage.machine import Process, State, programs
+from storage.stores import Stores
 
+LEASES = ("watch", "upkeep", "points")
+"""Roles of the clock whose holders are shown."""
 LATE_MS = 5 * 60_000
 """What should have been tried so long ago says that nobody sends."""
 CROWD = 200
 """So many messages that are not finished say that nobody works, or not fast enough."""
 SLOW_MS = 50.0
-FULL = 0.8
-"""Of Redis' memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,36 @@ def hooks_of(keys: WebhookKeys) -> list[Hook]:
     return [Hook(community, chat, hook_name(key)) for community, chat, key in found if key]
 
 
+def observe(stores: Stores, config: Config, hooks: Sequence[Hook], now_ms: int, *, with_letters: bool = True) -> State:
+    """The state of everything that ``alarms`` and people look at; three round trips."""
+    sockets = sockets_of(config)
+    return stores.machine.look(
+        now_ms, leases=[*LEASES, *map(lease_of, sockets)], channels=sockets, limits=[*(hook.limit for hook in hooks), host_of(config)],
+        with_letters=with_letters,
+    )  # fmt: skip
+
+
+def host_of(config: Config) -> str:
+    """The name under which the failures of WeCom's host are counted."""
+    return f"host.{urlsplit(config.wecom.api_base).hostname or ''}"
+
+
 def sockets_of(config: Config) -> list[str]:
     """The channels that are long connections."""
     return [channel.name for channel in config.channels if isinstance(channel, AibotWsChannel)]
 
 
-def alarms(state: State, config: Config, now_ms: int) -> list[Alarm]:
-    """Everything that is wrong, what stops the whole bot first."""
+def alarms(state: State, config: Config, now_ms: int, room: Room | None = None) -> list[Alarm]:
+    """Everything that is wrong, what stops the whole bot first. Without ``room`` nothing is said of memory and disk."""
     alive = [process for process in state.processes if process.is_alive(now_ms)]
-    return [*_redis(state), *_processes(alive), *_ways_in(state, config, now_ms), *_queues(state, now_ms)]
+    lacking = troubles(room, is_limited=state.server.most_memory > 0) if room else ()
+    return [
+        *_redis(state),
+        *(Alarm(text, cure) for text, cure in lacking),
+        *_processes(alive),
+        *_ways_in(state, config, now_ms),
+        *_queues(state, now_ms),
+    ]
 
 
 def _redis(state: State) -> Iterator[Alarm]:
@@ -63,10 +88,6 @@ def _redis(state: State) -> Iterator[Alarm]:
     if server.version and not server.is_appending:
         yield Alarm(
             "Redis 没有开 AOF：断电会丢掉最近的积分和消息", "redis.conf 里写 appendonly yes、appendfsync always 或 everysec，再重启 Redis"
-        )
-    if server.most_memory and server.memory > FULL * server.most_memory:
-        yield Alarm(
-            f"Redis 的内存用了 {server.memory * 100 // server.most_memory} %", "调大 maxmemory，或缩短 config.yaml 里 retention 的天数"
         )
     if server.most_memory and server.policy not in ("", "noeviction"):
         yield Alarm(f"Redis 满了会丢数据（{server.policy}）", "redis.conf 里写 maxmemory-policy noeviction")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import ThreadWorker
@@ -22,7 +24,7 @@ from bot.processes import die_with_parent
 
 log = structlog.get_logger(__name__)
 
-STOP_S = 8
+STOP_S = 6
 READ_WITHIN_S = 5.0
 """How long a request may take to arrive; WeCom gives up on the whole callback after five seconds."""
 
@@ -77,12 +79,31 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                         conn.sock.shutdown(socket.SHUT_RD)
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master, which says that it goes before it goes: until then nobody finds a closed door, or is forgotten in front of it."""
+
+    def handle_term(self) -> None:
+        """Ends in order."""
+        self.app.say_leaving()
+        super().handle_term()
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, server: ServerConfig, build: Callable[[], Flask], after_fork: Callable[[], None]) -> None:
         self._server = server
         self._build = build
         self._after_fork = after_fork
+        self._leaving = mmap.mmap(-1, 1)  # seen by the master and by all its forks
         super().__init__()
+
+    def run(self) -> None:
+        """Serves until SIGTERM."""
+        _Arbiter(self).run()
+
+    def say_leaving(self) -> None:
+        """Lets /readyz say no for as long as a balancer needs to hear it, while everything is served as before."""
+        self._leaving[0] = 1
+        time.sleep(self._server.leave_s)
 
     def load_config(self) -> None:
         host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
@@ -102,7 +123,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return self._build()
+        app = self._build()
+        app.extensions["is_leaving"] = lambda: self._leaving[0] == 1
+        return app
 
     def _start_worker(self) -> None:
         die_with_parent()

@@ -66,7 +66,7 @@ class _Touched:
 
 def ring_traits(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
     """Looks at whom the log touched, and at the next members of the day's round; gives how many. Harmless to repeat."""
-    if not stores.leases.hold("traits", LEASE_MS):
+    if not (fence := stores.leases.hold("traits", LEASE_MS)):
         return 0
     filler = Filler(stores, config, contents, communities, now)
     done = 0
@@ -76,7 +76,7 @@ def ring_traits(stores: Stores, config: Config, contents: Contents, communities:
         filler.take(shard, entries)
         done += filler.write()  # before the page counts as read: who dies over it reads it again
 
-    Follower(stores, "traits", take, filler.forget).go(now)
+    Follower(stores, "traits", take, filler.forget, fence=fence).go(now)
     return done + filler.go_round()
 
 

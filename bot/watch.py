@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 FLUSH_S = 20.0
 PAUSES_S, WEBHOOKS_S = 0.5, 1.0
+LOG_LEVEL_S = 2.0
 """How often a process learns what others changed: what is to stop has to within a second, whatever else is being loaded."""
 LOOK_S = 30.0
 LEASE = "watch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
@@ -25,6 +26,8 @@ def recover(pipeline: Pipeline, stores: Stores, metrics: Metrics, stop: Event) -
         try:
             recover_once(pipeline, stores, idle_ms=IDLE_MS)
             metrics.unfinished.set(stores.inbox.depth())
+            oldest_ms = stores.inbox.oldest_ms()
+            metrics.unfinished_age.set(max(time.time() - oldest_ms / 1000, 0) if oldest_ms else 0)
         except StorageAway as away:
             log.warning("recovery waits", reason=str(away))
         except Exception as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bot.communities import Communities
     from bot.config import Config
+    from bot.extensions import Found
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
@@ -50,6 +51,7 @@ class Bot:
     communities: Communities
     pipeline: Pipeline
     metrics: Metrics
+    extensions: tuple[Found, ...] = ()
 
 
 def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> Bot:
@@ -59,14 +61,15 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     """
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder(config)))
     from bot.communities import Communities
+    from bot.extensions import find_extensions
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
     from handlers import GATES, discover
     from rules.text import Words
 
-    metrics = Metrics()
-    stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock)
+    metrics, extensions = Metrics(), find_extensions(config)
+    stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock, extensions=extensions)
     words = Words(private_folder(config, "jieba"))
     live = LiveContents(
         stores.content, stores.directory, words, is_eager=role == "web", faq_folder=private_folder(config, "faq"),
@@ -74,10 +77,11 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     )  # fmt: skip
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
-    pipeline = Pipeline(stores, config, discover(), GATES, live, communities, metrics, clock)
+    router = discover(found.extension.router for found in extensions)
+    pipeline = Pipeline(stores, config, router, GATES, live, communities, metrics, clock)
     gc.freeze()  # what is built by now stays: no collection need look at it, and forks share its memory
     gc.enable()
-    return Bot(config, stores, live, communities, pipeline, metrics)
+    return Bot(config, stores, live, communities, pipeline, metrics, extensions)
 
 
 def own_addresses(config: Config) -> frozenset[str]:
@@ -110,13 +114,22 @@ def _load(load: Callable[[Path], Model], folder: Path, file: Path, shipped: Call
         raise StartError([f"读不了自己训练的模型 {own}，请重新训练（python run.py models train），或者删掉它，用自带的"]) from error
 
 
-def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | None = None, clock: Callable[[], datetime] = now) -> Stores:
-    """All stores, on the Redis of the configuration."""
+def open_all(
+    config: Config,
+    role: str,
+    *,
+    on_round_trip: Callable[[], None] | None = None,
+    clock: Callable[[], datetime] = now,
+    extensions: Sequence[Found] | None = None,
+) -> Stores:
+    """All stores, on the Redis of the configuration; those of the extensions too, which are looked for unless they are given."""
     from bot.errors import StartError
+    from bot.extensions import find_extensions
     from bot.keyring import sealing_key
     from storage.schema import NewerData, settle_schema
     from storage.stores import open_stores
 
+    found = find_extensions(config) if extensions is None else extensions
     database = _connect(config, on_round_trip)
     try:
         shards = settle_schema(database, int(clock().timestamp() * 1000))
@@ -130,6 +143,8 @@ def open_all(config: Config, role: str, *, on_round_trip: Callable[[], None] | N
         consumer=lambda: f"{role}.{host}.{os.getpid()}",
         evidence_key=sealing_key(config),
         answers_hours=config.retention.answers_hours,
+        log_folder=config.log_path,
+        extensions={one.extension.name: one.extension.store for one in found if one.extension.store},
     )
     stores.inbox.prepare()
     stores.outbox.prepare()
@@ -154,7 +169,7 @@ def create_web(bot: Bot) -> Flask:
     app = create_app(bot.config, bot.pipeline, bot.metrics, is_ready, now)
     parts = Parts(
         bot.config, bot.stores, bot.live, bot.communities, now, _plan_import, _export_file, _write_table, _read_items, _table_of,
-        partial(try_webhook, bot.config),
+        partial(try_webhook, bot.config), extensions=[found.extension for found in bot.extensions],
     )  # fmt: skip
     app.register_blueprint(console(parts))
     app.register_blueprint(api(parts))
@@ -208,14 +223,23 @@ def _table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:
 
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the
-    count of arrivals, learn of pauses and webhooks, and give signs of life."""
-    from bot.watch import PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
+    count of arrivals, learn of pauses, webhooks and how much to log, and give signs of life."""
+    import structlog
+
+    from bot.logs import turn_logs
+    from bot.watch import LOG_LEVEL_S, PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
 
     alive = (bot.stores.machine, now, program_mark, threading.Event())
     threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
     for name, learn, every_s in (("pauses", bot.stores.pauses.keep_up, PAUSES_S), ("webhooks", bot.stores.webhooks.keep_up, WEBHOOKS_S)):
         threading.Thread(target=keep_up, args=(name, learn, every_s, threading.Event()), name=name, daemon=True).start()
+
+    def turn() -> None:
+        if turn_logs(level := bot.stores.machine.log_level(int(now().timestamp() * 1000)) or bot.config.log.level):
+            structlog.get_logger(__name__).warning("log level changed", to=level)
+
+    threading.Thread(target=keep_up, args=("log level", turn, LOG_LEVEL_S, threading.Event()), name="log-level", daemon=True).start()
     threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
 
 
@@ -241,14 +265,16 @@ def private_folder(config: Config, name: str) -> Path:
     return folder
 
 
+def open_database(config: Config) -> Database:
+    """The Redis of the configuration alone, whatever lies in it."""
+    return _connect(config, None)
+
+
 def _connect(config: Config, on_round_trip: Callable[[], None] | None) -> Database:
     from bot.errors import StartError
     from storage.connection import Database
 
-    url = config.redis.url.get_secret_value()
     try:
-        return Database(url, on_round_trip=on_round_trip)
+        return Database(config.redis.url.get_secret_value(), wait_replicas=config.redis.wait_replicas, on_round_trip=on_round_trip)
     except ValueError as error:
-        raise StartError(
-            ["redis.url：这个版本还不支持 redis+sentinel:// 与 redis+cluster://，请写 embedded、redis://、rediss:// 或 unix://"]
-        ) from error
+        raise StartError(["redis.url：不是 Redis 地址，写法见 docs/redis.md"]) from error

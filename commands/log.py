@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from commands.build import now
 from commands.opening import config_option, stores_of
 from commands.roles import stop_event
 
@@ -44,3 +45,16 @@ def _line(entry: Any, as_json: bool) -> str:
     facts = " ".join(f"{key}={value}" for key, value in entry.data.items() if value is not None)
     who = f"成员 {entry.member}" if entry.member else "—"
     return f"{entry.at.astimezone():%m-%d %H:%M:%S} {entry.kind:<8} {entry.community} {who} {entry.message} {facts}"
+
+
+@click.command("log-level")
+@config_option
+@click.argument("level", type=click.Choice(["debug", "info", "warning", "error", "reset"]))
+@click.option("--minutes", type=click.IntRange(1, 1440), default=30, show_default=True, help="多少分钟以后自己恢复成配置里的")
+@click.pass_obj
+def log_level(path: Path, later: Path | None, level: str, minutes: int) -> None:
+    """日志的详细程度：让正在运行的每个进程两三秒内改过来，不用重启；reset 马上恢复。"""
+    with stores_of(later or path) as stores:
+        at_ms = int(now().timestamp() * 1000)
+        stores.machine.set_log_level("" if level == "reset" else level, at_ms + minutes * 60_000, at_ms)
+    click.echo("恢复成配置里的程度。" if level == "reset" else f"{minutes} 分钟内按 {level} 记日志。")

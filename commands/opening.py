@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.build import open_all
+from commands.build import open_all, open_database
 
 if TYPE_CHECKING:
     from bot.config import CommunityConfig, Config
     from bot.erased import ErasedRegister
+    from storage.connection import Database
     from storage.stores import Stores
 
 
@@ -84,6 +85,19 @@ def stores_of(path: Path) -> Iterator[Stores]:
         return
     with join_or_start(config.data_path) as url:
         yield open_all(load_config(path, BOT_REDIS_URL=url), "command")
+
+
+@contextmanager
+def database_of(path: Path) -> Iterator[Database]:
+    """The Redis alone for a short command, whatever lies in it."""
+    from storage.embedded import join_or_start
+
+    config = load_config(path)
+    if not config.redis.is_embedded:
+        yield open_database(config)
+        return
+    with join_or_start(config.data_path) as url:
+        yield open_database(load_config(path, BOT_REDIS_URL=url))
 
 
 def beside_serve(path: Path, config: Config) -> Config:

@@ -39,6 +39,7 @@ def erase(path: Path, later: Path | None, user: str, yes: bool) -> None:
         number = find_member(stores, user)
         if not yes:
             click.confirm(f"将删除成员 {number} 的全部数据，不能恢复。继续吗？", abort=True)
+        stores.wishes.ask_to_be_erased(number, now())  # a worker looks once more, and goes on if this process is killed
         for name, done in erase_person(stores, erased_register(load_config(path)), number):
             click.echo(f"{name}：{done}")
         stores.audit.record("", COMMAND_LINE.id, "删除个人数据", f"成员 {number}", "", "", now(), once="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 WORKER_AFTER_S = 2.5
+STOP_S = 7.0
+"""How long what is in hand may take once a process is asked to end: less than its parent, or systemd, waits."""
 
 
 def bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
@@ -69,6 +72,16 @@ def stop_event() -> threading.Event:
     return stop
 
 
+def end_soon() -> None:
+    """Ends the process in seven seconds at the latest, whatever its threads still wait for.
+
+    That is left as a killed process leaves it: its lease runs out, and another looks after it. Python by itself waits for every thread of a pool.
+    """
+    last = threading.Timer(STOP_S, os._exit, [0])
+    last.daemon = True
+    last.start()
+
+
 def refuse_taken_port(host: str, port: int) -> None:
     """Raises StartError, naming who listens on the port."""
     from bot.errors import StartError
@@ -78,6 +91,20 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise StartError([f"端口 {port} 已被占用：{who_listens(port)}。请先停掉它，或换一个端口（make run PORT={port + 100}）"])
 
 
+def tell_status(bot: Bot) -> None:
+    """Answers /healthz, /readyz and /metrics on ``metrics.port`` from a thread, where there is one."""
+    if not bot.config.metrics.port:
+        return
+    from werkzeug.serving import make_server
+
+    from bot.http import create_status_app
+
+    app = create_status_app(bot.config, bot.metrics, lambda: bool(bot.stores.database.command("PING")))
+    refuse_taken_port(bot.config.server.host, bot.config.metrics.port)
+    server = make_server(bot.config.server.host, bot.config.metrics.port, app, threaded=True)
+    threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
+
+
 def start_clock(bot: Bot) -> Any:
     """The clock, ringing; new content plans it anew."""
     from bot.vitals import look
@@ -85,7 +112,7 @@ def start_clock(bot: Bot) -> Any:
 
     ringing = Clock(
         bot.stores, bot.config, bot.live, bot.communities, now, bot.metrics.note_tickets,
-        on_minute=lambda: look(bot.stores, bot.communities, bot.live.current, now, bot.metrics),
+        on_minute=lambda: look(bot.stores, bot.config, bot.communities, bot.live.current, now, bot.metrics),
     )  # fmt: skip
     ringing.start()
     watch(bot, ringing.plan)

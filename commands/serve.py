@@ -12,7 +12,7 @@ import click
 
 from commands.build import Bot, build, create_web, metrics_folder, open_all, watch
 from commands.opening import config_option, end_with_parent, load_config, one_role, redis_of, start_logs
-from commands.roles import bot_environment, bot_roles, patiently, refuse_taken_port, start_clock, stop_event
+from commands.roles import bot_environment, bot_roles, end_soon, patiently, refuse_taken_port, start_clock, stop_event, tell_status
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -83,7 +83,9 @@ def clock(path: Path, later: Path | None) -> None:
     config = one_role(later or path)
     bot, stop = patiently(lambda: build(config, "clock")), stop_event()
     ringing = start_clock(bot)
+    tell_status(bot)
     stop.wait()
+    end_soon()
     ringing.stop()
 
 

@@ -15,7 +15,7 @@ import click
 
 from commands.build import Bot, build, now
 from commands.opening import config_option, erased_register, one_role
-from commands.roles import patiently, role_command, start_clock
+from commands.roles import end_soon, patiently, role_command, start_clock, tell_status
 
 if TYPE_CHECKING:
     from bot.breaker import Circuit
@@ -39,6 +39,7 @@ def worker(path: Path, later: Path | None) -> None:
     from bot.worker import recover, start_threads
 
     ringing = start_clock(bot)
+    tell_status(bot)
     threads = start_threads(
         ("recover", lambda: recover(bot.pipeline, bot.stores, bot.metrics, stop)),
         ("sender", lambda: _send(bot, stop)),
@@ -51,10 +52,11 @@ def worker(path: Path, later: Path | None) -> None:
     # SnowNLP is slow and large: a process of its own, so that it holds up no sender.
     moods = [Role("mood", role_command(path, "mood"))] if config.mood.enabled and config.mood.model == "snownlp" else []
     ProcessTree(moods).run()
+    end_soon()
     ringing.stop()
     stop.set()
     for thread in threads:
-        thread.join(8)
+        thread.join()
 
 
 def _sweep_restored(bot: Bot) -> None:
@@ -132,8 +134,9 @@ def _long_connections(bot: Bot, stop: threading.Event) -> list[tuple[str, Callab
 
 def _send(bot: Bot, stop: threading.Event) -> None:
     from storage.outbox import Bell
+    from storage.shared_clock import SharedClock
 
-    sender_of(bot, now).run(stop, Bell(bot.stores.database))
+    sender_of(bot, SharedClock(bot.stores.database, now)).run(stop, Bell(bot.stores.database))
 
 
 def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | None = None, threads: int = 32) -> Sender:
@@ -164,6 +167,7 @@ def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | N
     from bot.report_desk import BOOKS, book_file
     from bot.uploads import Uploads
     from bot.webhooks import WebhookKeys
+    from handlers.privacy import COPIES, copy_file
     from storage.media import MediaStore
 
     reach, hooks = Reach(bot.stores, config, clock), WebhookKeys(config, bot.stores.webhooks, bot.stores.groups)
@@ -183,7 +187,11 @@ def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | N
     def book(name: str) -> bytes:
         return book_file(bot.stores, config, bot.live, bot.communities, clock(), name)
 
-    makers: dict[str, Make] = {PROOFS: partial(proof_file, bot.stores, config, bot.communities), BOOKS: book}
+    makers: dict[str, Make] = {
+        PROOFS: partial(proof_file, bot.stores, config, bot.communities),
+        BOOKS: book,
+        COPIES: partial(copy_file, bot.stores),
+    }
     uploads = Uploads(Files(config.files_path, makers), Media(MediaStore(database), clock))
     ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads, clock)
     return Sender(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import calendar
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from bot.communities import Community
 from bot.errors import UserError
 from bot.flow_desk import STATUS, FlowDesk, Progress
 from bot.members import name_of
-from bot.permissions import Actor, Role
+from bot.permissions import Actor, Role, may
 from bot.praise import badge_name, praise_alone
 from bot.private import tell
 from bot.profiles import Event, habits_of, past_of, portrait_of, profile_of
@@ -27,6 +28,7 @@ from console.parts import Parts, visitor
 from console.people import Busy, People
 from handlers.levels import ACTS, honour, words_of_honour
 from handlers.points import adjust_points, title_of_row, words_of_adjustment
+from handlers.privacy import export_person
 from handlers.tags import read_tags
 from rules.badges import Facts
 from rules.levels import Level, level_of, next_level, progress
@@ -39,6 +41,7 @@ from storage.points import MOST_NOTE, Account
 VIEWER: Role = "viewer"
 MODERATOR: Role = "moderator"
 OPERATOR: Role = "operator"
+ADMIN: Role = "admin"
 PAGE = 20
 ROWS = 12
 ORDERS = 5
@@ -104,6 +107,8 @@ class MemberPages:
             ("members/<int:member>/points", "member_points", self.adjust, OPERATOR, "POST"),
             ("members/<int:member>/tags", "member_tags", self.tag, OPERATOR, "POST"),
             ("members/<int:member>/badges", "member_badges", self.honour, OPERATOR, "POST"),
+            ("members/<int:member>/data", "member_data", self.give_away, ADMIN, "POST"),
+            ("members/<int:member>/erase", "member_erase", self.erase, ADMIN, "POST"),
         )
         for path, name, view, role, method in rules:
             pages.add_url_rule(f"/in/<place>/{path}", name, needs(self._parts, role)(view), methods=[method])
@@ -179,6 +184,7 @@ class MemberPages:
             flows=flows, status=STATUS, startable=self._startable(community, flows), most=contents.points.most_at_once,
             past=[(event, self._link(community, event)) for event in past[:NEWEST]], has_past=len(past) > NEWEST,
             notes=[(note, called(note.by)) for note in notes], longest=LONGEST, once=fresh_once(), problem=problem, typed=request.form,
+            may_all=may(visitor().everywhere, ADMIN),
         )  # fmt: skip
 
     def past(self, community: Community, member: int) -> str:
@@ -311,6 +317,38 @@ class MemberPages:
             raise UserError(f"一个人最多 {MOST} 条备注，请先删掉一些，例如最早的那条。") from None
         audit.record(community.id, actor.id, "写备注", f"成员 {member}", "", f"第 {number} 条，{len(text)} 字", now, once=once)
         return "noted"
+
+    # His own data: they are of all communities, so it takes an administrator of all ---------------------------------------------
+
+    def give_away(self, community: Community, member: int) -> Any:
+        """Everything that is kept of a member, as a file."""
+        self._user_of(community, member)
+        actor, once = self._keeper(community), once_of()
+        stores = self._parts.stores
+        stores.audit.record("", actor.id, "导出个人数据", f"成员 {member}", "", "", self._parts.clock(), once=once)
+        data = json.dumps(export_person(stores, member), ensure_ascii=False, indent=2).encode()
+        headers = {"Content-Disposition": f'attachment; filename="member-{member}.json"', "Cache-Control": "no-store"}
+        return Response(data, mimetype="application/json", headers=headers)
+
+    def erase(self, community: Community, member: int) -> Any:
+        """Has a member forgotten, by whichever process looks next; not an owner, and not without his number typed once more."""
+        self._keeper(community)
+        return self._done(community, member, self._erase)
+
+    def _erase(self, community: Community, member: int, actor: Actor, once: str) -> str:
+        parts, now = self._parts, self._parts.clock()
+        if parts.stores.directory.find_user(member) in parts.config.admins:
+            raise UserError("他是所有者（写在 config.yaml 的 admins 里）：先从那里去掉，再来删除。")
+        if request.form.get("typed", "").strip() != str(member):
+            raise UserError(f"没有删除。删除以后不能恢复：确定的话，在框里填他的编号 {member}。")
+        parts.stores.audit.record("", actor.id, "要求删除个人数据", f"成员 {member}", "", "", now, once=once)
+        parts.stores.wishes.ask_to_be_erased(member, now)
+        return "erasing"
+
+    def _keeper(self, community: Community) -> Actor:
+        if not may(visitor().everywhere, ADMIN):
+            abort(403, "一个人的数据关系到所有社群，要在所有社群都是管理员才能导出和删除。")
+        return visitor().actor(community.id)
 
     def _done(self, community: Community, member: int, act: Callable[[Community, int, Actor, str], str]) -> Any:
         """Does an act for a member and goes back to his page, which says so or what was wrong."""

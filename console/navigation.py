@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ class Entry:
 
     ``key`` goes there after ``g`` ('' none). ``inside`` are beginnings of the endpoints that belong to it besides its own; ``subs`` stand below it
     while one of them is open. ``words`` are what else people call it. ``is_for_all``: it is about all communities, and its role is needed in all.
+    ``name`` tells pages of one endpoint from each other: those of extensions.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Entry:
     subs: tuple[Entry, ...] = ()
     words: str = ""
     is_for_all: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,15 @@ ACTS: tuple[Entry, ...] = (
 class Menu:
     """The menu as a visitor sees it in one community; ``here`` is the endpoint that is open, without the blueprint's name.
 
-    Where all communities are shown (``is_everywhere``) it has the pages that belong to none of them.
+    ``name`` is the extension whose page it is, ``more`` are the pages of extensions. Where all communities are shown (``is_everywhere``)
+    it has the pages that belong to none of them.
     """
 
-    def __init__(self, visitor: Visitor, place: str, here: str, *, is_everywhere: bool = False) -> None:
+    def __init__(
+        self, visitor: Visitor, place: str, here: str, *, name: str = "", is_everywhere: bool = False, more: Sequence[Entry] = ()
+    ) -> None:
+        self._groups = {**GROUPS, **({"扩展": tuple(more)} if more else {})}
+        self._name = name
         self._visitor = visitor
         self._place = place
         self._here = here
@@ -119,16 +126,16 @@ class Menu:
 
     def groups(self) -> dict[str, list[Shown]]:
         """The pages of the menu by group, without those that do not exist or are not for him."""
-        shown = {title: [self._show(entry) for entry in entries if self._sees(entry)] for title, entries in GROUPS.items()}
+        shown = {title: [self._show(entry) for entry in entries if self._sees(entry)] for title, entries in self._groups.items()}
         return {title: entries for title, entries in shown.items() if entries}
 
     def found(self, fits: Callable[[str], bool]) -> list[Shown]:
         """The pages and acts whose title or other words fit."""
-        return [self._show(entry) for entry in _all() if self._sees(entry) and (fits(entry.title) or fits(entry.words))]
+        return [self._show(entry) for entry in self._all() if self._sees(entry) and (fits(entry.title) or fits(entry.words))]
 
     def opens(self, endpoint: str) -> bool:
         """Whether a page is there and, as far as the menu knows, for him; what it does not list is for everybody who may see the community."""
-        return self._sees(next((entry for entry in _all() if entry.endpoint == endpoint), Entry("", endpoint)))
+        return self._sees(next((entry for entry in self._all() if entry.endpoint == endpoint), Entry("", endpoint)))
 
     def _sees(self, entry: Entry) -> bool:
         if f"console.{entry.endpoint}" not in current_app.view_functions:
@@ -139,19 +146,19 @@ class Menu:
 
     def _show(self, entry: Entry) -> Shown:
         subs = tuple(self._show(sub) for sub in entry.subs if self._sees(sub))
-        is_inside = self._here == entry.endpoint or self._here.startswith(entry.inside)
+        is_inside = (self._here == entry.endpoint and self._name == entry.name) or self._here.startswith(entry.inside)
         is_below = any(sub.is_open for sub in subs)
         return Shown(entry.title, self._href(entry), entry.key, is_inside and not is_below, subs if is_inside or is_below else ())
 
     def _href(self, entry: Entry) -> str:
         rule = next(current_app.url_map.iter_rules(f"console.{entry.endpoint}"))
         arguments: dict[str, Any] = {"place": self._place} if "place" in rule.arguments else {}
+        arguments |= {"name": entry.name} if entry.name else {}
         return url_for(f"console.{entry.endpoint}", **arguments)
 
-
-def _all() -> Iterator[Entry]:
-    for entries in GROUPS.values():
-        for entry in entries:
-            yield entry
-            yield from entry.subs
-    yield from ACTS
+    def _all(self) -> Iterator[Entry]:
+        for entries in self._groups.values():
+            for entry in entries:
+                yield entry
+                yield from entry.subs
+        yield from ACTS

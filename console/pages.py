@@ -24,6 +24,7 @@ from console.calendar_pages import CalendarPages
 from console.case_pages import CasePages
 from console.doors import Doors, csrf_of
 from console.experiment_pages import ExperimentPages
+from console.extension_pages import ExtensionPages, entries
 from console.faq_files import FaqFiles
 from console.faq_pages import FaqPages
 from console.flow_pages import ChallengePages, FlowPages
@@ -88,6 +89,7 @@ def console(parts: Parts) -> Blueprint:
         FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, ActivityForms, ActivityPages, SubmissionPages,
         InvitationPages, TicketPages, CasePages, WordPages, RulePages, AccountPages, TokenPages, TablePages, Search, Live, HomePages, OverviewPages,
         NumberPages, ReportPages, CalendarPages, MailingPages, SegmentPages, ExperimentPages, GroupPages, SettingsPages, AuditPages, RunningPages,
+        ExtensionPages,
     )  # fmt: skip
     for group in groups:
         group(parts).add_to(pages)
@@ -114,7 +116,7 @@ def _around(parts: Parts, static: StaticFiles) -> dict[str, Any]:
         "places": places,
         "community": community,
         "here": here,
-        "menu": Menu(visitor(), community.id, here, is_everywhere=is_everywhere),
+        "menu": menu_of(parts, community, here, is_everywhere=is_everywhere),
         "is_everywhere": is_everywhere,
         "account_href": url_for("console.account") if "console.account" in current_app.view_functions else "",
         "csrf": csrf_of(visitor().cookie),
@@ -123,6 +125,12 @@ def _around(parts: Parts, static: StaticFiles) -> dict[str, Any]:
         "kind_open": (request.view_args or {}).get("kind"),
         "may": lambda needed: visitor().may(community.id, needed),
     }
+
+
+def menu_of(parts: Parts, community: Community, here: str, *, is_everywhere: bool = False) -> Menu:
+    """The menu beside what is looked at now."""
+    name = (request.view_args or {}).get("name", "") if here == "extension" else ""
+    return Menu(visitor(), community.id, here, name=name, is_everywhere=is_everywhere, more=entries(parts.extensions))
 
 
 def _moment(moment: datetime, form: str = "%m-%d %H:%M") -> str:

@@ -11,6 +11,7 @@ from flask import g
 
 from bot.communities import Communities, Community
 from bot.config import Config
+from bot.extensions import Extension
 from bot.faq_office import Office, Shelf, office_for
 from bot.live import LiveContents
 from bot.numbers import Numbers
@@ -59,6 +60,7 @@ class Parts:
     read_items: Callable[[Kind[Any], str, bytes], Mapping[str, str]]
     table_of: Callable[[Kind[Any], Mapping[str, str], str], bytes]
     refusal_of: Callable[[str], str] = lambda key: ""
+    extensions: Sequence[Extension[Any, Any]] = ()
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:

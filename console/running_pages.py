@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from bot.outbox_cli import age
 from bot.parts import opening
 from bot.permissions import Role
-from bot.running import Hook, alarms, hooks_of, sockets_of
+from bot.room import look
+from bot.running import Hook, alarms, hooks_of, observe, sockets_of
 from bot.webhooks import WebhookKeys
 from console.asked import fresh_once, number_in, number_of, once_of
 from console.doors import needs_everywhere
 from console.parts import Parts, visitor
+from rules.room import lasting
 from storage.calls import lease_of
 from storage.limits import WEBHOOK
 from storage.machine import Letter, Line, Process, State
 from storage.moment import to_ms
 
 ADMIN: Role = "admin"
-LEASES = ("watch", "upkeep", "points")
 ACTS = {"replay": "重发死信", "drop": "丢弃死信"}
 MOST_DEAD = 10**6
 MOST_ID = 300
@@ -58,17 +58,15 @@ class RunningPages:
         pages.add_url_rule("/running/letters", "running_letters", guard(self.settle), methods=["POST"])
 
     def show(self) -> str:
-        """Everything, in five round trips at most; dead letters only when the page is opened, not each time that it looks again by itself."""
+        """Everything, in six round trips at most; dead letters only when the page is opened, not each time that it looks again by itself."""
         parts, now_ms = self._parts, to_ms(self._parts.clock())
         config, sockets, hooks = parts.config, sockets_of(parts.config), hooks_of(self._keys)
-        host = f"host.{urlsplit(config.wecom.api_base).hostname or ''}"
         again = "X-Live" in request.headers
-        state = parts.stores.machine.look(
-            now_ms, leases=[*LEASES, *map(lease_of, sockets)], channels=sockets, limits=[*(hook.limit for hook in hooks), host],
-            with_letters=not again,
-        )  # fmt: skip
+        state = observe(parts.stores, config, hooks, now_ms, with_letters=not again)
+        room = look(parts.stores, config, state.server)
         return render_template(
-            "running.html", state=state, alarms=alarms(state, config, now_ms), now=parts.clock(), lines=self._lines(state, now_ms),
+            "running.html", state=state, alarms=alarms(state, config, now_ms, room), room=room, lasting=lasting,
+            now=parts.clock(), lines=self._lines(state, now_ms),
             hooks=self._used(hooks, state), most=WEBHOOK[0][0], letters=self._letters(state, now_ms), processes=self._processes(state, now_ms),
             ways=self._ways(state, sockets, now_ms), once=fresh_once(), seen=number_of("seen", 0, MOST_DEAD) if again else state.dead,
         )  # fmt: skip

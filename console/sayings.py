@@ -91,6 +91,7 @@ _SAYINGS: Mapping[str, str] = {
     "letter_gone": "这一条刚刚已经处理过了。",
     "noted": "备注已记下。",
     "note_removed": "备注已删除。",
+    "erasing": "几分钟内删除他的全部数据，之后这一页就没有了。",
     "unchanged": "和现在的一样，没有改动。",
 }
 

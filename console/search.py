@@ -16,6 +16,7 @@ from bot.permissions import Role
 from bot.shop_desk import STATES as ORDER_STATES
 from bot.word_desk import WordDesk
 from console.doors import find_place
+from console.extension_pages import entries
 from console.navigation import Menu
 from console.parts import Parts, visitor
 from console.people import Busy, People
@@ -97,7 +98,7 @@ class Search:
 
     def _pages(self, community: Community, words: str) -> Iterable[Hit]:
         wanted = words.casefold()
-        menu = Menu(visitor(), community.id, "search")
+        menu = Menu(visitor(), community.id, "search", more=entries(self._parts.extensions))
         return (Hit(entry.title, entry.href) for entry in menu.found(lambda text: wanted in text.casefold()))
 
     def _members(self, community: Community, words: str) -> Iterator[Hit]:

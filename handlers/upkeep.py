@@ -27,5 +27,8 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         # nobody works on what was queued before the setting was changed, and it holds texts
         "mood jobs": 0 if config.mood.model == "snownlp" else stores.jobs.drop(),
         "processes": stores.machine.sweep(to_ms(now)),
+        "room": stores.room.sweep(now.date()),
         "consumers": sum(work.drop_idle_consumers() for work in (stores.inbox, stores.jobs, stores.pictures, stores.streams)),
+        # last: where the disk is full nothing can be written, and all else has to be done all the same
+        "filed events": stores.events.file_away(now - timedelta(days=config.log.hot_days)) if config.is_log_filed else 0,
     }

@@ -84,13 +84,14 @@ _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 @dataclass(frozen=True, slots=True)
 class Welcome:
     """What newcomers read: in a group after their first message, in a single chat when they open it, as an employee's new customer; and in a
-    customer group, those who joined together. Empty says nothing.
+    customer group, those who joined together. Empty says nothing. ``privacy`` is what whoever asks (隐私) reads of his data; empty is the shipped text.
     """
 
     first_message: str = ""
     enter_chat: str = ""
     new_customer: str = ""
     joined: str = ""
+    privacy: str = ""
 
 
 # Models -------------------------------------------------------------------------------------------------------------
@@ -167,6 +168,7 @@ class WelcomeSheet(Row):
     enter_chat: Greeting = ""
     new_customer: Annotated[str, Field(max_length=1_300), AfterValidator(knows_its_variables)] = ""
     joined: Annotated[str, Field(max_length=1_000), AfterValidator(knows_its_variables)] = ""
+    privacy: Greeting = ""
 
 
 UserId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]

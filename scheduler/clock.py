@@ -46,6 +46,7 @@ from handlers.flows import ring_flows
 from handlers.human import ring as ring_tickets
 from handlers.levels import crown_months
 from handlers.points import lapse_due
+from handlers.privacy import ring_erasures
 from handlers.upkeep import clean_up
 from rules.calendar import newest_moments, next_moment
 from rules.contents import PUSHES, Push
@@ -77,6 +78,8 @@ HONOURS_S = 15
 """How often the first messages of a day are awarded, and the best of a past month are looked for."""
 LAPSE_S = 600
 """How often points whose last day is past are looked for: soon after midnight, wherever that is."""
+ERASURES_S = 20
+"""How often it is looked who asked to be forgotten."""
 DAYS_S = 600
 """How often it is looked which days are over and not closed yet."""
 LAPSE_LEASE_MS = 590_000
@@ -310,6 +313,7 @@ class Agenda:
         yield "tickets", TICKETS_S, 0, self._ring_tickets
         yield "mailings", MAILINGS_S, 0, partial(self._do, ring_mailings)
         yield "points", LAPSE_S, 30, self._lapse
+        yield "erasures", ERASURES_S, 5, partial(self._do, ring_erasures)
         yield "vitals", VITALS_S, 5, self._on_minute
         yield "figures", DAYS_S, 45, partial(self._do, ring_days)
         yield "activities", ACTIVITIES_S, 0, partial(self._do, ring_activities)

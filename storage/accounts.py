@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from storage import keys
 from storage.connection import Database, Script, pairs
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 Outcome = Literal["done", "same", "changed", "used"]
 """What became of a change: done; done before; not done, for the login is another by now; not done, for the code was taken before or is none of his."""
@@ -40,6 +41,18 @@ class Account:
 
 class Accounts:
     """The logins by password of all members. ``sealing_key`` is a Fernet key."""
+
+    PERSONAL = Personal(
+        "密码登录",
+        "让有角色的人用密码登录控制台",
+        (keys.CONSOLE_ACCOUNT, keys.CONSOLE_SEED),
+        what="密码和恢复码的摘要、加密的验证器密钥、设于哪天",
+        erasing="全部删除",
+        stays=(keys.CONSOLE_SEED,),
+        stays_why="一个随机数，7 天后自动消失；没有它，旧的登录表单会再生效",
+        passing=(keys.CONSOLE_SEED,),
+        passing_why="只是一个随机数",
+    )
 
     def __init__(self, database: Database, sealing_key: bytes) -> None:
         self._database = database

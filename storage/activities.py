@@ -33,6 +33,7 @@ from storage.keys import Family
 from storage.ledger import Lapses, args_of, digest_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 LEAST_DAYS = 30
@@ -204,6 +205,27 @@ _WHO_ACTS = frozenset({"number", "entries", "revision"})
 
 class Activities:
     """The activities of every community. ``paid_at_once`` members are paid in one act."""
+
+    PERSONAL = Personal(
+        "活动",
+        "报名、投票、接龙、答题、抽奖的参加和结果",
+        (
+            keys.ACTIVITIES,
+            keys.ACTIVITIES_RUNNING,
+            keys.ACTIVITIES_ENDED,
+            keys.ACTIVITY,
+            keys.ACTIVITY_ENTRIES,
+            keys.ACTIVITY_ORDER,
+            keys.ACTIVITY_COUNTS,
+            keys.ACTIVITY_SCORES,
+            keys.ACTIVITY_AWARDS,
+            keys.ACTIVITY_BELLS,
+        ),
+        what="他写的、选的、得的分和奖",
+        erasing="正在进行的活动里全部删除；已截止的删掉他写的字",
+        stays=(keys.ACTIVITY, keys.ACTIVITY_ENTRIES, keys.ACTIVITY_ORDER, keys.ACTIVITY_SCORES),
+        stays_why="已公布的结果要能核对，编号不再指向任何人",
+    )
 
     def __init__(self, database: Database, shards: int, *, paid_at_once: int = PAID_AT_ONCE) -> None:
         self._database = database

@@ -15,6 +15,7 @@ import msgspec
 from storage import keys
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 PREFIX = "qgj_"
 """What a token begins with: whoever finds one in a file knows what it is."""
@@ -66,6 +67,14 @@ class TooMany(TokenRefused):
 
 class ApiTokens:
     """All tokens of the installation. ``key`` is what they are made with."""
+
+    PERSONAL = Personal(
+        "接口令牌",
+        "让报表等程序读数据",
+        (keys.API_TOKENS, keys.API_USED, keys.API_ENDED),
+        what="他建的令牌的名称、社群、建立和到期的时间；令牌只存摘要",
+        erasing="吊销并删除",
+    )
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database

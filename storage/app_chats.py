@@ -7,10 +7,17 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, pairs
+from storage.personal import Personal
 
 
 class AppChatStore:
     """Chat id → name, by the channel of the app."""
+
+    PERSONAL = Personal(
+        "应用建的群",
+        "群的编号和群名",
+        (keys.APP_CHATS,),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,6 +14,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Seal
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 WEEK_LIFE_MS = 15 * 86_400_000
@@ -58,6 +59,18 @@ class Ruled:
 
 class Appeals:
     """The appeals of every community."""
+
+    PERSONAL = Personal(
+        "申诉",
+        "处理对警告的申诉",
+        (keys.APPEALS, keys.APPEALS_OPEN, keys.APPEALS_WEEK),
+        what="哪个案件、什么时候申诉、结果和答复；理由加密，和案件原文在一起",
+        erasing="删除申诉；等待中的撤回",
+        stays=(keys.APPEALS_WEEK,),
+        stays_why="当周的申诉次数，15 天后自动消失，编号不再指向任何人",
+        passing=(keys.APPEALS_WEEK,),
+        passing_why="只是次数",
+    )
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

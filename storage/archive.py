@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 REMEMBERED = 2_000
 """How many numbers are remembered one by one: twice what WeCom gives at one pull."""
@@ -11,6 +12,12 @@ REMEMBERED = 2_000
 
 class ArchiveMarks:
     """The marks of all archive channels. ``seq`` is the archive's own growing number of a message, at most 15 digits."""
+
+    PERSONAL = Personal(
+        "会话存档的进度",
+        "读到存档的第几条",
+        (keys.ARCHIVE_MARK, keys.ARCHIVE_TAKEN),
+    )
 
     def __init__(self, database: Database, *, remembered: int = REMEMBERED) -> None:
         self._database = database

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, StorageAway, pairs
+from storage.personal import Personal
 
 HOUR_MS = 3_600_000
 DAYS = 36
@@ -27,6 +28,12 @@ class Heard:
 
 class Arrivals:
     """Counts in memory, so that no message pays for it; ``flush`` adds what this process counted to everybody's figures."""
+
+    PERSONAL = Personal(
+        "回调计数",
+        "每小时来了多少条回调，不记是谁",
+        (keys.ARRIVALS, keys.ARRIVALS_FIRST, keys.ARRIVALS_LAST, keys.ARRIVALS_TOLD),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

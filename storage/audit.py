@@ -13,6 +13,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script, pairs
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 EVERYWHERE = "~all"
 """Stands for the whole installation where a community is asked for."""
@@ -38,6 +39,16 @@ class AuditRow:
 
 class Audit:
     """A stream of rows for each community, in its shard, and one for the installation. Rows name members by number only."""
+
+    PERSONAL = Personal(
+        "审计",
+        "查得到谁改了什么、看了谁的数据",
+        (keys.AUDIT,),
+        what="他做过的管理操作，和别人对他做的；只有编号",
+        erasing="不删除",
+        stays=(keys.AUDIT,),
+        stays_why="被审计的人能删掉的审计就不是审计；到期自动清除，编号不再指向任何人",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

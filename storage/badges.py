@@ -14,6 +14,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import args_of, digest_of, keys_of, month_of, rows_key
 from storage.moment import to_ms
+from storage.personal import Personal
 from storage.points import MOST_NOTE
 
 COUNTED = ("thanks", "featured")
@@ -56,6 +57,14 @@ class Crowned:
 
 class Badges:
     """The badges of every community."""
+
+    PERSONAL = Personal(
+        "勋章",
+        "勋章和往月的活跃之星",
+        (keys.BADGES, keys.HONOUR_COUNTS, keys.CROWNED),
+        what="有哪些勋章、被感谢和精华几次",
+        erasing="全部删除，往月的名单里也去掉",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,6 +11,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
 from storage.ledger import month_of, week_of
+from storage.personal import Personal
 
 Period = Literal["day", "week", "month", "all"]
 
@@ -44,6 +45,14 @@ class Board:
 
 class Boards:
     """Boards of points earned; what is spent, handed on or lapses takes nobody's place away."""
+
+    PERSONAL = Personal(
+        "排行榜",
+        "按积分排名",
+        (keys.BOARD_ALL, keys.BOARD_MONTH, keys.BOARD_WEEK, keys.BOARD_DAY),
+        what="各期得了多少积分",
+        erasing="从每个榜上去掉",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

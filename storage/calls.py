@@ -17,6 +17,7 @@ import msgspec
 
 from storage import keys
 from storage.connection import Database
+from storage.personal import Personal
 
 WAIT_S = 0.5
 """How long Redis is listened to at a time: less than the connection's time-out."""
@@ -69,6 +70,16 @@ _decode_answer = msgspec.json.Decoder(Answered).decode
 
 class Calls:
     """The calls to the holders of all long connections, and when each was last alive."""
+
+    PERSONAL = Personal(
+        "长连接",
+        "正在经长连接发的东西，几秒到一天",
+        (keys.LINK_CALLS, keys.LINK_ANSWER, keys.LINK_SENT, keys.LINK_ALIVE),
+        stays=(keys.LINK_SENT,),
+        stays_why="发送的编号里可能有成员编号，25 小时后自动消失",
+        passing=(keys.LINK_CALLS, keys.LINK_ANSWER, keys.LINK_SENT),
+        passing_why="几秒就没了",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -13,6 +13,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Kept, Seal
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -144,6 +145,28 @@ class Decided:
 
 class Cases:
     """The cases of every community."""
+
+    PERSONAL = Personal(
+        "案件",
+        "处理违规的话，说得清为什么警告",
+        (
+            keys.CASES,
+            keys.CASES_STATE,
+            keys.CASES_OPEN,
+            keys.CASES_TOLD,
+            keys.CASES_LAST,
+            keys.CASES_TEXTS,
+            keys.CASES_COUNTS,
+            keys.EVIDENCE,
+            keys.WARNINGS,
+        ),
+        what="哪条规则、什么时候、怎么决定；他的原话加密；认得出同样的话的指纹",
+        erasing="删掉原话、指纹和警告次数",
+        stays=(keys.CASES, keys.CASES_STATE, keys.CASES_TOLD),
+        stays_why="处理过什么要说得清（管理责任），编号不再指向任何人",
+        passing=(keys.CASES_TEXTS, keys.CASES_LAST, keys.CASES_COUNTS, keys.WARNINGS),
+        passing_why="由案件算出来的",
+    )
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

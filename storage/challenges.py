@@ -16,6 +16,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import Lapses, args_of, digest_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 LONGEST_PROOF = 300
 """Characters of a text that is kept as proof."""
@@ -54,6 +55,14 @@ class Shown:
 
 class Challenges:
     """The challenges of every community, as their members do them."""
+
+    PERSONAL = Personal(
+        "挑战",
+        "打卡挑战的进度",
+        (keys.CHALLENGE_RUNS, keys.CHALLENGE_PROOFS),
+        what="进度和最近一次打卡写的话（不留图片）",
+        erasing="全部删除",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -17,6 +17,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import Lapses, args_of, keys_of, month_of, rows_key
+from storage.personal import Personal
 from storage.points import Rewards
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -79,6 +80,16 @@ class MadeUp:
 
 class CheckIns:
     """The check-ins of every community."""
+
+    PERSONAL = Personal(
+        "签到",
+        "签到、连续天数、补签卡",
+        (keys.CHECK_INS, keys.MADE_UP, keys.CHECK_IN_DAYS),
+        what="哪些天签到、连续几天、几张补签卡",
+        erasing="全部删除",
+        passing=(keys.MADE_UP,),
+        passing_why="导出里的日期已经包括补签的",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

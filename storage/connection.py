@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import redis
-from hiredis import pack_command
-from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
-    MaxConnectionsError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
-from redis.retry import Retry
+
+from storage import keys
+from storage.links import MARK_LIFE_MS, Links, Resting, TooFewReplicas
+from storage.routes import open_route
 
 LUA = Path(__file__).parent / "lua"
 USES = "-- uses: "
 """With this and the name of a file in ``lua/parts`` begins a script that stands on shared functions."""
-COOL_DOWN_S = 0.3
-"""After a failure the server is left alone this long: callers fail at once instead of queueing up behind a time-out."""
-TRUSTED_S = 0.05
-"""A connection that answered so short a time ago is used without a look at it: no server is gone and back in less."""
-
-_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError)
+_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, AskError, ClusterDownError, TryAgainError)
 
 
 class StorageAway(Exception):
@@ -73,40 +70,35 @@ def pairs(flat: Sequence[str]) -> dict[str, str]:
 class Database:
     """A Redis, seen through acts. Threads and forks may share one.
 
-    ``url`` is ``redis://``, ``rediss://`` or ``unix://``. Answers come as the server gives them: text, numbers, flat lists. No command is ever
-    sent twice by the client itself: a repeat could apply an act twice. Raises :class:`StorageAway` when the server does not answer in
-    ``timeout_s``.
+    ``url`` is ``redis://``, ``rediss://`` or ``unix://`` for one server, ``redis+sentinel://host,host/service`` for the master that sentinels name,
+    ``redis+cluster://host,host`` for a cluster. Answers come as the server gives them: text, numbers, flat lists. No command is ever sent twice
+    by the client itself unless the server said that it did not do it: a repeat could apply an act twice. Raises :class:`StorageAway` when the
+    server does not answer in ``timeout_s``, or fewer than ``wait_replicas`` replicas have what was done.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 1.0, on_round_trip: Callable[[], None] | None = None) -> None:
-        self.client = redis.Redis.from_url(
-            url,
-            decode_responses=True,
-            encoding_errors="replace",  # what is no text is judged by whoever reads it; it must not break the connection
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            max_connections=512,
-            protocol=2,
-            driver_info=None,  # two more commands for each new connection, and 10 ms to look its own version up
-        )
-        # The client's reshaping of answers differs by command and version; the scripts and stores know what they asked for.
-        self.client.response_callbacks.clear()
-        self._links = _Links(self.client.connection_pool)
+    def __init__(
+        self, url: str, *, timeout_s: float = 1.0, wait_replicas: int = 0, on_round_trip: Callable[[], None] | None = None
+    ) -> None:  # fmt: skip
+        self._route = open_route(url, timeout_s=timeout_s, replicas=wait_replicas)
+        self._send, self._send_all = self._route.ask, self._route.ask_all
+        self._wait_replicas = wait_replicas
         self._on_round_trip = on_round_trip or (lambda: None)
-        self._away_until = 0.0
+
+    @property
+    def client(self) -> Any:
+        """The library's own client of the (first) server, for what is not an act."""
+        return _client(self._route.masters()[0])
 
     def act(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int | float] = ()) -> Any:
         """Runs one Lua act, all of whose ``keys`` share one hash tag; one round trip."""
         try:
-            return self._ask(lambda: self._links.ask("EVALSHA", script.sha, len(keys), *keys, *args))
+            return self._ask(lambda: self._send("EVALSHA", script.sha, len(keys), *keys, *args))
         except NoScriptError:  # after a restart of the server; an unknown script has done nothing, so a repeat is safe
-            return self._ask(lambda: self._links.ask("EVAL", script.text, len(keys), *keys, *args))
+            return self._ask(lambda: self._send("EVAL", script.text, len(keys), *keys, *args))
 
     def command(self, *words: Any) -> Any:
         """Runs one plain Redis command; one round trip."""
-        return self._ask(lambda: self._links.ask(*words))
+        return self._ask(lambda: self._send(*words))
 
     def pipeline(self, commands: Iterable[Sequence[Any]]) -> list[Any]:
         """Runs plain commands, answers in order; one round trip, none for no commands."""
@@ -114,32 +106,41 @@ class Database:
         batch = [tuple(words) for words in commands]
         if not batch:
             return []
-        answers: list[Any] = self._ask(lambda: self._links.ask_all(batch))
+        answers: list[Any] = self._ask(lambda: self._send_all(batch))
         return answers
 
     def read_bytes(self, names: Sequence[str]) -> list[bytes]:
         """The raw bytes of string keys (bitmaps are not text), b"" where there is none; one round trip."""
 
-        values = self._ask(lambda: self._links.ask_all([("GET", name) for name in names], as_bytes=True))
+        values = self._ask(lambda: self._send_all([("GET", name) for name in names], as_bytes=True))
         return [value or b"" for value in values]
 
     def read_parts(self, asked: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Parts of string keys as raw bytes, by key, first and last byte; b"" where there is nothing; one round trip."""
-        parts: list[bytes] = self._ask(lambda: self._links.ask_all([("GETRANGE", *part) for part in asked], as_bytes=True))
+        parts: list[bytes] = self._ask(lambda: self._send_all([("GETRANGE", *part) for part in asked], as_bytes=True))
         return parts
 
     def load(self, scripts: Iterable[Script]) -> None:
-        """Loads scripts ahead of use, so that the first message does not pay for it; one round trip."""
-        self.pipeline([("SCRIPT", "LOAD", script.text) for script in scripts])
+        """Loads scripts ahead of use, so that the first message does not pay for it; one round trip a server."""
+        batch = [("SCRIPT", "LOAD", script.text) for script in scripts]
+        for links in self._masters():
+            self._ask(partial(links.ask_all, batch))
+
+    def confirm(self, key: str) -> None:
+        """Returns when all that the key's server has done by now is on as many replicas as are wanted; at once where none are."""
+        if self._wait_replicas:
+            tag = key[key.find("{") + 1 : key.find("}")]
+            self.command("SET", keys.REPLICATED(tag=tag), 1, "PX", MARK_LIFE_MS)
 
     def scan(self, pattern: str, *, count: int = 1000) -> Iterator[str]:
         """All keys that fit the glob: for rare acts of one person's rights and for checks, never for a message."""
-        cursor = "0"
-        while True:
-            cursor, found = self.command("SCAN", cursor, "MATCH", pattern, "COUNT", count)
-            yield from found
-            if cursor == "0":
-                return
+        for links in self._masters():
+            cursor = "0"
+            while True:
+                cursor, found = self._ask(partial(links.ask, "SCAN", cursor, "MATCH", pattern, "COUNT", count))
+                yield from found
+                if cursor == "0":
+                    break
 
     def rows(self, key: str, pattern: str = "*", *, count: int = 1000) -> Iterator[tuple[str, str]]:
         """Field and value of a hash whose fields fit the glob, in no order, some perhaps twice while it changes: for rare acts."""
@@ -151,102 +152,82 @@ class Database:
                 return
 
     def subscribe(self, channel: str) -> Any:
-        """A listener on a publish channel; its own connection, closed by the caller."""
-        listener = self.client.pubsub(ignore_subscribe_messages=True)
+        """A listener on a publish channel; its own connection, closed by the caller. What is published on one node of a cluster is heard on all."""
+        alive = [links for links in self._route.masters() if not links.is_resting]
+        if not alive:
+            raise Resting
+        listener = _client(alive[0]).pubsub(ignore_subscribe_messages=True)
         listener.subscribe(channel)
         return listener
 
     def setting(self, name: str) -> str | None:
-        """A setting of the server, None where it does not tell (managed services forbid CONFIG)."""
+        """A setting of the server, None where it does not tell (managed services forbid CONFIG); what masters of a cluster differ in, one / other."""
         try:
-            answer = self.command("CONFIG", "GET", name)
+            answers = [self._ask(partial(links.ask, "CONFIG", "GET", name)) for links in self._masters()]
         except ResponseError:
             return None
-        return str(answer[1]) if answer else None
+        told = dict.fromkeys(str(answer[1]) for answer in answers if answer)
+        return " / ".join(told) or None
+
+    def masters(self) -> list[Callable[[], Any]]:
+        """For each server that has a part of the data what opens a connection of the caller's own to it."""
+        return [links.open for links in self._masters()]
+
+    def rewrite_log(self) -> None:
+        """Asks the masters to write their append-only files anew: until then what was deleted still stands in them.
+
+        One that keeps none, writes it already, or is told by others (managed services) does nothing.
+        """
+        if self.setting("appendonly") != "yes":
+            return
+        for links in self._masters():
+            with contextlib.suppress(ResponseError):
+                self._ask(partial(links.ask, "BGREWRITEAOF"))
+
+    def servers(self) -> list[tuple[dict[str, str], float]]:
+        """What every master tells about itself (INFO), and how long its answer took (ms)."""
+        return [self._look_at(links) for links in self._masters()]
 
     def close(self) -> None:
         """Closes the idle connections."""
-        self._links.close()
-        self.client.close()
+        self._route.close()
+
+    def _masters(self) -> Sequence[Links]:
+        try:
+            return self._route.masters()
+        except _AWAY as error:
+            raise _away(error) from error
+
+    def _look_at(self, links: Links) -> tuple[dict[str, str], float]:
+        began = time.perf_counter()
+        text = self._ask(partial(links.ask, "INFO"))
+        took_ms = (time.perf_counter() - began) * 1000
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line), took_ms
 
     def _ask(self, send: Callable[[], Any]) -> Any:
-        if time.monotonic() < self._away_until:
-            raise StorageAway("Redis 暂时不可用：刚才没有应答，稍后自动重试")
         self._on_round_trip()
         try:
-            answer = send()
+            return send()
+        except _AWAY as error:
+            raise _away(error) from error
+        except TooFewReplicas as error:
+            raise StorageAway("Redis 的副本没有及时确认，不能算已经收下") from error
         except ResponseError as error:
-            # The disk is full, or the memory: the server answers, but keeps nothing.
+            # The disk is full, or the memory, or replicas are gone: the server answers, but keeps nothing.
             if isinstance(error, OutOfMemoryError) or str(error).startswith("MISCONF"):
                 raise StorageAway("Redis 不能写入：磁盘或内存已满") from error
+            if str(error).startswith("NOREPLICAS"):
+                raise StorageAway("Redis 不能写入：在线的副本少于 min-replicas-to-write") from error
             raise
-        except _AWAY as error:
-            self._away_until = time.monotonic() + COOL_DOWN_S
-            raise StorageAway(f"Redis 不可用：{type(error).__name__}") from error
-        self._away_until = 0.0
-        return answer
 
 
-class _Links:
-    """Idle connections for single commands, each lent to one thread at a time.
-
-    The client's own way through its pool, its retries and its observability costs 80 µs a command, this one 30 µs; connecting, packing and
-    reading stay the client's.
-    """
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self._idle: deque[tuple[Any, float]] = deque()
-        self._pid = os.getpid()
-
-    def ask(self, *words: Any) -> Any:
-        """Sends one command and gives its answer. A connection that failed is not used again."""
-        link = self._borrow()
-        try:
-            link.send_packed_command([pack_command(words)], check_health=False)
-            answer = link.read_response()
-        except ResponseError:  # an answer like any other, as far as the connection is concerned
-            self._idle.append((link, time.monotonic()))
-            raise
-        self._idle.append((link, time.monotonic()))
-        return answer
-
-    def ask_all(self, commands: Sequence[tuple[Any, ...]], *, as_bytes: bool = False) -> list[Any]:
-        """Sends commands together and gives their answers in order. All are read also where one is refused, which is raised then."""
-        if not commands:
-            return []
-        link, answers, refused = self._borrow(), list[Any](), None
-        link.send_packed_command([b"".join(map(pack_command, commands))], check_health=False)  # one write, not one for each
-        for _ in commands:
-            try:
-                answers.append(link.read_response(disable_decoding=as_bytes))
-            except ResponseError as error:
-                refused = refused or error
-        self._idle.append((link, time.monotonic()))
-        if refused:
-            raise refused
-        return answers
-
-    def close(self) -> None:
-        """Closes what is idle now."""
-        while self._idle:
-            self._idle.pop()[0].disconnect()
-
-    def _borrow(self) -> Any:
-        if self._pid != os.getpid():  # a fork shares its parent's sockets; it must not speak through them
-            self._idle, self._pid = deque(), os.getpid()
-        try:
-            link, used = self._idle.pop()
-        except IndexError:
-            return self._pool.connection_class(**self._pool.connection_kwargs)
-        if time.monotonic() - used > TRUSTED_S and _has_ended(link):
-            link.disconnect()  # it connects anew by itself
-        return link
+def _away(error: Exception) -> StorageAway:
+    reason = "刚才没有应答，稍后自动重试" if isinstance(error, Resting) else type(error).__name__
+    return StorageAway(f"Redis 暂时不可用：{reason}")
 
 
-def _has_ended(link: Any) -> bool:
-    """Whether the server closed an idle connection, or says something on it that nobody asked for."""
-    try:
-        return bool(link.can_read())
-    except ConnectionError:
-        return True
+def _client(links: Links) -> Any:
+    """The client of one server. Its reshaping of answers differs by command and version; scripts and stores know what they asked for."""
+    client = redis.Redis(connection_pool=links.pool)
+    client.response_callbacks.clear()
+    return client

@@ -18,6 +18,7 @@ import msgspec
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 MOST_AT_ONCE = 500
 """Changes that are one act; with BYTES_AT_ONCE some 5 ms of Redis."""
@@ -113,6 +114,25 @@ class _Put:
 
 class ContentStore:
     """The items of every kind of content, and the versions they went through."""
+
+    PERSONAL = Personal(
+        "内容",
+        "运营者写的问答、话术、规则",
+        (keys.CONTENT_NEWEST, keys.CONTENT_ITEMS, keys.CONTENT_HISTORY, keys.CONTENT_CHANGES, keys.CONTENT_STAGED, keys.CONTENT_ONCE),
+        what="改内容的人的编号",
+        erasing="不删除",
+        stays=(keys.CONTENT_HISTORY,),
+        stays_why="内容是社群的，版本记录里的编号不再指向任何人",
+        passing=(
+            keys.CONTENT_HISTORY,
+            keys.CONTENT_ITEMS,
+            keys.CONTENT_CHANGES,
+            keys.CONTENT_NEWEST,
+            keys.CONTENT_STAGED,
+            keys.CONTENT_ONCE,
+        ),
+        passing_why="内容是社群的",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

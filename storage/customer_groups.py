@@ -15,6 +15,7 @@ from storage.community import CommunityKeys
 from storage.connection import Database, Script
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.tallies import ALL, NEW, counts_key, mark_key, place_of
 from storage.welcomes import SETTLE_MS
 
@@ -69,6 +70,16 @@ class KnownGroup:
 
 class CustomerGroups:
     """The customer groups of all communities."""
+
+    PERSONAL = Personal(
+        "客户群",
+        "知道客户群里有谁，好欢迎和统计",
+        (keys.CUSTOMER_GROUPS, keys.CUSTOMER_GROUP, keys.CUSTOMER_SEATS),
+        what="在哪些客户群、什么时候进的",
+        erasing="从名册里删除",
+        passing=(keys.CUSTOMER_GROUP,),
+        passing_why="群主是群的资料",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -22,6 +22,7 @@ from storage import keys
 from storage.connection import Database, Script, StorageAway
 from storage.keys import shard_of
 from storage.moment import to_ms
+from storage.personal import Personal
 from storage.tallies import ALL, NEW, PART, SPOKE, counts_key, mark_key, place_named, place_of
 
 LOOKS_BACK: Mapping[str, int] = {SPOKE: 2 * max(STAYS) - 1, PART: 30, NEW: max(RETURNS)}
@@ -86,6 +87,16 @@ class _Place:
 
 class Daybook:
     """The days of all places."""
+
+    PERSONAL = Personal(
+        "每日数字",
+        "每天有多少人说话、参加、新来",
+        (keys.PLACES, keys.BOOK, keys.MARKS, keys.EVER, keys.HERE),
+        what="哪天参加过、是不是新人，每人一位",
+        erasing="全部删除；已结算的数字不记是谁",
+        passing=(keys.MARKS, keys.EVER, keys.HERE),
+        passing_why="导出里的活跃日期和入群时间已经说了",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

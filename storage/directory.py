@@ -12,6 +12,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 CACHED = 50_000
 """Members that a process remembers; about 10 MB."""
@@ -36,6 +37,26 @@ class Person:
 
 class Directory:
     """Member numbers, names and homes. Numbers are given once and never again."""
+
+    PERSONAL = Personal(
+        "通讯录",
+        "知道编号是谁；别处都只有编号",
+        (
+            keys.MEMBER_IDS,
+            keys.MEMBER_USERS,
+            keys.MEMBER_NAMES,
+            keys.MEMBER_NAMED,
+            keys.MEMBER_HOMES,
+            keys.MEMBER_CHOSEN,
+            keys.PEOPLE_ONCE,
+            keys.MEMBER_NEXT,
+            keys.DIRECTORY_EPOCH,
+        ),
+        what="企业微信的 userid 或 external_userid、名字、所在的社群",
+        erasing="全部删除；从此编号不再指向任何人",
+        passing=(keys.PEOPLE_ONCE, keys.MEMBER_NAMED, keys.MEMBER_NEXT),
+        passing_why="由名字算出来的记号",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

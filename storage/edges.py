@@ -15,6 +15,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script, pairs
 from storage.moment import to_ms
+from storage.personal import Personal
 
 MOST_KEPT = 1_000
 """So many of the most influential are kept by name."""
@@ -62,6 +63,16 @@ _decode = msgspec.json.Decoder(Found).decode
 
 class EdgeStore:
     """The edges of every community."""
+
+    PERSONAL = Personal(
+        "影响力",
+        "看出谁帮了谁，给热心的人机会",
+        (keys.EDGES, keys.INFLUENCE, keys.MEMBER_MODELS),
+        what="谁感谢过谁",
+        erasing="全部删除",
+        passing=(keys.INFLUENCE,),
+        passing_why="由感谢的关系每天夜里算出来，导出里给关系",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

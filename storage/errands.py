@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from storage import bells, keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script, pairs
+from storage.personal import Personal
 
 LEASE_MS = 60_000
 """Longer than a roster of 500 takes at worst."""
@@ -48,6 +49,16 @@ class Errand:
 
 class Errands:
     """The errands of all shards."""
+
+    PERSONAL = Personal(
+        "跑腿",
+        "要请企业微信做的事：读群名册、发欢迎语",
+        (keys.ERRANDS, keys.ERRAND),
+        stays=(keys.ERRAND,),
+        stays_why="做完就没了",
+        passing=(keys.ERRAND, keys.ERRANDS),
+        passing_why="做完就没了",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -1,25 +1,34 @@
-"""The event log: an append-only stream in every shard, each entry naming its community."""
+"""The event log: an append-only stream in every shard, each entry naming its community, and files of what is old."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice, takewhile, zip_longest
 from typing import Any
 
 import msgspec
 
 from storage import keys
 from storage.community import CommunityKeys
-from storage.connection import Database, pairs
+from storage.connection import Database, Script, pairs
+from storage.log_files import Id, LogFile, LogFiles, Row, id_of, parse_id
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 from storage.roster import speaks_of
 
 VERSION = "1"
 LOOKED_MS = 3_600_000
 """How often it is noted that a reader found nothing new."""
+STRETCH = 50_000
+"""Entries of a file: 6.5 MB in Redis, 1.6 MB compressed. A small installation never has so many in a shard, and so never has a file."""
 _encode = msgspec.json.Encoder().encode
+
+
+class LogTangled(Exception):
+    """Stream and files of a shard contradict each other: somebody put other files there, or another Redis. Nothing was trimmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,23 @@ class LogEntry:
 
 
 class Events:
-    """The event streams of all shards."""
+    """The event streams of all shards, and the files into which their oldest entries went: read as one log."""
 
-    def __init__(self, database: Database, shards: int) -> None:
+    PERSONAL = Personal(
+        "事件记录",
+        "统计、排错、补算",
+        (keys.EVENTS, keys.FOLLOWED),
+        what="什么时候做了什么；默认没有原文，旧的在压缩的文件里",
+        erasing="删掉含原文的，文件里的也删；其余只有编号",
+        stays=(keys.EVENTS,),
+        stays_why="统计要能重算，编号不再指向任何人。打开 log.keep_text 时，别人说的话里提到他的名字，是别人的话，随 retention.events_days 清除",
+    )
+
+    def __init__(self, database: Database, shards: int, files: LogFiles | None = None) -> None:
         self._database = database
         self._shards = shards
+        self.files = files
+        self._follow = Script("follow_log")
 
     def record(
         self, shard: int, kind: str, community: str, now: datetime, data: Mapping[str, Any], *, member: int = 0, message: str = ""
@@ -54,21 +75,23 @@ class Events:
     def read(self, *, community: str = "", member: int | None = None) -> Iterator[LogEntry]:
         """All entries, oldest first within a shard's page, optionally of one community or one member."""
         for shard in range(self._shards):
-            last = "-"
-            while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
+            for page in self._pages(shard, member):
                 yield from _wanted(page, community, member)
-                last = f"({page[-1][0]}"
 
     def newest(self, count: int, *, community: str = "", member: int | None = None) -> list[LogEntry]:
-        """The newest entries over all shards, oldest first; looks at no more than 50 × ``count`` a shard."""
+        """The newest entries over all shards, oldest first; looks at no more than 50 × ``count`` a shard, and into files where the streams have too few."""
         pages = self._database.pipeline(("XREVRANGE", keys.EVENTS(shard=s), "+", "-", "COUNT", 50 * count) for s in range(self._shards))
         found = [entry for page in pages for entry in _wanted(page, community, member)]
+        if len(found) < count:
+            for shard, page in enumerate(pages):
+                found += _wanted(self._filed_before(shard, page, 50 * count - len(page)), community, member)
         return sorted(found, key=_order)[-count:]
 
     def begins(self) -> dict[int, datetime]:
-        """When the oldest entry of each shard's stream happened; shards without any are left out. One round trip."""
+        """When the oldest entry of each shard's log happened; shards without any are left out. One round trip."""
         pages = self._database.pipeline(("XRANGE", keys.EVENTS(shard=s), "-", "+", "COUNT", 1) for s in range(self._shards))
-        return {shard: next(_wanted(page, "", None)).at for shard, page in enumerate(pages) if page}
+        found = {shard: next(_wanted(page, "", None)).at for shard, page in enumerate(pages) if page}
+        return found | {shard: from_ms(files[0].index().first_ms) for shard in range(self._shards) if (files := self._files_of(shard))}
 
     def tail(self) -> dict[int, str]:
         """Where each shard's stream ends now, to follow from."""
@@ -85,10 +108,11 @@ class Events:
                 found += _wanted(page, community, member)
         return sorted(found, key=_order)
 
-    def follow(self, name: str, now: datetime, most: int = 1_000) -> Iterator[tuple[int, list[LogEntry], bool]]:
+    def follow(self, name: str, now: datetime, most: int = 1_000, *, fence: int = 0) -> Iterator[tuple[int, list[LogEntry], bool]]:
         """What came since the reader of this name looked last, a page of each shard: shard, entries in order, and whether some were lost before.
 
         A page counts as read once the next is asked for: who dies over it gets it again. Entries are lost when the log was cut behind the reader.
+        ``fence`` is the number of the reader's lease: who lost it meanwhile cannot put the mark of the next one back, and gets no more.
         """
         marks = self._database.pipeline(("HGET", keys.FOLLOWED(shard=shard), name) for shard in range(self._shards))
         begins = [(mark or "0-0|0").split("|") for mark in marks]
@@ -103,40 +127,46 @@ class Events:
         pages = self._database.pipeline(asked)
         for shard, (last, looked) in enumerate(begins):
             page, first = pages[2 * shard], pages[2 * shard + 1]
+            if filed := self._filed_after(shard, parse_id(last), most):
+                page, first = filed, [[_text(self._files_of(shard)[0].first)]]
             is_cut = bool(first and last != "0-0" and int(first[0][0].partition("-")[0]) > max(int(looked), int(last.partition("-")[0])))
             if page or is_cut:
                 yield shard, list(_wanted(page, "", None)), is_cut
             mark = page[-1][0] if page else last
-            if page or is_cut or to_ms(now) - int(looked) > LOOKED_MS:
-                self._database.command("HSET", keys.FOLLOWED(shard=shard), name, f"{mark}|{to_ms(now)}")
+            is_news = page or is_cut or to_ms(now) - int(looked) > LOOKED_MS
+            if is_news and not self._database.act(self._follow, [keys.FOLLOWED(shard=shard)], [name, f"{mark}|{to_ms(now)}", fence]):
+                return
 
     def look_back(
         self, where: CommunityKeys, number: int, since: datetime, now: datetime, most: int = 20_000
     ) -> tuple[list[LogEntry], datetime]:
         """A member's entries in his community, the newest first, and since when they are whole: ``since``, or where ``most`` entries were looked at."""
         found: list[LogEntry] = []
-        last, looked, reached = "+", 0, now
-        while looked < most and reached > since:
-            page = self._database.command("XREVRANGE", keys.EVENTS(shard=where.shard), last, "-", "COUNT", 2_000)
-            if not page:
-                return found, since
-            looked, last, reached = looked + len(page), f"({page[-1][0]}", from_ms(int(page[-1][1][3]))
+        looked, reached = 0, now
+        for page in self._pages_back(where.shard, 2_000):
+            looked, reached = looked + len(page), from_ms(int(page[-1][1][3]))
             found += [one for one in _wanted([row for row in page if row[1][9] == str(number)], where.id, number) if one.at >= since]
-        return found, max(reached, since)
+            if looked >= most or reached <= since:
+                return found, max(reached, since)
+        return found, since
 
     def find_sent(self, delivery: str, since: datetime) -> list[tuple[int, LogEntry]]:
         """The outbound entries of one delivery (and of its parts ``<delivery>/2``…) since then, each with its shard; a rare act that reads a lot."""
         found: list[tuple[int, LogEntry]] = []
         for shard in range(self._shards):
-            last, is_old = "+", False
-            while not is_old and (page := self._database.command("XREVRANGE", keys.EVENTS(shard=shard), last, "-", "COUNT", 1_000)):
+            for page in self._pages_back(shard, 1_000):
                 entries = list(_wanted(page, "", None))
                 found += [(shard, entry) for entry in entries if entry.kind == "outbound" and _is_part(entry.message, delivery)]
-                last, is_old = f"({page[-1][0]}", entries[-1].at < since
+                if entries[-1].at < since:
+                    break
         return sorted(((shard, entry) for shard, entry in found if entry.at >= since), key=lambda pair: _order(pair[1]))
 
     def trim(self, before: datetime) -> int:
         """Removes what happened before ``before``; gives how many entries went. Age is read from the entries, never from the server's clock."""
+        return self.trim_streams(before) + sum(self._trim_files(shard, to_ms(before)) for shard in range(self._shards))
+
+    def trim_streams(self, before: datetime) -> int:
+        """Removes what happened before ``before`` from the streams alone: where there are files it stands there already; gives how many entries went."""
         limit, gone = to_ms(before), 0
         for shard in range(self._shards):
             while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), "-", "+", "COUNT", 1_000):
@@ -147,6 +177,131 @@ class Events:
                     break
         return gone
 
+    # Into files -----------------------------------------------------------------------------------------------------------
+
+    def file_away(self, before: datetime, *, stretch: int = STRETCH, is_last: bool = False) -> int:
+        """Moves whole stretches of entries that happened before ``before`` out of the streams into files; gives how many entries. One process at a time.
+
+        ``is_last`` moves what is less than a stretch as well. A file that was read back and found to say what the stream says is what lets go of the
+        stream: a process that dies at any moment leaves entries in the stream, in both, or in the file, and both are read as one.
+        """
+        if self.files is None:
+            return 0
+        return sum(self._file_away(shard, to_ms(before), stretch, is_last) for shard in range(self._shards))
+
+    def _file_away(self, shard: int, limit: int, stretch: int, is_last: bool) -> int:
+        assert self.files
+        moved = self._let_go(shard)  # of what was written and not trimmed yet
+        while rows := self._stretch(shard, limit, stretch):
+            if len(rows) < stretch and not is_last:
+                break
+            self.files.write(shard, rows)
+            moved += self._let_go(shard, is_fresh=True)
+        return moved
+
+    def _stretch(self, shard: int, limit: int, most: int) -> list[Row]:
+        """The oldest entries of a stream, as far as all before them are old."""
+        rows: list[Row] = []
+        while len(rows) < most:
+            begin = f"({rows[-1][0]}" if rows else "-"
+            page = self._database.command("XRANGE", keys.EVENTS(shard=shard), begin, "+", "COUNT", min(1_000, most - len(rows)))
+            old = list(takewhile(lambda row: int(row[1][3]) < limit, page))
+            rows += old
+            if not old or len(old) < len(page):
+                break
+        return rows
+
+    def _let_go(self, shard: int, *, is_fresh: bool = False) -> int:
+        """Trims what stands in files, after comparing both word for word; where somebody was erased meanwhile the file is written anew."""
+        gone = 0
+        for file in self._files_of(shard):
+            head = self._database.command("XRANGE", keys.EVENTS(shard=shard), "-", _text(file.last), "COUNT", 1)
+            if head and id_of(head[0]) < file.first:
+                raise LogTangled(f"shard {shard}: the stream has entries from before the file {file.path.name} that stand in no file")
+            if head:
+                self._make_equal(shard, file)
+                gone += int(self._database.command("XTRIM", keys.EVENTS(shard=shard), "MINID", "=", f"{file.last[0]}-{file.last[1] + 1}"))
+            elif is_fresh and self.files and file == self._files_of(shard)[-1]:
+                self.files.drop(file)  # all of it was erased while it was written
+        return gone
+
+    def _make_equal(self, shard: int, file: LogFile) -> None:
+        """Sees that a file says what the stream says between its ends."""
+        kept = (row for page in self._between(shard, file.first, file.last) for row in page)
+        if self.files and any(one != other for one, other in zip_longest(kept, file.rows())):
+            self.files.write(shard, [row for page in self._between(shard, file.first, file.last) for row in page], file)
+
+    def _between(self, shard: int, first: Id, last: Id) -> Iterator[list[Row]]:
+        begin = _text(first)
+        while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), begin, _text(last), "COUNT", 1_000):
+            yield page
+            begin = f"({page[-1][0]}"
+
+    def _trim_files(self, shard: int, limit: int) -> int:
+        gone = 0
+        for file in self._files_of(shard):
+            index = file.index()
+            if self.files is None or index.first_ms >= limit:
+                break
+            if index.last_ms < limit:
+                gone += index.entries
+                self.files.drop(file)
+            else:
+                gone += self.files.rewrite(shard, file, lambda row: int(row[1][3]) >= limit)
+        return gone
+
+    # As one log -----------------------------------------------------------------------------------------------------------
+
+    def _files_of(self, shard: int) -> list[LogFile]:
+        return self.files.of(shard) if self.files else []
+
+    def _pages(self, shard: int, member: int | None = None) -> Iterator[list[Row]]:
+        """The log of a shard from its beginning. What is moved into a file while it is read is found there; a member's need not all be opened."""
+        last: Id = (0, 0)
+        while True:
+            newer = [file for file in self._files_of(shard) if file.last > last]
+            for file in newer:
+                if member is None or member in file.index().members:
+                    yield from _paged(row for row in file.rows() if id_of(row) > last)
+                last = file.last
+            if newer:
+                continue
+            page = self._database.command("XRANGE", keys.EVENTS(shard=shard), f"({_text(last)}", "+", "COUNT", 1_000)
+            if any(file.last > last for file in self._files_of(shard)):
+                continue  # moved between our two looks
+            if not page:
+                return
+            yield page
+            last = id_of(page[-1])
+
+    def _pages_back(self, shard: int, most: int) -> Iterator[list[Row]]:
+        """The log of a shard from its end, the newest entry first."""
+        last = "+"
+        while page := self._database.command("XREVRANGE", keys.EVENTS(shard=shard), last, "-", "COUNT", most):
+            yield page
+            last = f"({page[-1][0]}"
+        end = (2**63, 0) if last == "+" else parse_id(last.removeprefix("("))
+        for file in reversed(self._files_of(shard)):
+            if file.first < end:
+                rows = [row for row in file.rows() if id_of(row) < end]
+                yield from _paged(reversed(rows), most)
+
+    def _filed_after(self, shard: int, last: Id, most: int) -> list[Row]:
+        """The first entries after one that stand in a file, none where those after it are in the stream."""
+        file = next((file for file in self._files_of(shard) if file.last > last), None)
+        return list(islice((row for row in file.rows() if id_of(row) > last), most)) if file else []
+
+    def _filed_before(self, shard: int, page: list[Row], most: int) -> list[Row]:
+        """The newest entries that stand in files alone, before the oldest of a page of the stream (newest first)."""
+        end = id_of(page[-1]) if page else (2**63, 0)
+        found: list[Row] = []
+        for file in reversed(self._files_of(shard)):
+            if len(found) < most and file.first < end:
+                found = [row for row in file.rows() if id_of(row) < end] + found
+        return found[-most:] if most > 0 else []
+
+    # Persons --------------------------------------------------------------------------------------------------------------
+
     def export_user(self, number: int) -> list[dict[str, Any]]:
         """All entries that name the member."""
         return [
@@ -155,16 +310,38 @@ class Events:
         ]
 
     def erase_user(self, number: int) -> str:
-        """Removes the entries that hold the member's texts, or texts about him; others stay under a number that no longer leads to anybody."""
+        """Removes the entries that hold the member's texts, or texts about him; others stay under a number that no longer leads to anybody.
+
+        Streams come before files: what is moved in between is compared with its stream once more before that lets go of it.
+        """
         gone = 0
         for shard in range(self._shards):
             last = "-"
             while page := self._database.command("XRANGE", keys.EVENTS(shard=shard), last, "+", "COUNT", 1_000):
-                hold = [entry for entry, flat in page if '"text":' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))]
+                hold = [row[0] for row in page if _tells_of(row, number)]
                 if hold:
                     gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *hold)
                 last = f"({page[-1][0]}"
+            for file in self._files_of(shard):
+                if self.files and number in file.index().members:
+                    gone += self.files.rewrite(shard, file, lambda row: not _tells_of(row, number))
         return f"已删除 {gone} 条含原文的记录；其余记录只含编号（不再指向任何人）"
+
+
+def _tells_of(row: Row, number: int) -> bool:
+    """Whether an entry holds texts of a member, or about him."""
+    flat = row[1]
+    return '"text":' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))
+
+
+def _text(id: Id) -> str:
+    return f"{id[0]}-{id[1]}"
+
+
+def _paged(rows: Iterable[Row], most: int = 1_000) -> Iterator[list[Row]]:
+    source = iter(rows)
+    while page := list(islice(source, most)):
+        yield page
 
 
 def _wanted(page: list[Any], community: str, member: int | None) -> Iterator[LogEntry]:

@@ -20,6 +20,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script, pairs
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 MOST_TRIES = 20
@@ -132,6 +133,24 @@ class _Sum:
 
 class Experiments:
     """The experiments of every community."""
+
+    PERSONAL = Personal(
+        "实验",
+        "比较两种推送哪种好",
+        (
+            keys.EXPERIMENTS,
+            keys.EXPERIMENT_WINNERS,
+            keys.EXPERIMENT_OPEN,
+            keys.EXPERIMENT_CLOSING,
+            keys.EXPERIMENT_DAYS,
+            keys.EXPERIMENT_MEMBERS,
+            keys.EXPERIMENT_CHATS,
+        ),
+        what="在哪些进行中的实验里、收到哪一种",
+        erasing="从进行中的实验里删除；合计不记是谁",
+        passing=(keys.EXPERIMENT_CLOSING, keys.EXPERIMENT_MEMBERS),
+        passing_why="和进行中的实验是一回事",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

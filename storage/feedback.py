@@ -10,6 +10,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -27,6 +28,13 @@ class Judged:
 
 class Feedback:
     """The judgements of every community, by entry. Counts only; who judged an answer is remembered for a week, so that he counts once."""
+
+    PERSONAL = Personal(
+        "反馈",
+        "回答有用没用，只有次数",
+        (keys.FEEDBACK,),
+        erasing="删掉他评价过哪些",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from storage import keys
-from storage.community import CommunityKeys
+from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script, pairs
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 MARKER_LIFE_MS = 40 * 86_400_000
 RECEIPTS_LIFE_MS = 400 * 86_400_000
@@ -55,6 +56,12 @@ _decode = msgspec.json.Decoder(_Kept).decode
 
 class Firings:
     """Which push fired when, in every community."""
+
+    PERSONAL = Personal(
+        "推送",
+        "哪个推送什么时候发过",
+        (keys.FIRED, keys.FIRED_LAST, keys.RECEIPTS),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -121,6 +128,16 @@ class Firings:
     def begin_anew(self, where: CommunityKeys, push: str, now: datetime) -> None:
         """Notes that a push was changed: moments before ``now`` were not missed."""
         self._database.command("HSET", keys.FIRED_LAST(shard=where.shard, community=where.id), push, to_ms(now))
+
+    def begin_all_anew(self, now: datetime) -> int:
+        """Notes of every push that ever was: moments before ``now`` were not missed; gives how many pushes. A rare act that looks at every key."""
+        begun = 0
+        for where in list(communities_with(self._database, keys.FIRED_LAST)):
+            names = list(self.lasts(where))
+            begun += len(names)
+            for name in names:
+                self.begin_anew(where, name, now)
+        return begun
 
     def export_user(self, number: int) -> dict[str, object]:
         """Firings name nobody."""

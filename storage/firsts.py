@@ -8,6 +8,7 @@ from datetime import date
 
 from storage import keys
 from storage.connection import Database
+from storage.personal import Personal
 
 AT_ONCE = 200
 
@@ -29,6 +30,16 @@ def first_of_day(community: str, member: int, day: str) -> str:
 
 class Firsts:
     """What was noted in all shards and is not awarded yet. A member may stand in two of them: for a group, and for his single chat."""
+
+    PERSONAL = Personal(
+        "首次发言",
+        "当天第一次说话的积分",
+        (keys.FIRSTS,),
+        what="等着发的首次发言积分",
+        erasing="全部删除",
+        passing=(keys.FIRSTS,),
+        passing_why="几秒就没了",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -22,6 +22,7 @@ from storage.connection import Database, Script
 from storage.ledger import digest_of, week_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 DONE_LIFE_MS = 8 * 86_400_000
@@ -112,6 +113,16 @@ _decode = msgspec.json.Decoder(FlowState).decode
 
 class FlowStates:
     """The flows of every community's members."""
+
+    PERSONAL = Personal(
+        "流程",
+        "新人任务等一步步的对话",
+        (keys.FLOWS_OF, keys.FLOWS_TOLD, keys.FLOWS_DONE, keys.FLOW_DEFINITIONS, keys.FLOW_FUNNEL, keys.FLOW_STEPS),
+        what="走到哪一步、回答了什么",
+        erasing="全部删除；漏斗只有人数",
+        passing=(keys.FLOWS_TOLD, keys.FLOWS_DONE, keys.FLOW_STEPS, keys.FLOW_DEFINITIONS),
+        passing_why="由进度来的，或者是运营者写的流程",
+    )
 
     def __init__(self, database: Database, shards: int, *, answers_hours: int) -> None:
         self._database = database

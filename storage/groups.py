@@ -5,12 +5,19 @@ from __future__ import annotations
 from storage import keys
 from storage.connection import Database, Script
 from storage.moment import from_ms
+from storage.personal import Personal
 
 MOST = 1_000
 
 
 class Groups:
     """The register of unlisted groups, at most :data:`MOST` of them."""
+
+    PERSONAL = Personal(
+        "群",
+        "没有登记的群第一次听到的时间",
+        (keys.GROUPS,),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -9,6 +9,7 @@ from rules.judgement import NO_HISTORY, History
 from storage import keys
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 
 NEWCOMERS_MS = 600_000
 
@@ -23,6 +24,16 @@ def read_history(counted: Sequence[int]) -> History:
 
 class Heard:
     """The counts of every chat; what they need lives for ten minutes."""
+
+    PERSONAL = Personal(
+        "发言计数",
+        "刷屏和重复的话",
+        (keys.SPOKE, keys.SAME, keys.DOUBTFUL),
+        what="最近十分钟说话的时间，同样的话的指纹",
+        erasing="全部删除",
+        passing=(keys.SPOKE, keys.SAME, keys.DOUBTFUL),
+        passing_why="十分钟就没了",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

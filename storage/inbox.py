@@ -17,9 +17,10 @@ from storage import keys
 from storage.connection import Database, Script
 from storage.firsts import first_of_day
 from storage.heard import read_history
-from storage.moment import to_ms
+from storage.moment import from_ms, to_ms
 from storage.moods import Felt, keys_of_moods, pack_felt
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.streams import StreamStart, encode_start
 from storage.talk import FIELDS, LIFE_MS, Talk, read_talk
 from storage.tallies import ALL, NEW, PART, RESPONDED, SPOKE, counts_key, mark_key, place_of
@@ -119,6 +120,16 @@ class Left:
 class Inbox:
     """The inboxes of all shards. ``consumer`` names the calling process (a fork asks anew)."""
 
+    PERSONAL = Personal(
+        "收件箱",
+        "收下的消息一条不丢、不做两遍",
+        (keys.INBOX, keys.INBOX_DEAD, keys.MESSAGE, keys.WAITING, keys.TALK, keys.PUSHED),
+        what="还没处理完的消息、处理失败的消息、为重复回调留的回答、最近问的一句",
+        erasing="全部删除；别人收到的回答里提到他的也删",
+        passing=(keys.INBOX, keys.WAITING, keys.TALK, keys.MESSAGE, keys.PUSHED),
+        passing_why="几秒到一天就没了；处理失败的消息会给",
+    )
+
     def __init__(self, database: Database, consumer: Callable[[], str], *, shards: int = keys.SHARDS, answers_hours: int = 24) -> None:
         self._database = database
         self._consumer = consumer
@@ -202,7 +213,10 @@ class Inbox:
 
     def find_answer(self, shard: int, message_id: str) -> str | None:
         """The kept answer of a finished message, None while it is at work."""
-        answer: str | None = self._database.command("HGET", keys.MESSAGE(shard=shard, id=message_id), "answer")
+        key = keys.MESSAGE(shard=shard, id=message_id)
+        answer: str | None = self._database.command("HGET", key, "answer")
+        if answer is not None:
+            self._database.confirm(key)  # another process wrote it, and may still wait for the replicas
         return answer
 
     def finish(self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int) -> tuple[bool, str]:
@@ -266,13 +280,32 @@ class Inbox:
         """How many accepted messages are not finished; one round trip."""
         return sum(self._database.pipeline(("XLEN", keys.INBOX(shard=shard)) for shard in range(self._shards)))
 
+    def oldest_ms(self) -> int:
+        """When the oldest message that is not finished came in, by Redis' own clock; 0 where there is none; one round trip."""
+        firsts = self._database.pipeline(("XRANGE", keys.INBOX(shard=shard), "-", "+", "COUNT", 1) for shard in range(self._shards))
+        return min((int(page[0][0].partition("-")[0]) for page in firsts if page), default=0)
+
     def drop_idle_consumers(self) -> int:
         """Removes the names of processes that are gone and left nothing; gives how many went."""
         return sum(drop_idle_consumers(self._database, keys.INBOX(shard=shard)) for shard in range(self._shards))
 
-    def export_user(self, number: int) -> dict[str, object]:
-        """Unfinished messages live for seconds and are not exported."""
-        return {}
+    def export_user(self, number: int) -> list[dict[str, Any]]:
+        """The member's messages that failed and were buried; unfinished ones live for seconds and are not exported."""
+        mine = mark_of(number)
+        letters = (
+            json.loads(letter)
+            for shard in range(self._shards)
+            for letter in self._database.command("LRANGE", keys.INBOX_DEAD(shard=shard), 0, -1)
+        )
+        return [
+            {
+                "时间": from_ms(letter["t"]).isoformat(),
+                "原因": letter["reason"],
+                "原文": json.loads(letter["payload"])["message"].get("text", ""),
+            }
+            for letter in letters
+            if mine in letter["payload"]
+        ]
 
     def erase_user(self, number: int) -> str:
         """Drops the member's messages that are not finished, and those that failed and were buried."""

@@ -22,6 +22,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import args_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 DAY_MS = 86_400_000
@@ -149,6 +150,29 @@ class _Own:
 
 class Invitations:
     """The invitations of every community. ``key`` makes the marks of who was erased."""
+
+    PERSONAL = Personal(
+        "邀请",
+        "谁邀请了谁，该给谁积分，防止作弊",
+        (
+            keys.INVITE_CODES,
+            keys.INVITE_CODE_OF,
+            keys.INVITE_ERASED,
+            keys.INVITATIONS,
+            keys.INVITED_BY,
+            keys.INVITES_HELD,
+            keys.INVITERS,
+            keys.INVITE_BOARD,
+            keys.INVITE_ARRIVED,
+            keys.INVITE_STEPS,
+        ),
+        what="邀请码、被谁邀请、邀请了谁（只有编号）、入群时间",
+        erasing="全部删除；他邀请来的人不再记是谁邀请的",
+        stays=(keys.INVITE_ERASED,),
+        stays_why="不可逆的记号，400 天，只用来认出“删除之后又被邀请一次”",
+        passing=(keys.INVITED_BY, keys.INVITE_BOARD, keys.INVITE_STEPS, keys.INVITES_HELD, keys.INVITE_ERASED),
+        passing_why="由邀请记录算出来的",
+    )
 
     def __init__(self, database: Database, shards: int, key: bytes) -> None:
         self._database = database

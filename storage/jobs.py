@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storage import keys
 from storage.connection import Database
+from storage.personal import Personal
 from storage.work import drop_entries_of, drop_idle_consumers
 
 
@@ -22,6 +24,16 @@ class Job:
 
 class Jobs:
     """The streams of all shards of one kind of work; ``family`` names them."""
+
+    PERSONAL = Personal(
+        "后台工作",
+        "等着算情绪、看图片的消息",
+        (keys.JOBS, keys.PICTURES),
+        what="几秒钟的原文",
+        erasing="全部删除",
+        passing=(keys.JOBS, keys.PICTURES),
+        passing_why="几秒就没了",
+    )
 
     def __init__(self, database: Database, consumer: Callable[[], str], shards: int, family: Callable[..., str]) -> None:
         self._database = database

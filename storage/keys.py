@@ -68,9 +68,15 @@ ARCHIVE_TAKEN = _family(
     "qb:{{archive:{channel}}}:taken", "zset", "the newest 2,000", "numbers of the archive's messages that were taken in"
 )
 LEASE = _family("qb:{{lease:{name}}}", "string", "seconds", "who holds a role that only one process may have")
+LEASE_FENCE = _family("qb:{{lease:{name}}}:fence", "string", "for ever", "how often the role changed hands: the number of its holder")
+REPLICATED = _family(
+    "qb:{{{tag}}}:replicated", "string", "a minute", "written before waiting for replicas, which so have all that was done before"
+)
+LOG_LEVEL = _family("qb:{{meta}}:log-level", "string", "as long as was said", "level|until when (ms) all processes log so much")
 PROCESSES = _family(
     "qb:{{meta}}:processes", "hash", "a day after their end", "name of a process → since|last sign of life (ms)|mark of its program"
 )
+ROOM = _family("qb:{{meta}}:room", "hash", "60 days", "day → memory:bytes|disk:bytes in use, for the forecast of how long both last")
 LINK_CALLS = _family("qb:{{link:{channel}}}:calls", "list", "10 s", "what the process that holds a long connection is asked to send: JSON")
 LINK_ANSWER = _family("qb:{{link:{channel}}}:answer:{id}", "list", "30 s", "WeCom's answer to one such call: JSON")
 LINK_SENT = _family(
@@ -103,6 +109,8 @@ PEOPLE_ONCE = _family(
 MEMBER_NEXT = _family("qb:{{people}}:next", "string", "for ever", "the last member number that was given out")
 DIRECTORY_EPOCH = _family("qb:{{people}}:epoch", "string", "for ever", "raised by every erasure, so that processes drop what they cached")
 
+ERASURES = _family("qb:{{people}}:erasures", "hash", "until it is done", "member number → when (ms) he asked to be forgotten")
+COPY_TAKEN = _family("qb:{{people}}:copy:{member}", "string", "1 h", "the message for which a member got a copy of his data")
 LEAVERS = _family("qb:{{people}}:left", "hash", "until back or erased", "mark (keyed digest) of a user who left → when (ms), |admin")
 ROLES = _family(
     "qb:{{roles}}:granted", "hash", "until taken or erased", "member number|community (* all) → viewer, moderator, operator, admin"
@@ -177,7 +185,10 @@ TICKET_STEPS = _family(
     "qb:{{{shard}}}:ticket_steps", "zset", "until answered", "community|ticket number → when its clock's next step is due (ms)"
 )
 WAITING = _family(
-    "qb:{{{shard}}}:waiting:{chat}:{member}", "string", "10 min", "the latest question to a member that a bare number answers"
+    "qb:{{{shard}}}:waiting:{chat}:{member}",
+    "string",
+    "10 min, of a questionnaire or flow 24 h at most",
+    "the latest question to a member that a bare number answers",
 )
 TALK = _family(
     "qb:{{{shard}}}:talk:{chat}:{member}",
@@ -250,7 +261,9 @@ LISTING = _family(
 MEMBERS = _family(
     "qb:{{{shard}}}:{community}:members", "hash", "until erased", "member number → first seen (ms), or new:<message id> until welcomed"
 )
-ONCE = _family("qb:{{{shard}}}:{community}:once:{id}", "string", "7 days", "the first result of an act, for its repeats")
+ONCE = _family(
+    "qb:{{{shard}}}:{community}:once:{id}", "string", "7 days, of words that are kept 30", "the first result of an act, for its repeats"
+)
 BALANCES = _family(
     "qb:{{{shard}}}:{community}:points:balances",
     "hash",
@@ -378,7 +391,7 @@ MOOD = _family("qb:{{{shard}}}:{community}:mood", "hash", "for ever", "group, c<
 MOOD_LINE = _family(
     "qb:{{{shard}}}:{community}:mood:line",
     "hash",
-    "400 days",
+    "the newest 400 days",
     "h<hour of the day> and day → messages|unhappy ones|…; alarm → since|calm since (ms): see lua/parts/mood.lua",
 )
 MOOD_WORDS = _family(
@@ -408,7 +421,12 @@ TRAIT_COLUMN = _family(
 TRAIT_ROUND = _family(
     "qb:{{{shard}}}:{community}:traits:round", "string", "for ever", "layout/day of the last look at everybody|how far it is, nothing: over"
 )
-FOLLOWED = _family("qb:{{{shard}}}:followed", "hash", "for ever", "who reads the event log → how far: entry|when he last looked (ms)")
+FOLLOWED = _family(
+    "qb:{{{shard}}}:followed",
+    "hash",
+    "for ever",
+    "who reads the event log → how far: entry|when he last looked (ms); who# → number of his lease",
+)
 EXPERIMENTS = _family(
     "qb:{{{shard}}}:{community}:experiments",
     "hash",
@@ -819,3 +837,11 @@ TOKEN_REFUSED = _family("qb:{{token:{id}}}:refused", "string", "60 s", "errcode 
 MEDIA = _family("qb:{{media:{scope}:{digest}}}", "string", "71 h", "the media id of an uploaded file, and until when it holds (ms)")
 MEDIA_LOCK = _family("qb:{{media:{scope}:{digest}}}:lock", "string", "90 s", "who uploads a file right now")
 APP_CHATS = _family("qb:{{appchats}}:{channel}", "hash", "for ever", "chat id of a group that an app created → its name")
+
+# Extensions ----------------------------------------------------------------------------------------------------------
+EXTENSION = _family(
+    "qb:{{{shard}}}:{community}:x:{extension}:{name}",
+    "any",
+    "as the extension says",
+    "what an extension keeps in a community (storage/extensions.py)",
+)

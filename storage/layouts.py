@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,24 +35,52 @@ class _Whole(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def convert(database: Database, version: int) -> None:
-    """Brings data of a layout into the present one."""
-    if version < 2:
-        _content_by_items(database)
-    if version < 3:
-        for where in list(communities_with(database, keys.LEDGER_V2)):
-            _ledger_by_members(database, where)
-        CheckIns(database).convert()
-    if version < 4:
-        Directory(database).convert()
-    if version < 5:
-        _words_by_rows(database)
-        convert_cases(database)
-    if version < 6:
-        _figures_by_places(database)
+OnPart = Callable[[int, int], None]
+"""Hears how many parts of how many of a step are done."""
+OnStep = Callable[["Step"], AbstractContextManager[OnPart]]
+"""Is entered for each step, and gives what hears of its parts."""
 
 
-def _figures_by_places(database: Database) -> None:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What brings data to layout ``to``, from the one before; in Chinese what it does. May be repeated, whole or cut short, and by several at once."""
+
+    to: int
+    title: str
+    take: Callable[[Database, OnPart], None] = field(repr=False)
+
+
+@contextmanager
+def unseen(_step: Step) -> Iterator[OnPart]:
+    """Nobody looks on."""
+    yield lambda done, total: None
+
+
+def convert(database: Database, version: int, on_step: OnStep = unseen) -> None:
+    """Brings data of a layout into the present one, step by step; each that is done is noted, so that a killed process's work goes on behind it."""
+    for step in due(version):
+        with on_step(step) as on_part:
+            step.take(database, on_part)
+        database.command("HSET", keys.SCHEMA(), "version", step.to)
+
+
+def due(version: int) -> tuple[Step, ...]:
+    """The steps from a layout to the present one."""
+    return tuple(step for step in STEPS if step.to > version)
+
+
+def _ledger(database: Database, on_part: OnPart) -> None:
+    for where in list(communities_with(database, keys.LEDGER_V2)):
+        _ledger_by_members(database, where, on_part)
+    CheckIns(database).convert()
+
+
+def _words_and_cases(database: Database, _on_part: OnPart) -> None:
+    _words_by_rows(database)
+    convert_cases(database)
+
+
+def _figures_by_places(database: Database, on_part: OnPart) -> None:
     """Layout 5 counted days of communities only: what is counted where is noted, members as they were first seen, and who spoke in any of a shard."""
     spoke: dict[tuple[int, str], list[str]] = defaultdict(list)
     for key in list(database.scan("qb:{*}:*:active:*")):
@@ -68,9 +97,10 @@ def _figures_by_places(database: Database) -> None:
         begun = database.command("HGET", keys.PLACES(shard=shard), place)
         if not begun or day < begun:
             database.command("HSET", keys.PLACES(shard=shard), place, day)
-    for where in list(communities_with(database, keys.MEMBERS)):
-        if where.id in newest:
-            _members_by_days(database, where, newest[where.id])
+    places = [where for where in communities_with(database, keys.MEMBERS) if where.id in newest]
+    for done, where in enumerate(places, 1):
+        _members_by_days(database, where, newest[where.id])
+        on_part(done, len(places))
 
 
 def _members_by_days(database: Database, where: CommunityKeys, newest: str) -> None:
@@ -110,7 +140,7 @@ def _words_by_rows(database: Database) -> None:
         store.put(WORDS.name, {"": None, **rows}, head.author, head.at, note="按词保存", once="layout-4", expect=version)
 
 
-def _ledger_by_members(database: Database, where: CommunityKeys) -> None:
+def _ledger_by_members(database: Database, where: CommunityKeys, on_part: OnPart) -> None:
     """Layout 2 kept the ledger in one stream, and of each member the newest rows: now each member has all of his, and the stream goes.
 
     What was earned then counts for levels and never lapses; the boards of the day, the week and the month begin anew.
@@ -122,7 +152,8 @@ def _ledger_by_members(database: Database, where: CommunityKeys) -> None:
         rows[member].append(f"{int(entry['t']) // 1000}|{entry['n']}||{reason}||{digest_of(entry['once'])[:8]}|")
         sums[member] += int(entry["n"])
     convert_rows, board = Script("convert_points"), keys.BOARD_ALL(shard=where.shard, community=where.id)
-    for member, kept in rows.items():
+    for done, (member, kept) in enumerate(rows.items(), 1):
+        on_part(done, len(rows))
         whole = f"0|{sums[member]}||erased|||"
         database.act(convert_rows, [rows_key(where, int(member)), board], [member, sums[member], whole, *kept])
     database.command("UNLINK", keys.LEDGER_V2(shard=where.shard, community=where.id))
@@ -136,7 +167,7 @@ def _entries(database: Database, key: str) -> Iterator[dict[str, Any]]:
         start = f"({page[-1][0]}"
 
 
-def _content_by_items(database: Database) -> None:
+def _content_by_items(database: Database, _on_part: OnPart) -> None:
     """Layout 1 kept whole files by version: the newest are put in again, one after the other, as changes of items."""
     flat = database.command("HGETALL", keys.CONTENT_V1_NEWEST())
     for kind, newest in zip(flat[::2], map(int, flat[1::2]), strict=True):
@@ -164,3 +195,13 @@ def _items(kind: str, text: str) -> dict[str, str]:
         return to_items(KINDS[kind], text)
     except ContentProblem:
         return split(KINDS[kind], text)
+
+
+STEPS = (
+    Step(2, "内容按条目保存，每次修改一个版本", _content_by_items),
+    Step(3, "积分账按成员保存，签到记录带上补签", _ledger),
+    Step(4, "名字可以按摘要查找", lambda database, _on_part: Directory(database).convert()),
+    Step(5, "词库按词保存，案件有处理经过", _words_and_cases),
+    Step(6, "每天的数字按群统计，成员分来和走", _figures_by_places),
+)
+"""Every layout there was, in order. A new one is a step at the end; what older programs left in kept fixtures (tests/data/layouts) has to come out right."""

@@ -12,6 +12,7 @@ from typing import Any
 from storage import keys
 from storage.connection import Database
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 CACHED_S = 2.0
 """How long a process may go on without hearing that somebody left."""
@@ -21,6 +22,16 @@ _ADMIN = "|admin"
 
 class Leavers:
     """The register of leavers. Threads share one."""
+
+    PERSONAL = Personal(
+        "离职",
+        "离职的人权限立即结束",
+        (keys.LEAVERS,),
+        what="离职的时间，和认得出 userid 的记号（看不出是谁）",
+        erasing="删除；写在 admins 里的管理员的留着",
+        stays=(keys.LEAVERS,),
+        stays_why="去掉管理员的记号，他的权限就会恢复",
+    )
 
     def __init__(self, database: Database, key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database

@@ -11,6 +11,7 @@ from storage.community import CommunityKeys
 from storage.connection import Database, Script, pairs
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 _TOLD = "told:"
 
@@ -27,6 +28,12 @@ class Looked:
 
 class Lights:
     """The last look at every community. Figures only: they name nobody."""
+
+    PERSONAL = Personal(
+        "健康灯",
+        "社群好不好",
+        (keys.LIGHTS,),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -12,6 +12,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 Rules = Sequence[tuple[int, float]]
 """(count, period in seconds) pairs that all hold."""
@@ -56,6 +57,16 @@ class Patience:
 
 class Limits:
     """The turns taken at every target. Names are short and stable: ``app.<channel>.<member>``, ``hook.<digest>``."""
+
+    PERSONAL = Personal(
+        "发送频率",
+        "不超过企业微信的频率限制",
+        (keys.LIMIT_LOG, keys.LIMIT_PAUSE, keys.LIMIT_TROUBLE),
+        stays=(keys.LIMIT_LOG,),
+        stays_why="名字里可能有成员编号，最长一天后自动消失",
+        passing=(keys.LIMIT_LOG, keys.LIMIT_PAUSE, keys.LIMIT_TROUBLE),
+        passing_why="只有发送的时间",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -9,6 +9,7 @@ from typing import Any
 from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database
+from storage.personal import Personal
 
 LIFE_MS = 3_600_000
 EVERYBODY = 0
@@ -17,6 +18,16 @@ EVERYBODY = 0
 
 class Listings:
     """What stood at each number, by operator and kind of list."""
+
+    PERSONAL = Personal(
+        "列表",
+        "刚给他看的列表里每个号码是什么",
+        (keys.LISTING,),
+        what="刚看过的列表的编号",
+        erasing="全部删除",
+        passing=(keys.LISTING,),
+        passing_why="一小时就没了",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

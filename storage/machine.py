@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 from storage import keys
 from storage.connection import Database, pairs
 from storage.outbox import DeadLetter
+from storage.personal import Personal
 
 MOST_LINES = 100
 """Queues of the outbox that are named, the longest overdue first; of each shard so many are counted."""
@@ -78,7 +78,9 @@ class Letter:
 class Server:
     """Redis: its version, bytes in use and allowed (0: no limit), whether what it acknowledges is on disk, and how long an answer took (ms).
 
-    ``is_written`` is None where it does not tell.
+    ``machine_memory`` is all that its machine has. ``is_written`` is None where it does not tell.
+
+    Of a cluster it is the worst of its ``masters``; ``replicas`` are those of the one with the fewest.
     """
 
     version: str = ""
@@ -89,6 +91,9 @@ class Server:
     is_written: bool | None = None
     uptime_s: int = 0
     latency_ms: float = 0.0
+    masters: int = 1
+    replicas: int = 0
+    machine_memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,12 @@ class State:
 class Machine:
     """The state of the installation, and the signs of life of its processes. ``name`` names the calling one."""
 
+    PERSONAL = Personal(
+        "运行情况",
+        "哪些进程在运行",
+        (keys.PROCESSES, keys.LOG_LEVEL),
+    )
+
     def __init__(self, database: Database, name: Callable[[], str], shards: int) -> None:
         self._database = database
         self._name = name
@@ -133,6 +144,26 @@ class Machine:
     def beat(self, since_ms: int, now_ms: int, program: str) -> None:
         """This process, which runs since then, gives a sign of life."""
         self._database.command("HSET", keys.PROCESSES(), self._name(), f"{since_ms}|{now_ms}|{program}")
+
+    def server(self) -> Server:
+        """How Redis does; one round trip, of a cluster one for each master."""
+        return _together(self._database.servers())
+
+    def processes(self) -> tuple[Process, ...]:
+        """The processes that gave signs of life, those that are gone by now among them."""
+        return _processes(self._database.command("HGETALL", keys.PROCESSES()))
+
+    def set_log_level(self, level: str, until_ms: int, now_ms: int) -> None:
+        """Lets all processes log from a level on until then; '' takes that back."""
+        if level:
+            self._database.command("SET", keys.LOG_LEVEL(), f"{level}|{until_ms}", "PX", max(until_ms - now_ms, 1))
+        else:
+            self._database.command("DEL", keys.LOG_LEVEL())
+
+    def log_level(self, now_ms: int) -> str:
+        """What was said about it and holds now, '' for nothing."""
+        level, _, until = (self._database.command("GET", keys.LOG_LEVEL()) or "|0").partition("|")
+        return str(level) if int(until) > now_ms else ""
 
     def sweep(self, now_ms: int) -> int:
         """Forgets the processes that have been gone for a day; gives how many."""
@@ -146,7 +177,7 @@ class Machine:
 
         Dead letters are long: who looks every few seconds goes without them, and gets their number alone.
         """
-        server = self._server()
+        server = self.server()
         rows = iter(self._database.pipeline([*self._counts(), *self._names(leases, channels)]))
         inbox, jobs, pictures, parts, buried, dead, queues = (
             [next(rows) for _ in self._shards] for _ in range(7)
@@ -196,19 +227,31 @@ class Machine:
         yield from (("LRANGE", keys.LIMIT_LOG(name=name), 0, -1) for name in limits)
         yield from (("HMGET", keys.LIMIT_TROUBLE(name=name), "fails", "open_until", "since") for name in limits)
 
-    def _server(self) -> Server:
-        began = time.perf_counter()
-        text = self._database.command("INFO")
-        took_ms = (time.perf_counter() - began) * 1000
-        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        is_appending = facts.get("aof_enabled") == "1"
-        last = "aof_last_write_status" if is_appending else "rdb_last_bgsave_status"
-        return Server(
-            version=f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else f"Redis {facts.get('redis_version', '?')}",
-            memory=int(facts.get("used_memory", 0)), most_memory=int(facts.get("maxmemory", 0)), policy=facts.get("maxmemory_policy", ""),
-            is_appending=is_appending, is_written=facts[last] == "ok" if last in facts else None,
-            uptime_s=int(facts.get("uptime_in_seconds", 0)), latency_ms=took_ms,
-        )  # fmt: skip
+
+def _together(told: Sequence[tuple[dict[str, str], float]]) -> Server:
+    """One server, or the masters of a cluster as if they were one: of everything the worst, memory of the fullest."""
+    servers = [_server(facts, took_ms) for facts, took_ms in told]
+    fullest = max(servers, key=lambda one: (one.memory / one.most_memory if one.most_memory else 0, one.memory))
+    written = {one.is_written for one in servers}
+    return Server(
+        version=" / ".join(dict.fromkeys(one.version for one in servers)),
+        memory=fullest.memory, most_memory=fullest.most_memory, policy=" / ".join(dict.fromkeys(one.policy for one in servers)),
+        is_appending=all(one.is_appending for one in servers), is_written=False if False in written else None if None in written else True,
+        uptime_s=min(one.uptime_s for one in servers), latency_ms=max(one.latency_ms for one in servers),
+        masters=len(servers), replicas=min(one.replicas for one in servers), machine_memory=fullest.machine_memory,
+    )  # fmt: skip
+
+
+def _server(facts: Mapping[str, str], took_ms: float) -> Server:
+    is_appending = facts.get("aof_enabled") == "1"
+    last = "aof_last_write_status" if is_appending else "rdb_last_bgsave_status"
+    return Server(
+        version=f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else f"Redis {facts.get('redis_version', '?')}",
+        memory=int(facts.get("used_memory", 0)), most_memory=int(facts.get("maxmemory", 0)), policy=facts.get("maxmemory_policy", ""),
+        is_appending=is_appending, is_written=facts[last] == "ok" if last in facts else None,
+        uptime_s=int(facts.get("uptime_in_seconds", 0)), latency_ms=took_ms, replicas=int(facts.get("connected_slaves", 0)),
+        machine_memory=int(facts.get("total_system_memory", 0)),
+    )  # fmt: skip
 
 
 def _places(due: Sequence[Sequence[str]]) -> list[tuple[int, str, str, int]]:

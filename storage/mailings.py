@@ -19,6 +19,7 @@ from storage.connection import Database, Script, pairs
 from storage.firings import MARKER_LIFE_MS, MOST_MOMENTS, RECEIPTS_LIFE_MS
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 LIFE_MS = RECEIPTS_LIFE_MS
 COUNTS_LIFE_MS = 100 * 86_400_000
@@ -130,6 +131,16 @@ def name_of(push: str, planned: datetime) -> str:
 
 class Mailings:
     """The mailings of every community."""
+
+    PERSONAL = Personal(
+        "推送的去向",
+        "不重复推送，数得清送到几个人",
+        (keys.MAILING, keys.MAILING_GOT, keys.MAILINGS, keys.MAILINGS_DUE, keys.MAILINGS_STOPPED, keys.PUSH_COUNTS),
+        what="收到过哪些推送、一天几条",
+        erasing="全部删除；合计不记是谁",
+        passing=(keys.PUSH_COUNTS,),
+        passing_why="由收到的推送算出来的",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -12,6 +12,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 
@@ -35,6 +36,18 @@ _decode = msgspec.json.Decoder(MassRecord).decode
 
 class MassMessages:
     """The mass messages of all communities."""
+
+    PERSONAL = Personal(
+        "群发",
+        "群主确认的群发",
+        (keys.MASS, keys.MASS_BUDGET),
+        what="要确认群发的员工的编号",
+        erasing="不删除",
+        stays=(keys.MASS,),
+        stays_why="群发过什么要说得清，编号不再指向任何人",
+        passing=(keys.MASS,),
+        passing_why="群发是社群的",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

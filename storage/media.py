@@ -10,6 +10,7 @@ import msgspec
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 LIFE_MS = 71 * 3_600_000
 """WeCom keeps a file for 72 hours; in the last one it may be gone before the message that names it arrives."""
@@ -32,6 +33,12 @@ class MediaStore:
 
     ``scope`` says who may send the file: ``app.<channel>``, ``hook.<digest of the key>``. ``digest`` stands for kind, name and bytes.
     """
+
+    PERSONAL = Personal(
+        "上传的文件",
+        "上传到企业微信的文件的编号",
+        (keys.MEDIA, keys.MEDIA_LOCK),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,6 +14,7 @@ from storage import keys
 from storage.bells import ring
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
+from storage.personal import Personal
 from storage.tallies import counts_key, place_of
 
 HOUR_MS = 3_600_000
@@ -94,6 +95,16 @@ class WordCount:
 
 class Moods:
     """The moods of every community."""
+
+    PERSONAL = Personal(
+        "情绪",
+        "社群气氛变坏时早知道",
+        (keys.MOOD, keys.MOOD_LINE, keys.MOOD_WORDS, keys.MOOD_BELLS),
+        what="情绪的均值和条数，不留原文；社群两天里的词不记是谁说的",
+        erasing="删掉均值，连同他的社群这两天的词",
+        passing=(keys.MOOD_WORDS, keys.MOOD_LINE),
+        passing_why="不记是谁说的",
+    )
 
     def __init__(self, database: Database, shards: int = keys.SHARDS) -> None:
         self._database = database

@@ -12,6 +12,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 MOST = 50
 """Notes about one member in one community."""
@@ -37,6 +38,14 @@ class Note:
 
 class Notes:
     """The notes of every community."""
+
+    PERSONAL = Personal(
+        "备注",
+        "同事之间交接",
+        (keys.NOTES,),
+        what="版主写的关于他的备注",
+        erasing="全部删除",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -7,6 +7,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 LIFE_MS = 30 * 86_400_000
 _ABOUT = "\x1f"
@@ -15,6 +16,14 @@ _ABOUT = "\x1f"
 
 class Notices:
     """Private words by member; each lies in the shard of that member's single chats, so that accepting his message finds it."""
+
+    PERSONAL = Personal(
+        "待转达",
+        "等他下次单聊时说的话",
+        (keys.NOTICES,),
+        what="还没说的话",
+        erasing="全部删除，别人那里提到他的也删",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

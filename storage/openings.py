@@ -13,6 +13,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import Lapses, args_of, digest_of, keys_of, rows_key
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 AT_ONCE = 500
 """Members that are read in one go."""
@@ -126,6 +127,14 @@ class Known:
 
 class Openings:
     """The opening entries of every community."""
+
+    PERSONAL = Personal(
+        "期初",
+        "从别处搬来时带来的积分和签到",
+        (keys.OPENINGS,),
+        what="搬来的积分、累计、签到天数",
+        erasing="删除；账本里的那一笔照账本办",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -19,6 +19,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.shop import Supply
 
 DAY_LIFE_MS = 3 * 86_400_000
@@ -117,6 +118,18 @@ class Settled:
 
 class Orders:
     """The orders of every community. ``evidence_key`` is a Fernet key that stays outside Redis."""
+
+    PERSONAL = Personal(
+        "订单",
+        "商城兑换",
+        (keys.ORDERS, keys.ORDER_CODES, keys.ORDERS_WAITING, keys.ORDERS_OF, keys.ORDER_STEPS, keys.SHOP_HAD, keys.SHOP_HAD_TODAY),
+        what="换了什么、什么时候、花了多少积分、给了什么码（加密）、备注",
+        erasing="退回等待中的，删掉码和备注",
+        stays=(keys.ORDERS,),
+        stays_why="交易记录按《电子商务法》第三十一条留存，编号不再指向任何人",
+        passing=(keys.ORDERS_WAITING, keys.ORDER_STEPS, keys.SHOP_HAD, keys.SHOP_HAD_TODAY),
+        passing_why="由订单来的",
+    )
 
     def __init__(self, database: Database, shards: int, evidence_key: bytes) -> None:
         self._database = database

@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 from storage.tallies import counts_key, place_of
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -36,6 +37,7 @@ RECENT_MS = 86_400_000
 """A planned push that was given up in this time may still arrive in its day's figures."""
 LANES = ("now", "bulk")
 """The lanes by rank: answers, warnings and alarms go before pushes."""
+_HELD_AT_ONCE = 500
 _DUE_AT_ONCE = 5_000
 """How many due targets of one shard are read in one round trip."""
 
@@ -121,6 +123,18 @@ def encode_delivery(shard: int, delivery: Delivery) -> tuple[str, str, str]:
 class Outbox:
     """The outboxes of ``shards`` shards."""
 
+    PERSONAL = Personal(
+        "发件箱",
+        "要发出去的消息一条不丢、不发两遍",
+        (keys.OUTBOX, keys.OUTBOX_DUE, keys.OUTBOX_LEASES, keys.OUTBOX_DEAD, keys.OUTBOX_SETTLED, keys.OUTBOX_ONCE),
+        what="还没发出去的、发送失败的消息",
+        erasing="全部删除；别人那里提到他的也删。已经发出的收不回来",
+        stays=(keys.OUTBOX_ONCE,),
+        stays_why="消息的名字里可能有编号，7 天后自动消失",
+        passing=(keys.OUTBOX_ONCE, keys.OUTBOX_SETTLED, keys.OUTBOX_DUE, keys.OUTBOX_LEASES),
+        passing_why="只是消息的名字",
+    )
+
     def __init__(self, database: Database, shards: int = keys.SHARDS) -> None:
         self._database = database
         self._shards = shards
@@ -134,6 +148,7 @@ class Outbox:
         self._replay = Script("outbox_replay")
         self._drop = Script("outbox_drop")
         self._erase = Script("outbox_erase")
+        self._hold = Script("outbox_hold")
 
     def prepare(self) -> None:
         """Loads the scripts."""
@@ -316,6 +331,18 @@ class Outbox:
         """
         args: list[str | int] = [id, "|".join(told), ONCE_LIFE_MS]
         return bool(self._database.act(self._drop, [keys.OUTBOX_DEAD(shard=shard), *_settled_by(shard, once)], args))
+
+    def hold(self, reason: str, now_ms: int) -> int:
+        """Keeps all that waits as dead letters, for an admin to send or to drop; gives how many. A rare act, in pieces of an act each."""
+        end, held = f',"reason":{_encode(reason).decode()},"died_ms":{now_ms},"code":null}}', 0
+        for shard, lane, target in self._queues():
+            names = [
+                keys.OUTBOX(shard=shard, lane=lane, target=target), keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard),
+                keys.OUTBOX_DEAD(shard=shard),
+            ]  # fmt: skip
+            while taken := int(self._database.act(self._hold, names, [f"{lane}:{target}", _HELD_AT_ONCE, end])):
+                held += taken
+        return held
 
     def settled(self, shard: int, once: str) -> tuple[str, str] | None:
         """Community and reason of the dead letter that an act named ``once`` replayed or dropped, None if it did not; one round trip."""

@@ -8,6 +8,7 @@ from typing import Literal
 from storage import keys
 from storage.connection import Database, Script
 from storage.outbox import Delivery
+from storage.personal import Personal
 
 Pause = Literal["", "posts", "all"]
 """What is stopped in a community: nothing; what nobody asked for (pushes, warnings, welcomes); that and the answers to members."""
@@ -16,6 +17,12 @@ ONCE_LIFE_MS = 7 * 86_400_000
 
 class Pauses:
     """The paused communities, remembered by each process, so that looking costs nothing. What others changed is known after ``keep_up``."""
+
+    PERSONAL = Personal(
+        "暂停",
+        "哪里暂停了",
+        (keys.PAUSES, keys.CRISES, keys.PAUSES_ONCE),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

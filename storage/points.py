@@ -11,6 +11,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.ledger import Lapses, args_of, keys_of, rows_key
+from storage.personal import Personal
 
 MOST = 1_000_000_000
 """Points of one act."""
@@ -109,6 +110,18 @@ class Totals:
 
 class Points:
     """Balances and ledger of every community."""
+
+    PERSONAL = Personal(
+        "积分",
+        "积分账本",
+        (keys.BALANCES, keys.LEDGER_ROWS, keys.LOTS, keys.EXPIRING, keys.POINT_CAPS, keys.POINTS_DONE, keys.POINTS_WARNED),
+        what="余额、每一笔的时间、理由和数目、到期的日子",
+        erasing="每一笔并成合计，不再有时间、理由和经手人",
+        stays=(keys.BALANCES, keys.LEDGER_ROWS, keys.POINT_CAPS),
+        stays_why="账要平：删掉一个人的合计，别人的账就对不上；编号不再指向任何人",
+        passing=(keys.POINT_CAPS, keys.POINTS_DONE),
+        passing_why="当天的上限，两天就没了",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from storage import keys
 from storage.connection import Database, pairs
+from storage.personal import Personal
 
 BLOCK = 65_536
 """Members of a block, by their numbers."""
@@ -19,6 +20,12 @@ _AT_ONCE = 64
 
 class Presence:
     """Reads who spoke when. Keeps nothing: the marks are the daybook's."""
+
+    PERSONAL = Personal(
+        "在不在",
+        "读每日数字，自己什么也不存",
+        (),
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -13,6 +13,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 MOST_WAITING = 500
@@ -35,6 +36,14 @@ class Proposal:
 
 class Proposals:
     """The proposals of every community."""
+
+    PERSONAL = Personal(
+        "待采纳",
+        "从工单里学到的问答，等人采纳",
+        (keys.PROPOSALS, keys.PROPOSALS_NEXT),
+        what="由他的工单得来、还没采纳的问答",
+        erasing="删除；已采纳的是社群的内容，留下",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -14,6 +14,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Seal
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 DAY_LIFE_MS = 2 * 86_400_000
@@ -37,6 +38,18 @@ class Reported:
 
 class Reports:
     """The reports of every community."""
+
+    PERSONAL = Personal(
+        "举报",
+        "处理举报，不让人滥用",
+        (keys.REPORTS, keys.REPORTS_OF, keys.REPORTERS, keys.REPORTS_DAY),
+        what="举报了哪些案件、说明（加密）、成立过几次；被举报的人看不到",
+        erasing="全部删除",
+        stays=(keys.REPORTS_OF, keys.REPORTS_DAY),
+        stays_why="别人举报过他的记录是别人的；当天的次数两天后自动消失；编号不再指向任何人",
+        passing=(keys.REPORTS, keys.REPORTERS, keys.REPORTS_DAY),
+        passing_why="由举报记录来的",
+    )
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 ALL = "*"
 """The place of a role that holds in every community."""
@@ -30,6 +31,14 @@ class Grant:
 
 class Roles:
     """The granted roles. Threads share one; what it tells is at most :data:`CACHED_S` old, and fresh where this process changed it."""
+
+    PERSONAL = Personal(
+        "角色",
+        "谁能管理",
+        (keys.ROLES, keys.ROLES_ONCE),
+        what="在哪里有什么角色",
+        erasing="全部收回",
+    )
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database

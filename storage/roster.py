@@ -12,10 +12,21 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database
 from storage.keys import shard_of
 from storage.moment import from_ms
+from storage.personal import Personal
 
 
 class Roster:
     """Members by community, by their first message."""
+
+    PERSONAL = Personal(
+        "成员名册",
+        "什么时候第一次来，哪天说过话",
+        (keys.MEMBERS, keys.ACTIVE),
+        what="第一次来的时间；每天说没说过话，每人一位",
+        erasing="全部删除",
+        passing=(keys.ACTIVE,),
+        passing_why="事件记录里有每次说话的时间",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database
@@ -99,6 +110,11 @@ class Roster:
             if member == str(number) or speaks_of(f"{answer} {about}", number):
                 gone += self._database.command("DEL", key)
         return f"已从成员名册中删除，并删除 {gone} 条为重复回调保留的回答（他的，和提到他的）"
+
+
+def named_in(text: str) -> list[int]:
+    """The members of whom :func:`speaks_of` holds."""
+    return [int(number) for number in re.findall(r"成员 (\d{1,18})(?!\d)", text)]
 
 
 def speaks_of(text: str, number: int) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from storage import keys
 from storage.connection import Database, Script
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 LOGIN_LIFE_MS = 5 * 60_000
 IDLE_MS = 30 * 60_000
@@ -45,6 +46,18 @@ class Session:
 
 class Sessions:
     """Login codes and sessions of all members. ``key`` keeps networks from being guessed from their marks."""
+
+    PERSONAL = Personal(
+        "控制台",
+        "控制台的登录",
+        (keys.CONSOLE_LOGIN, keys.CONSOLE_SESSIONS),
+        what="什么时候、怎么登录的、浏览器种类、网络的记号",
+        erasing="全部结束",
+        stays=(keys.CONSOLE_LOGIN,),
+        stays_why="一次性登录码，五分钟后自动消失",
+        passing=(keys.CONSOLE_LOGIN,),
+        passing_why="五分钟就没了",
+    )
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database

@@ -15,6 +15,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 MOST_IN_STOCK = 10_000_000
@@ -47,6 +48,12 @@ class Added:
 
 class ShopStore:
     """Stock and codes of every community. ``evidence_key`` is a Fernet key that stays outside Redis."""
+
+    PERSONAL = Personal(
+        "商城",
+        "商品的库存和还没给人的码",
+        (keys.SHOP_STOCK, keys.SHOP_CODES, keys.SHOP_CODES_SEEN),
+    )
 
     def __init__(self, database: Database, evidence_key: bytes) -> None:
         self._database = database

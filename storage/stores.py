@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from storage import keys
@@ -30,6 +32,7 @@ from storage.errands import Errands
 from storage.events import Events
 from storage.evidence import Seal
 from storage.experiments import Experiments
+from storage.extensions import Drawer, Make
 from storage.feedback import Feedback
 from storage.firings import Firings
 from storage.firsts import Firsts
@@ -43,6 +46,7 @@ from storage.leases import Leases
 from storage.leavers import Leavers
 from storage.lights import Lights
 from storage.listings import Listings
+from storage.log_files import LogFiles
 from storage.machine import Machine
 from storage.mailings import Mailings
 from storage.mass_messages import MassMessages
@@ -58,6 +62,7 @@ from storage.presence import Presence
 from storage.proposals import Proposals
 from storage.reports import Reports
 from storage.roles import Roles
+from storage.room import RoomBook
 from storage.roster import Roster
 from storage.sessions import Sessions
 from storage.shop import ShopStore
@@ -72,6 +77,7 @@ from storage.trials import Trials
 from storage.unanswered import Unanswered
 from storage.webhooks import Webhooks
 from storage.welcomes import Welcomes
+from storage.wishes import Wishes
 
 
 class KeepsPersons(Protocol):
@@ -122,6 +128,7 @@ class Stores:
     content: ContentStore
     leases: Leases
     machine: Machine
+    room: RoomBook
     calls: Calls
     arrivals: Arrivals
     archive: ArchiveMarks
@@ -154,6 +161,8 @@ class Stores:
     invitations: Invitations
     activities: Activities
     submissions: Submissions
+    wishes: Wishes
+    extensions: Mapping[str, Any]
 
     def of_persons(self) -> Mapping[str, KeepsPersons]:
         """Every store by what it holds, in the order in which a person is erased: his row in the directory goes last."""
@@ -212,12 +221,26 @@ class Stores:
             "流程": self.flows,
             "欢迎": self.welcomes,
             "期初": self.openings,
+            "本人的要求": self.wishes,
+            **{f"扩展 {name}": store for name, store in self.extensions.items()},
             "通讯录": self.directory,
         }
 
 
-def open_stores(database: Database, shards: int, *, consumer: Callable[[], str], evidence_key: bytes, answers_hours: int) -> Stores:
-    """All stores on one database. ``consumer`` names the calling process."""
+def open_stores(
+    database: Database,
+    shards: int,
+    *,
+    consumer: Callable[[], str],
+    evidence_key: bytes,
+    answers_hours: int,
+    log_folder: Path | None = None,
+    extensions: Mapping[str, Make] = MappingProxyType({}),
+) -> Stores:
+    """All stores on one database. ``consumer`` names the calling process; ``extensions`` make theirs, by name.
+
+    Without ``log_folder`` the event log stays in Redis.
+    """
     seal = Seal(evidence_key)
     return Stores(
         database=database,
@@ -232,7 +255,7 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         errands=Errands(database, shards),
         customer_groups=CustomerGroups(database, shards),
         mass_messages=MassMessages(database),
-        events=Events(database, shards),
+        events=Events(database, shards, LogFiles(log_folder) if log_folder else None),
         points=Points(database),
         check_ins=CheckIns(database),
         challenges=Challenges(database),
@@ -254,6 +277,7 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         content=ContentStore(database),
         leases=Leases(database, consumer),
         machine=Machine(database, consumer, shards),
+        room=RoomBook(database),
         calls=Calls(database),
         arrivals=Arrivals(database),
         archive=ArchiveMarks(database),
@@ -286,4 +310,6 @@ def open_stores(database: Database, shards: int, *, consumer: Callable[[], str],
         invitations=Invitations(database, shards, evidence_key),
         activities=Activities(database, shards),
         submissions=Submissions(database, evidence_key),
+        wishes=Wishes(database),
+        extensions={name: make(Drawer(database, name)) for name, make in extensions.items()},
     )

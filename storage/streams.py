@@ -11,6 +11,7 @@ import msgspec
 from storage import keys
 from storage.connection import Database, Script
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.work import drop_entries_of, drop_idle_consumers
 
 LIFE_MS = 3_600_000
@@ -49,6 +50,16 @@ class Shown:
 
 class Streams:
     """The answers in parts of all shards. ``consumer`` names the calling process."""
+
+    PERSONAL = Personal(
+        "分段回答",
+        "一段一段给出的回答",
+        (keys.STREAM, keys.STREAM_WORK),
+        what="正在给出的回答和它的问题",
+        erasing="全部删除",
+        passing=(keys.STREAM_WORK,),
+        passing_why="几秒就没了",
+    )
 
     def __init__(self, database: Database, consumer: Callable[[], str], shards: int) -> None:
         self._database = database

@@ -23,6 +23,7 @@ from storage.connection import Database, Script
 from storage.ledger import digest_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -117,6 +118,30 @@ class Liked:
 
 class Submissions:
     """The submissions of every community. ``key`` is a secret that stays outside Redis: with it alone a mark leads to a member."""
+
+    PERSONAL = Personal(
+        "投稿",
+        "话题、投稿、树洞",
+        (
+            keys.SUBMISSIONS,
+            keys.SUBMISSION_STATES,
+            keys.SUBMISSION_NEXT,
+            keys.SUBMISSIONS_WAITING,
+            keys.SUBMISSIONS_IN,
+            keys.SUBMISSIONS_SHOWN,
+            keys.SUBMISSIONS_OF,
+            keys.SUBMISSIONS_FEATURED,
+            keys.SUBMISSION_COUNTS,
+            keys.SUBMISSION_DAY,
+            keys.SUBMISSION_LIKES,
+        ),
+        what="他写的，和赞过的；树洞不记是谁",
+        erasing="他写的（树洞也是）和他的赞全部删除；赞的个数留着",
+        stays=(keys.SUBMISSION_STATES,),
+        stays_why="他审过的稿记着审稿人的编号，编号不再指向任何人",
+        passing=(keys.SUBMISSION_COUNTS, keys.SUBMISSION_DAY, keys.SUBMISSION_STATES, keys.SUBMISSIONS_WAITING),
+        passing_why="由他写的算出来；树洞只在他自己的单聊里看得到",
+    )
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
@@ -279,11 +304,11 @@ class Submissions:
     # Time and persons -----------------------------------------------------------------------------------------------------
 
     def drop_before(self, before: datetime) -> int:
-        """Removes what was handed in before, save what is featured or waits; gives how many went."""
+        """Removes what was handed in before, save what is featured; gives how many went. Nobody looks any more at what waited for so long."""
         gone, limit = 0, to_ms(before)
         for where in communities_with(self._database, keys.SUBMISSIONS):
             old = self._numbers(where, lambda row: row["t"] < limit)
-            kept = {one.number for one in self.many(where, old) if one.state in ("waiting", "help", "featured")}
+            kept = {one.number for one in self.many(where, old) if one.state == "featured"}
             gone += self._remove(where, [number for number in old if number not in kept])
         return gone
 

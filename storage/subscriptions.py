@@ -12,6 +12,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 
@@ -21,6 +22,16 @@ Wish = Literal["", "marketing", "all"]
 
 class Subscriptions:
     """What members want to hear no more."""
+
+    PERSONAL = Personal(
+        "免打扰",
+        "不想收的就不再推",
+        (keys.OPTED_OUT, keys.OPTED_ONCE),
+        what="不想收什么",
+        erasing="全部删除",
+        passing=(keys.OPTED_ONCE,),
+        passing_why="只是去重",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

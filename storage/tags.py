@@ -10,6 +10,7 @@ from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import to_ms
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 MOST_OF_MEMBER = 30
@@ -28,6 +29,16 @@ def is_tag(text: str) -> bool:
 
 class Tags:
     """The tags of every community."""
+
+    PERSONAL = Personal(
+        "标签",
+        "给成员分组",
+        (keys.TAGS_OF, keys.TAGS, keys.TAGGED),
+        what="有哪些标签",
+        erasing="全部摘掉",
+        passing=(keys.TAGGED,),
+        passing_why="同一件事反过来记一遍",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

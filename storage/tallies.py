@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database
+from storage.personal import Personal
 
 _HIT = "hit:"
 ALL = "~all"
@@ -70,6 +71,12 @@ class Tally:
 
 class Tallies:
     """Counters and activity of every community."""
+
+    PERSONAL = Personal(
+        "统计",
+        "当天的计数，不记是谁",
+        (keys.COUNTS,),
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -19,6 +19,7 @@ from storage.connection import Database, Script
 from storage.keys import shard_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 from storage.tallies import counted_in
 
 ONCE_LIFE_MS = 7 * 86_400_000
@@ -98,6 +99,27 @@ class Changed:
 
 class Tickets:
     """The tickets of every community."""
+
+    PERSONAL = Personal(
+        "人工工单",
+        "请真人回答",
+        (
+            keys.TICKET_NUMBERS,
+            keys.TICKET_STEPS,
+            keys.TICKETS,
+            keys.TICKET_TEXTS,
+            keys.TICKETS_OPEN,
+            keys.TICKETS_OF,
+            keys.TICKETS_TODAY,
+            keys.TICKET_TIMES,
+        ),
+        what="双方说的话、时间、谁处理的",
+        erasing="删掉双方的话，等待中的结束",
+        stays=(keys.TICKETS,),
+        stays_why="处理得及不及时要算得清，编号不再指向任何人",
+        passing=(keys.TICKETS_OPEN, keys.TICKETS_TODAY, keys.TICKET_STEPS, keys.TICKETS_OF),
+        passing_why="由工单来的",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

@@ -10,6 +10,7 @@ import msgspec
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 SPARE_MS = 60_000
 """A token that lives less than this counts as gone: the request that carries it has to arrive yet."""
@@ -54,6 +55,12 @@ def secret_id(corp_id: str, secret: str) -> str:
 
 class TokenStore:
     """Tokens by :func:`secret_id`. Times are ms since 1970."""
+
+    PERSONAL = Personal(
+        "企业微信的凭证",
+        "access_token",
+        (keys.TOKEN, keys.TOKEN_LOCK, keys.TOKEN_REFUSED),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -24,6 +24,7 @@ from rules.traits import NEVER, TRAITS, Block
 from storage import keys
 from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
+from storage.personal import Personal
 from storage.tallies import place_of
 
 BLOCK = 65_536
@@ -68,6 +69,16 @@ Facts = Mapping[str, Fact]
 
 class Traits:
     """The columns of every community."""
+
+    PERSONAL = Personal(
+        "画像",
+        "分群推送用的数：等级、积分、多久没来",
+        (keys.TRAIT_SEATS, keys.TRAIT_SEATS_NEXT, keys.TRAIT_COLUMN, keys.TRAIT_ROUND),
+        what="由别处的数据算出来的几十个数",
+        erasing="全部清空",
+        passing=(keys.TRAIT_SEATS,),
+        passing_why="只是他的数排在第几个",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

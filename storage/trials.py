@@ -17,6 +17,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.evidence import Evidence, Seal, grounds_of
 from storage.moment import from_ms, to_ms
+from storage.personal import Personal
 
 DEFAULT = Ladder()
 Step = Literal["warned", "hinted", "added"]
@@ -66,6 +67,14 @@ class Standing:
 
 class Trials:
     """The trials of every community; the texts lie sealed, as those of cases do."""
+
+    PERSONAL = Personal(
+        "试运行",
+        "试运行时看判得对不对",
+        (keys.TRIAL, keys.TRIAL_ROWS),
+        what="会被怎么判、原话（加密）",
+        erasing="全部删除；只留总数",
+    )
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

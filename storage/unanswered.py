@@ -10,6 +10,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database
 from storage.moment import to_ms
+from storage.personal import Personal
 
 MOST_READ = 5_000
 """Questions that are looked at, the newest; a community that misses more than these in a month has other worries."""
@@ -26,6 +27,14 @@ class Asked:
 
 class Unanswered:
     """The questions of every community. They lie in the shard of the message that brought them, so one community's are read from all."""
+
+    PERSONAL = Personal(
+        "没答上的问题",
+        "补充问答",
+        (keys.UNANSWERED, keys.UNANSWERED_IGNORED),
+        passing=(keys.UNANSWERED, keys.UNANSWERED_IGNORED),
+        passing_why="从来不记是谁问的，所以找不出哪条是他的",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

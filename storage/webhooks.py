@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 
@@ -28,6 +29,12 @@ class Webhooks:
 
     Each process remembers which places have one, so that asking costs nothing; what others changed is known after ``keep_up``.
     """
+
+    PERSONAL = Personal(
+        "群机器人的地址",
+        "加密的 Webhook",
+        (keys.WEBHOOKS, keys.WEBHOOKS_REFUSED, keys.WEBHOOKS_ONCE),
+    )
 
     def __init__(self, database: Database, sealing_key: bytes) -> None:
         self._database = database

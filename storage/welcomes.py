@@ -11,6 +11,7 @@ from storage.community import CommunityKeys, communities_with
 from storage.connection import Database, Script
 from storage.moment import to_ms
 from storage.outbox import Delivery, encode_delivery
+from storage.personal import Personal
 
 ONCE_LIFE_MS = 7 * 86_400_000
 SETTLE_MS = 45_000
@@ -20,6 +21,16 @@ _AT_ONCE = 50
 
 class Welcomes:
     """The welcomes of every community."""
+
+    PERSONAL = Personal(
+        "欢迎",
+        "不欢迎两遍",
+        (keys.WELCOMED, keys.WELCOMES, keys.WELCOMES_DUE),
+        what="欢迎过没有",
+        erasing="全部删除",
+        passing=(keys.WELCOMES, keys.WELCOMES_DUE),
+        passing_why="45 秒就没了",
+    )
 
     def __init__(self, database: Database, shards: int) -> None:
         self._database = database

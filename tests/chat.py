@@ -34,6 +34,7 @@ from bot.channels import KINDS
 from bot.communities import Communities, Community
 from bot.config import Config, load
 from bot.erased import ErasedRegister
+from bot.extensions import Found, find_extensions
 from bot.live import LiveContents
 from bot.message import Message
 from bot.metrics import Metrics
@@ -88,6 +89,7 @@ class Chat:
     metrics: Metrics
     clock: Clock
     _numbers: Iterator[int]
+    extensions: tuple[Found, ...] = ()
 
     @property
     def erased(self) -> ErasedRegister:
@@ -239,6 +241,7 @@ def settings(
     mood: dict[str, Any] | None = None,
     pictures: bool = True,
     console: dict[str, Any] | None = None,
+    extensions: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A configuration as an operator would write it."""
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
@@ -263,6 +266,7 @@ def settings(
         "mood": mood or {},
         "log": {"keep_text": keep_text},
         "console": console or {},
+        "extensions": extensions or {"folder": "none"},
     }
 
 
@@ -285,13 +289,14 @@ def build(
 ) -> Chat:
     """The bot as ``commands.build`` makes it, with a clock of ours and a dictionary that all tests share."""
     clock = clock or Clock()
-    stores = open_all(config, "test", clock=clock)
+    extensions = find_extensions(config) if config.extensions.folder != "none" else ()  # looking among the packages takes time
+    stores = open_all(config, "test", clock=clock, extensions=extensions)
     live = LiveContents(stores.content, stores.directory, words, is_eager=False, models=models_in_use(config))
     live.take_in(config.content_path, clock())
     communities = Communities(config, stores.groups, stores.shards)
-    router = router or discover()
+    router = router or discover(found.extension.router for found in extensions)
     pipeline = Pipeline(stores, config, router, gates, live, communities, metrics, clock)
-    return Chat(config, stores, live, communities, pipeline, router, metrics, clock, numbers)
+    return Chat(config, stores, live, communities, pipeline, router, metrics, clock, numbers, extensions)
 
 
 OpenChat = Callable[..., Chat]

@@ -15,6 +15,7 @@ from rules import contents
 from rules.text import Words
 from storage.connection import Database
 from storage.embedded import EmbeddedServer, ask
+from tests.topologies import TOPOLOGIES, Topology, running
 
 # The processes that tests start (some two hundred) would compile the whole project each, where Python is told to write nothing.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -24,7 +25,7 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 LONG = (
-    "demo_page", "console_browser", "console_walk", "console_live", "redis_away", "hostile", "console", "docs", "crash", "longholder",
+    "demo_page", "console_browser", "console_walk", "console_live", "chaos", "hostile", "console", "docs", "longholder",
     "sender_faults", "pauses", "sheets", "wordlists", "flow_machine", "activity_machine", "ledger_machine", "shop_machine", "faq_journey",
     "journeys", "month", "archive", "customers", "channels", "lotteries", "member_transfer", "simulator", "processes", "live",
 )  # fmt: skip
@@ -73,8 +74,12 @@ def read_files() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A private server for this test process; it keeps nothing that anybody would miss."""
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer | Topology]:
+    """A private server for this test process; it keeps nothing that anybody would miss. ``BOT_TEST_REDIS=cluster`` (or ``sentinel``) asks for more."""
+    if kind := os.environ.get("BOT_TEST_REDIS"):
+        with running(TOPOLOGIES[kind](tmp_path_factory.mktemp("redis"))) as topology:
+            yield topology
+        return
     with EmbeddedServer(tmp_path_factory.mktemp("redis"), fsync="no") as server:
         ask(server.socket, "CONFIG SET appendonly no")
         yield server

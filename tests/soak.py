@@ -1,6 +1,6 @@
 """The long versions of the hard tests: ``python -m tests.soak --runs 10 --seed 7``. Prints what to add to docs/soak.md.
 
-``--runs`` is the number of kills; ``--only`` picks parts. Each part works in a temporary folder of its own, which is kept when it fails.
+``--runs`` is the number of kills, and of runs of chaos; ``--only`` picks parts. Each part works in a temporary folder of its own, which is kept when it fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,23 +28,26 @@ sys.path.append(str(Path(__file__).parent))  # tests name each other as pytest f
 from benchmarks.backtest import TOWNS, VILLAGES, WORLDS, judge, listened_to, village
 from benchmarks.members import LEAST
 from storage.embedded import EmbeddedServer
+from tests.chaos.run import LONG, live
 from tests.segment_texts import fuzz
+from tests.storm import kill_in_storms
 from tests.ten_thousand import push_to_many
 from tests.test_activity_machine import run_machine as live_as_activities
-from tests.test_crash import kill_in_storms
 from tests.test_flow_machine import run_machine as live_as_flows
 from tests.test_hostile import withstand
 from tests.test_ledger_machine import run_machine as live_as_ledger
+from tests.test_log_files import file_under_kills
+from tests.test_migrate import migrate_under_kills
 from tests.test_month import QUARTER, live_a_month
-from tests.test_redis_away import take_redis_away
 from tests.test_sender_faults import run_in
 from tests.test_shop_machine import run_machine as live_as_shop
+from tests.test_topologies import fail_over
+from tests.topologies import Sentinels, running
 from tests.tree import Tree
 from tests.year import live_a_year
 
 MESSAGES = 5_000
-GONE_S = 10.0
-WAYS = ("stopped", "killed", "cut")
+RUNS_OF_A_LIFE = 10
 ATTACKS = 100_000
 DELIVERIES = 10_000
 MACHINES: Mapping[str, Callable[[str, int, int], int]] = {
@@ -74,7 +79,7 @@ def main(words: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed")
+    parser.add_argument("--runs", type=int, default=10, help="how often the whole tree is killed, runs of chaos")
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
     parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine, texts of segments")
@@ -82,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         nargs="*",
         default=[],
-        help=f"names of parts: kills, away, hostile, sending, month, quarter, year, groups, walk, segments, {', '.join(MACHINES)}",
+        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, segments, filing, migrate, {', '.join(MACHINES)}",
     )
     return parser
 
@@ -90,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
 def _parts(runs: int, messages: int, steps: int) -> list[Part]:
     return [
         Part("kills", functools.partial(_kills, runs, messages)),
-        Part("away", _away),
+        Part("chaos", functools.partial(_chaos, runs)),
+        Part("failovers", functools.partial(_chaos, runs, is_watched=True)),
+        Part("sentinel", functools.partial(_fail_over, "sentinel", messages)),
+        Part("cluster", functools.partial(_fail_over, "cluster", messages)),
         Part("hostile", _hostile),
         Part("sending", _sending),
         Part("month", live_a_month),
@@ -100,6 +108,8 @@ def _parts(runs: int, messages: int, steps: int) -> list[Part]:
         Part("walk", _walk),
         Part("segments", functools.partial(_segments, steps)),
         Part("members", _members),
+        Part("filing", _filing),
+        Part("migrate", _migrate),
         *(Part(name, functools.partial(_machine, run_machine, steps)) for name, run_machine in MACHINES.items()),
     ]
 
@@ -117,6 +127,15 @@ def _try(part: Part, seed: int) -> bool:
     return held
 
 
+def _filing(folder: Path, seed: int) -> str:
+    return file_under_kills(folder, 200_000, 20, seed)
+
+
+def _migrate(folder: Path, seed: int) -> str:
+    killed = migrate_under_kills(folder, 100_000, 10, seed)
+    return f"layout 2 with 100,000 members: run.py migrate killed {killed} times at random moments, then through; what came out is what comes out unkilled"
+
+
 def _kills(runs: int, messages: int, folder: Path, seed: int) -> str:
     tried = kill_in_storms(folder, runs=runs, messages=messages, seed=seed)
     return (
@@ -126,13 +145,43 @@ def _kills(runs: int, messages: int, folder: Path, seed: int) -> str:
     )
 
 
-def _away(folder: Path, seed: int) -> str:
-    tried = take_redis_away(folder, WAYS, gone_s=GONE_S, seed=seed, messages=MESSAGES)
+def _chaos(runs: int, folder: Path, seed: int, *, is_watched: bool = False) -> str:
+    """Lives of ten runs each, on one Redis, or where it ``is_watched`` behind sentinels; what a life found wrong ends the part."""
+    counts, windows, faults = Counter[str](), Counter[str](), Counter[str]()
+    for first in range(0, runs, RUNS_OF_A_LIFE):
+        place, many = folder / str(first), min(RUNS_OF_A_LIFE, runs - first)
+        with _sentinels(place) if is_watched else nullcontext() as sentinels:
+            life = live(place / "house", seed + first, many, LONG, sentinels=sentinels, tell=_whisper)
+        _whisper(f"{first + len(life.plans)} of {runs} runs, seed {seed + first}, {life.took_s:.0f} s: {life}")
+        assert not life.verdict.findings, f"seed {seed + first}: " + "; ".join(map(str, life.verdict.findings))
+        shutil.rmtree(place)
+        counts, windows, faults = counts + life.verdict.counts, windows + life.verdict.windows, faults + life.faults
     return (
-        f"Redis away for {GONE_S:g} s each way ({', '.join(WAYS)}): callbacks got 5xx within 2 s, all well within 5 s, no process restarted; "
-        f"{tried.accepted} messages accepted, answers in hand {tried.in_hand}, silent as it should be {tried.silent}, "
-        f"delivered actively {tried.actively}"
+        f"{runs} runs with {faults.total()} faults of {len(faults)} kinds: {counts['accepted']} messages accepted, {counts['transfers']} transfers, "
+        f"{counts['check-ins']} check-ins, {counts['notices']} notices, {counts['sendings']} sendings, {counts['refusals']} refusals while nothing could be "
+        f"kept: none lost, none doubled, none over a limit, the ledger sums; documented windows: {_listed(windows)}"
     )
+
+
+@contextmanager
+def _sentinels(folder: Path) -> Iterator[Sentinels]:
+    """A master with two replicas and three sentinels."""
+    with running(Sentinels(folder / "redis", appendonly="yes", appendfsync="always")) as topology:
+        assert isinstance(topology, Sentinels)
+        yield topology
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "none"
+
+
+def _whisper(line: str) -> None:
+    """Progress, beside the rows of the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _fail_over(kind: str, messages: int, folder: Path, seed: int) -> str:
+    return f"{kind}: the master killed in a storm of {messages}, wait_replicas 1: {fail_over(kind, folder, seed, messages)}"
 
 
 def _hostile(folder: Path, seed: int) -> str:

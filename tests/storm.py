@@ -14,6 +14,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from storage.events import Events
 from storage.inbox import Inbox
 from storage.outbox import Outbox
 from storage.points import Points
-from tests.outside import Answer, WeCom, aibot_text, app, new_id
+from tests.outside import Answer, WeCom, aibot_text, app, new_id, wecom
 from tests.timing import await_until
 from tests.tree import GROUP, Tree
 
@@ -175,6 +176,41 @@ def check_books(
         assert counts["messages"] == len(kept)
         assert counts["check_ins"] == sum(fresh.values())
     return Tried(len(kept), tried["in hand"], tried["silent"], tried["actively"], tried["only kept"], tried["never kept"])
+
+
+def kill_in_storms(folder: Path, *, runs: int, messages: int, seed: int) -> Tried:
+    """Kills the whole tree once in each of ``runs`` storms at a random moment, starts it again, and checks the books at the end of all.
+
+    The storms share one bot and its data: what an earlier crash left must survive the later ones too. In the last storm WeCom repeats
+    nothing, so that all that the kill cut off has to be answered actively.
+    """
+    rng, began = random.Random(seed), datetime.now(UTC)
+    storms: list[Storm] = []
+    with wecom() as side:
+        tree = Tree(folder, api_base=side.base)
+        try:
+            tree.start()
+            for run in range(runs):
+                is_last = run == runs - 1
+                storms.append(Storm(tree, side, rng, messages, once_share=1.0 if is_last else 0.1, width=48 if is_last else 24))
+                _kill_in(storms[-1], tree, rng)
+            with tree.database() as database:
+                return check_books(database, [said for storm in storms for said in storm.said], side, began=began)
+        finally:
+            tree.stop()
+
+
+def _kill_in(storm: Storm, tree: Tree, rng: random.Random) -> None:
+    moment = rng.randrange(len(storm.said) // 10, len(storm.said) * 9 // 10)
+    storm.begin()
+    await_until(lambda: storm.settled() >= moment, 300, f"{moment} settled messages", every_s=0.001)
+    threading.Event().wait(rng.random() * 0.02)  # not always right after an answer
+    storm.calm.clear()
+    tree.kill(rng, then=storm.flowing.clear)  # what is said to a closed door proves nothing: the others wait
+    tree.start()
+    storm.flowing.set()
+    storm.calm.set()
+    storm.end(300)
 
 
 def communities_of(database: Database) -> dict[str, CommunityKeys]:

@@ -452,7 +452,7 @@ def test_upkeep_happens_once_an_hour_however_many_clocks_there_are(tower: Tower)
     tower.wait(minutes=2)
     tower.fired()
     assert [entry.data["old"] for entry in chat.log("change")] == [False]
-    assert chat.stores.leases.hold("upkeep", 1) is True, "the lease is this process's: all three share its name here"
+    assert chat.stores.leases.hold("upkeep", 1), "the lease is this process's: all three share its name here"
 
 
 # When ----------------------------------------------------------------------------------------------------------------------

@@ -452,6 +452,7 @@ def send_all(chat: Chat, now_ms: int) -> None:
     assert outbox.split(lease, small, now_ms)
     first, second = outbox.dead_letters(4)
     assert outbox.replay(4, first.delivery.id, now_ms, once="again")
+    assert outbox.hold("held", now_ms) > 0
     assert outbox.drop(4, second.delivery.id, once="away")
     assert outbox.settled(4, "again")
 

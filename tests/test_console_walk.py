@@ -41,6 +41,7 @@ DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SIZES = {"desk": DESK, "phone": PHONE}
 IS_WHOLE = os.environ.get("BOT_WALK", "") == "whole"
 PAGE_MS = 20_000
+EXAMPLES = Path(__file__).parent.parent / "examples" / "extensions"
 AXE = Path(__file__).parent / "vendor_peers" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
 
@@ -113,6 +114,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "words_edit": (f"{WHERE}words/edit?id=傻叉",),
     "words_files": (f"{WHERE}words/files",),
     "rules": (f"{WHERE}rules/points", f"{WHERE}rules/flows?id=newcomer"),
+    "extension": (f"{WHERE}x/birthdays",),
     "nothing": (f"{WHERE}nothing",),
 }
 """Where each page is looked at: by the endpoint of its route, every state worth a look."""
@@ -127,7 +129,8 @@ NO_PAGES = {
 @pytest.fixture
 def chat(open_chat: OpenChat) -> Chat:
     """A community with something of everything, an operator and a viewer."""
-    chat = eventful(open_chat(dry_run=False))
+    chat = eventful(open_chat(dry_run=False, extensions={"folder": str(EXAMPLES)}))
+    chat.says("我的生日 3-20")
     by_words_alone(chat, Ladder(spare_newcomers=False), trial="off")
     for user, words in (("lilei", INSULT), ("hanmei", f"{'很长的前缀' * 30}{INSULT}")):
         chat.says(words, user=user)
@@ -264,7 +267,10 @@ def address(chat: Chat) -> Iterator[str]:
 
 def logged_in(chromium: Browser, address: str, chat: Chat, user: str, complaints: list[str]) -> Page:
     """A browser of somebody who has logged in; what its pages complain of is collected."""
-    page = chromium.new_context(locale="zh-CN", device_scale_factor=1, reduced_motion="reduce").new_page()
+    context = chromium.new_context(locale="zh-CN", device_scale_factor=1, reduced_motion="reduce")
+    if AXE.exists():
+        context.add_init_script(path=AXE)  # half a megabyte, given to the browser once
+    page = context.new_page()
     page.set_default_timeout(PAGE_MS)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None)
@@ -276,28 +282,26 @@ def logged_in(chromium: Browser, address: str, chat: Chat, user: str, complaints
 
 def faults(page: Page, look: Look) -> list[str]:
     """What is wrong with a page as it is seen now."""
-    found = []
-    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-        widest: Any = page.evaluate(WIDEST)
-        found.append(f"sticks out: {widest}")
-    unnamed = page.locator("input:not([type=hidden]), select, textarea").evaluate_all(UNNAMED)
-    found += [f"a field without a label: {field}" for field in unnamed]
-    if AXE.exists():
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        said: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            f"{one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])}) {one['nodes'][0]['failureSummary'][:200]}"
-            for one in said["violations"]
-            if one["impact"] in GRAVE
-        ]
+    seen: Any = page.evaluate(SEEN)
+    found = [f"sticks out: {seen['widest']}"] if seen["is_wide"] else []
+    found += [f"a field without a label: {field}" for field in seen["unnamed"]]
+    found += [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])}) {one['nodes'][0]['failureSummary'][:200]}"
+        for one in seen["violations"]
+        if one["impact"] in GRAVE
+    ]
     return [f"{look.role} {look.size} {look.scheme} {look.path}: {fault}" for fault in found]
 
 
-WIDEST = """() => [...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)
-  .slice(0, 3).map(one => one.outerHTML.slice(0, 100)).join(' | ')"""
-
-
-UNNAMED = "all => all.filter(one => !one.labels.length && !one.ariaLabel).map(one => one.outerHTML.slice(0, 100))"
+SEEN = """async () => ({
+  is_wide: document.documentElement.scrollWidth > innerWidth,
+  widest: [...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 3).map(one => one.outerHTML.slice(0, 100)).join(' | '),
+  unnamed: [...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
+    .filter(one => !one.labels.length && !one.ariaLabel).map(one => one.outerHTML.slice(0, 100)),
+  violations: globalThis.axe ? (await axe.run(document, {resultTypes: ['violations']})).violations : [],
+})"""
+"""All that is asked of a page, in one go."""
 
 
 @pytest.mark.skipif(not visible.CHROMIUM.exists(), reason="no /usr/bin/chromium here: the console was not looked at")

@@ -53,6 +53,14 @@ def test_edges_add_up_and_lose_half_in_forty_five_days(chat: Chat) -> None:
     assert weights(store, DAY + timedelta(days=45))[1, 2] == 2.0
 
 
+def test_a_night_that_was_worked_out_late_does_not_take_the_place_of_a_later_one(chat: Chat) -> None:
+    store, nobody = chat.stores.edges, Influence(np.array([], dtype=np.int64), np.array([]), 0)
+    assert store.keep(WHERE, DAY, Found(judged=2), chat.clock(), nobody, ())
+    assert not store.keep(WHERE, DAY - timedelta(days=1), Found(judged=1), chat.clock(), nobody, ())
+    assert not store.keep(WHERE, DAY, Found(judged=1), chat.clock(), nobody, ())
+    assert store.nights([WHERE])[0][1].judged == 2
+
+
 def test_what_is_told_again_is_noted_once(chat: Chat) -> None:
     store = chat.stores.edges
     told = [edge(1, 2, "9-5"), edge(1, 2, "10-1"), edge(3, 2, "10-2")]

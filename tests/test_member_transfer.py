@@ -194,7 +194,7 @@ def test_hostile_files_are_refused_within_their_limits(tmp_path: Path) -> None:
         reading = read(name, data, today=TODAY)
         assert not reading.rows
         assert reading.bad[0].says
-    many = write_csv(table_of(MemberRow(line=n, user=f"u{n}", points=n) for n in range(25_000)))
+    many = write_csv(table_of(MemberRow(line=n, user=f"u{n}", points=n) for n in range(100_000)))
     assert read_apart("m.csv", many, today=TODAY, cpu_s=0).bad[0].says == (TOO_LONG,)
 
 

@@ -307,7 +307,7 @@ def test_what_has_not_changed_is_not_sent_again(chat: Chat) -> None:
 
 def test_while_redis_is_away_programs_hear_so(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     asking = program(chat)
-    monkeypatch.setattr(chat.stores.database, "_away_until", float("inf"))
+    monkeypatch.setattr(chat.stores.database._route.masters()[0], "_away_until", float("inf"))
     answer = asking.asks("/communities")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
@@ -432,7 +432,7 @@ BOARD = ROOT / "deploy" / "grafana" / "qunguanjia.json"
 def test_monitoring_reads_how_the_queues_and_communities_are(chat: Chat) -> None:
     chat.says("大家早", user="hanmei")
     metrics = Metrics()
-    look(chat.stores, chat.communities, chat.live.current, chat.clock, metrics)
+    look(chat.stores, chat.config, chat.communities, chat.live.current, chat.clock, metrics)
     told = {
         (one.name, *sorted(one.labels.values())): one.value
         for gauge in gauges(metrics)

@@ -342,10 +342,11 @@ def test_a_notice_is_kept_once_found_with_the_next_message_and_gone_when_said(st
 
 def test_a_lease_has_one_holder_who_may_renew_it(database: Database) -> None:
     one, two = open_as(database, "one"), open_as(database, "two")
-    assert one.leases.hold("mood", 60_000)
+    assert one.leases.hold("mood", 60_000) == 1
     assert not two.leases.hold("mood", 60_000)
     assert one.leases.hold("mood", 1)
     assert _soon(lambda: two.leases.hold("mood", 60_000)), "a lease that is not renewed passes on"
+    assert two.leases.hold("mood", 60_000) == 2, "each holder has a greater number than those before, and keeps it"
     assert not one.leases.hold("mood", 60_000)
     assert one.leases.hold("another", 60_000)
 

@@ -340,14 +340,14 @@ def test_a_member_takes_away_what_he_wrote_and_forgets_it_with_all_that_leads_to
     assert store.export_user(member) == {}
 
 
-def test_what_is_old_goes_save_what_is_featured_or_still_waits(store: Submissions, database: Database) -> None:
+def test_what_is_old_goes_save_what_is_featured(store: Submissions, database: Database) -> None:
     activity = an_open(database)
     kept, gone, waits = (handed_in(store, activity) for _ in range(3))
     store.review(HOME, kept, "featured", 9, NOW, once="keep")
     store.review(HOME, gone, "approved", 9, NOW, once="let go")
     assert store.drop_before(NOW) == 0
-    assert store.drop_before(NOW + timedelta(days=1)) == 1
-    assert [one.number for one in store.many(HOME, [kept.number, gone.number, waits.number])] == [kept.number, waits.number]
+    assert store.drop_before(NOW + timedelta(days=1)) == 2
+    assert [one.number for one in store.many(HOME, [kept.number, gone.number, waits.number])] == [kept.number]
 
 
 # Rules --------------------------------------------------------------------------------------------------------------------

@@ -171,6 +171,16 @@ def test_a_reader_that_dies_over_a_page_gets_it_again(chat: Chat) -> None:
     assert not list(chat.stores.events.follow("trial", chat.clock()))
 
 
+def test_who_lost_his_lease_at_a_page_does_not_put_the_next_ones_mark_back(chat: Chat) -> None:
+    for user in ("lilei", "hanmei"):
+        chat.privately("你好", user=user)  # two shards: what is asked for next notes what came before
+    late = chat.stores.events.follow("trial", chat.clock(), fence=1)
+    next(late)
+    assert list(chat.stores.events.follow("trial", chat.clock(), fence=2)), "the next holder reads it all"
+    assert list(late) == [], "and the one before goes on no more"
+    assert not list(chat.stores.events.follow("trial", chat.clock(), fence=2))
+
+
 def test_whoever_was_touched_while_nothing_could_be_written_is_looked_at_in_the_next_ring(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

@@ -58,17 +58,26 @@ class Tree:
 
     def start(self) -> None:
         """Starts all processes and waits until they are ready."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "PROMETHEUS_"))}
-        environment |= {f"OUT_{name.upper()}_{what}": value for name, what, value in self._secrets()}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(HERE / "run.py"), "serve", "--config", str(self.config)],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment(), start_new_session=True,
             )  # fmt: skip
         try:
             await_until(self._is_up, READY_WITHIN_S, "a bot that is ready", every_s=0.05)
         except AssertionError as late:
             raise AssertionError(f"{late}; its log ends with:\n{self.log_text()[-2000:]}") from late
+
+    def revive(self) -> None:
+        """Starts it again if it ended, and waits until it is ready."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        await_until(self._is_up, READY_WITHIN_S, "a bot that is ready again", every_s=0.05)
+
+    def environment(self) -> dict[str, str]:
+        """What its processes see: nothing of this machine's own settings, and its secrets."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "PROMETHEUS_"))}
+        return inherited | {f"OUT_{name.upper()}_{what}": value for name, what, value in self._secrets()}
 
     def kill(self, rng: random.Random | None = None, *, then: Callable[[], None] = lambda: None) -> None:
         """kill -9 of every process, Redis included, in any order; does ``then`` at once, and returns when all are gone."""
@@ -95,14 +104,30 @@ class Tree:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    def ends(self, within_s: float) -> int:
+        """Asks it to end, as an operator does, and leaves nothing to force; gives its exit code."""
+        assert self._process
+        self._process.terminate()
+        return self._process.wait(within_s)
+
+    @property
+    def pid(self) -> int:
+        """The process that looks after the others."""
+        assert self._process
+        return self._process.pid
+
     def pids(self) -> set[int]:
         """All its processes."""
         assert self._process
         return {self._process.pid, *_below(self._process.pid)}
 
     def web_workers(self) -> list[int]:
-        """The processes that answer callbacks."""
-        return [pid for pid in self.pids() if " web" in _command(pid) and _below(pid) == set()]
+        """The processes that answer callbacks, by number."""
+        return sorted(pid for pid in self.pids() if " web" in _command(pid) and _below(pid) == set())
+
+    def workers(self) -> list[int]:
+        """The processes that recover, send and ring."""
+        return [pid for pid in self.pids() if _command(pid).endswith(" worker ")]
 
     def all_pids(self) -> set[int]:
         """All its processes, once the worker is among them: it begins after the web processes answer."""
@@ -179,8 +204,19 @@ class RedisOfOurs:
         program, _ = find_server()
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "appendonly": "yes", "appendfsync": "always", "save": ""}
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Python ignores SIGXFSZ, and so does what it starts: a file that may not grow is a write that fails, as on a full disk.
+        self._process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, restore_signals=False)
         await_until(self.answers, 10, "a Redis that answers")
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process is None or self._process.poll() is not None
 
     def answers(self) -> bool:
         """Whether it is there and has its data."""

@@ -134,7 +134,10 @@ def new_web(chat: Chat) -> Flask:
     """A web application of its own, to be changed by a test, or for another process."""
     app = create_app(chat.config, chat.pipeline, chat.metrics, lambda: True, chat.clock)
     app.jinja_env.bytecode_cache = COMPILED
-    parts = Parts(chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file, write_table, read_apart, table_of)
+    parts = Parts(
+        chat.config, chat.stores, chat.live, chat.communities, chat.clock, plan, export_file, write_table, read_apart, table_of,
+        extensions=[found.extension for found in chat.extensions],
+    )  # fmt: skip
     app.register_blueprint(console(parts))
     app.register_blueprint(api(parts))
     return app

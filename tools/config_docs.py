@@ -95,7 +95,7 @@ def _kind(annotation: Any) -> str:
         return f"{_kind(inner[0])}的列表"
     if origin is dict:
         return f"一组键值：{_kind(inner[0])} → {_kind(inner[1])}"
-    return {str: "文字", int: "整数", bool: "`true` 或 `false`", SecretStr: "文字，可写 `${…}`"}[annotation]
+    return {str: "文字", int: "整数", float: "数字", bool: "`true` 或 `false`", SecretStr: "文字，可写 `${…}`", Any: "任意值"}[annotation]
 
 
 def _range(known: FieldInfo) -> str:

@@ -22,7 +22,7 @@ from handlers import discover
 from rules.health import DEFAULTS, Threshold
 from rules.metrics import GROUPS, INLET_NAMES, LENGTHS, METRICS, Metric, shown
 from storage.keys import BELL, FAMILIES, Family
-from tools import config_docs
+from tools import config_docs, privacy_docs
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -144,6 +144,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": config_docs.render,
     "commands.md": render_commands,
     "redis-keys.md": render_keys,
+    "privacy.md": privacy_docs.render,
     "ways-in.md": render_ways_in,
     "operators/numbers.md": render_numbers,
 }

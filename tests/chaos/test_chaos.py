@@ -1,0 +1,34 @@
+"""Ten seeded runs of a house that breaks, in one life: nothing lost, nothing doubled, nothing over a limit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.plan import kinds, plans
+from tests.chaos.run import SHORT, live
+
+RUNS = 10
+
+
+def test_the_same_seed_plans_the_same_faults_and_all_kinds_come_before_one_comes_again() -> None:
+    assert plans(7, RUNS) == plans(7, RUNS)
+    dealt = [timed.fault for plan in plans(7, RUNS, each=3) for timed in plan.faults]
+    assert sorted(dealt[: len(kinds("one"))]) == kinds("one")
+
+
+@pytest.mark.timeout(400)
+def test_ten_runs_of_faults_lose_nothing_double_nothing_and_pass_no_limit(tmp_path: Path) -> None:
+    seed = int(os.environ.get("BOT_CHAOS_SEED") or int.from_bytes(os.urandom(3), "big"))
+    print(f"seed {seed}")
+
+    life = live(tmp_path, seed, RUNS, SHORT)
+
+    print(life, f"{life.took_s:.0f} s")
+    assert not life.verdict.findings, "\n".join(map(str, life.verdict.findings))
+    assert life.faults.total() == RUNS * SHORT.faults
+    assert life.verdict.counts["accepted"] > RUNS * SHORT.messages * 0.8
+    assert life.verdict.counts["transfers"] > 50
+    assert life.verdict.counts["pushes"] == 3

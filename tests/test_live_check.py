@@ -1,0 +1,47 @@
+"""``check --live``: how a running bot is, said with cures, and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.outside import aibot_text
+from tests.tree import GROUP, HERE, Tree
+
+
+def live(tree: Tree, *more: str) -> tuple[int, str]:
+    words = [sys.executable, str(HERE / "run.py"), "check", "--live", "--config", str(tree.config), *more]
+    done = subprocess.run(words, capture_output=True, text=True, env=tree.environment(), check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_running_bot_is_seen_and_one_without_a_worker_is_told_of_with_the_cure(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    try:
+        tree.start()
+        tree.all_pids()
+        tree.client.tell(tree.channels["assistant"], aibot_text("lilei", "@小助手 签到", chat=GROUP))
+        code, said = live(tree)
+        for words in ("准备好了", "web.", "Redis", "时钟一致", "没有发现问题"):
+            assert words in said, said
+        assert code == 0
+        for pid in tree.web_workers():
+            os.kill(pid, signal.SIGSTOP)
+        code, said = live(tree, "--json")
+        for pid in tree.web_workers():
+            os.kill(pid, signal.SIGCONT)
+        told: dict[str, Any] = json.loads(said)
+        assert code == 1
+        assert not told["ok"]
+        assert "没有应答" in told["problems"][0]
+        assert {part["title"] for part in told["parts"]} == {"网页", "进程", "排着的", "Redis", "空间", "告警"}
+    finally:
+        tree.stop()

@@ -1,0 +1,216 @@
+"""Redis as it stands on several machines: a master with replicas and sentinels, and a cluster. All on loopback, gone with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.crc import key_slot
+from redis.exceptions import RedisError
+
+from storage.embedded import find_server
+from tests.timing import await_until
+from tests.tree import free_port
+
+SERVICE = "qb"
+DOWN_AFTER_MS = 500
+NODE_TIMEOUT_MS = 500
+SLOTS = 16_384
+FAST = {"save": "", "repl-diskless-sync-delay": 0, "repl-ping-replica-period": 1, "bind": "127.0.0.1", "daemonize": "no"}
+
+
+class Node:
+    """One server process, to be stopped, killed and started again on its folder."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.port = free_port()
+        self._folder = folder / str(self.port)
+        self._folder.mkdir(parents=True)
+        self._options = FAST | {"port": self.port, "dir": self._folder, "logfile": self._folder / "log"} | options
+        self._first: tuple[str, ...] = ()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def sentinel(cls, folder: Path, master: int) -> Node:
+        """One that watches a master. It keeps what it learns in its own file."""
+        node = cls(folder)
+        file = node._folder / "sentinel.conf"
+        lines = [
+            f"port {node.port}", "bind 127.0.0.1", f"dir {node._folder}", f"logfile {node._folder / 'log'}",
+            f"sentinel monitor {SERVICE} 127.0.0.1 {master} 2", f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {SERVICE} 2000", f"sentinel parallel-syncs {SERVICE} 2",
+        ]  # fmt: skip
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        node._first, node._options = (str(file), "--sentinel"), {}
+        return node
+
+    @property
+    def client(self) -> Any:
+        """A client of its own; not the bot's."""
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+
+    def start(self) -> None:
+        """Starts it; it need not answer yet."""
+        program, _ = find_server()
+        words = [str(word) for name, value in self._options.items() for word in (f"--{name}", value)]
+        self._process = subprocess.Popen([program, *self._first, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers(self) -> bool:
+        """Whether it is there."""
+        with contextlib.suppress(RedisError):
+            return bool(self.client.ping())
+        return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it a signal; returns after the death of one that was killed."""
+        assert self._process
+        self._process.send_signal(number)
+        if number is signal.SIGKILL:
+            self._process.wait(10)
+
+    def stop(self) -> None:
+        """Ends it."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+
+
+class Sentinels:
+    """One master, replicas, and three sentinels."""
+
+    def __init__(self, folder: Path, *, replicas: int = 2, **options: Any) -> None:
+        master = Node(folder, **options)
+        self.servers = [master, *(Node(folder, replicaof=f"127.0.0.1 {master.port}", **options) for _ in range(replicas))]
+        self.sentinels = [Node.sentinel(folder, master.port) for _ in range(3)]
+        self.url = "redis+sentinel://" + ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels) + f"/{SERVICE}"
+
+    def start(self) -> None:
+        """Starts all, and waits until they know each other."""
+        for node in self.servers:
+            node.start()
+        await_until(lambda: all(node.answers() for node in self.servers), 10, "servers that answer")
+        await_until(lambda: _synced(self.servers[0]) == len(self.servers) - 1, 20, "replicas in step")
+        for node in self.sentinels:
+            node.start()
+        await_until(lambda: all(map(self._knows_all, self.sentinels)), 20, "sentinels that know each other")
+
+    def master(self, key: str = "") -> Node:
+        """The server that is master now."""
+        ports = {int(one.client.sentinel_get_master_addr_by_name(SERVICE)[1]) for one in self.sentinels}
+        return next(node for node in self.servers if node.port in ports)
+
+    def replica(self, key: str = "") -> Node:
+        """One that is not."""
+        master = self.master()
+        return next(node for node in self.servers if node is not master)
+
+    def is_whole(self) -> bool:
+        """Whether there is a master with a replica in step."""
+        return bool(_synced(self.master()))
+
+    def stop(self) -> None:
+        """Ends all."""
+        for node in (*self.sentinels, *self.servers):
+            node.stop()
+
+    def _knows_all(self, sentinel: Node) -> bool:
+        with contextlib.suppress(RedisError):
+            state = sentinel.client.sentinel_masters()[SERVICE]
+            return bool(state["num-other-sentinels"] == 2 and state["num-slaves"] == len(self.servers) - 1)
+        return False
+
+
+class ClusterOfOurs:
+    """Masters that share the slots, and one replica for each."""
+
+    def __init__(self, folder: Path, *, masters: int = 3, replicas: int = 1, **options: Any) -> None:
+        more = {"cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT_MS, "cluster-replica-validity-factor": 0}
+        self._masters = masters
+        self.servers = [Node(folder, **more, **options, **{"cluster-port": free_port()}) for _ in range(masters * (1 + replicas))]
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.servers[:2])
+
+    def start(self) -> None:
+        """Starts all, deals the slots out, and waits until the cluster works."""
+        for node in self.servers:
+            node.start()
+        await_until(lambda: all(node.answers() for node in self.servers), 10, "servers that answer")
+        first, *others = self.servers
+        for node in others:
+            node.client.execute_command("CLUSTER", "MEET", "127.0.0.1", first.port, first._options["cluster-port"])
+        for at, node in enumerate(self.servers[: self._masters]):
+            start, end = SLOTS * at // self._masters, SLOTS * (at + 1) // self._masters - 1
+            node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", start, end)
+        await_until(lambda: all(_known(node) == len(self.servers) for node in self.servers), 20, "nodes that know each other")
+        for at, node in enumerate(self.servers[self._masters :]):
+            node.client.execute_command("CLUSTER", "REPLICATE", _id(self.servers[at % self._masters]))
+        await_until(self.is_whole, 30, "a cluster with its replicas")
+
+    def master(self, key: str = "qb:{0}:inbox") -> Node:
+        """The server that has a key now."""
+        return self._nodes_of(key)[0]
+
+    def replica(self, key: str = "qb:{0}:inbox") -> Node:
+        """A replica of the server that has a key."""
+        return self._nodes_of(key)[1]
+
+    def is_whole(self) -> bool:
+        """Whether all slots are served, and every master has a replica in step."""
+        with contextlib.suppress(RedisError, StopIteration):
+            alive = [node for node in self.servers if node.answers()]
+            masters = [node for node in alive if node.client.execute_command("ROLE")[0] == "master"]
+            return all("cluster_state:ok" in str(_facts(node)) for node in alive) and all(map(_synced, masters))
+        return False
+
+    def stop(self) -> None:
+        """Ends all."""
+        for node in self.servers:
+            node.stop()
+
+    def _nodes_of(self, key: str) -> Sequence[Node]:
+        slot, by_port = key_slot(key.encode()), {node.port: node for node in self.servers}
+        asked = next(node for node in self.servers if node.answers())
+        for first, last, *nodes in asked.client.execute_command("CLUSTER SLOTS"):
+            if first <= slot <= last:
+                return [by_port[int(port)] for _, port, *_ in nodes]
+        raise AssertionError(f"nobody has {key}")
+
+
+Topology = Sentinels | ClusterOfOurs
+
+
+@contextlib.contextmanager
+def running(topology: Topology) -> Iterator[Topology]:
+    """Several servers for the length of a ``with``."""
+    try:
+        topology.start()
+        yield topology
+    finally:
+        topology.stop()
+
+
+TOPOLOGIES: dict[str, Callable[..., Topology]] = {"sentinel": Sentinels, "cluster": ClusterOfOurs}
+
+
+def _synced(master: Node) -> int:
+    """How many replicas have all that the master has."""
+    with contextlib.suppress(RedisError):
+        told = master.client.info("replication")
+        return sum(one.get("state") == "online" for name, one in told.items() if name.startswith("slave") and isinstance(one, dict))
+    return 0
+
+
+def _known(node: Node) -> int:
+    return len(str(node.client.execute_command("CLUSTER", "NODES")).splitlines()) if node.answers() else 0
+
+
+def _facts(node: Node) -> Any:
+    return node.client.execute_command("CLUSTER", "INFO")
+
+
+def _id(node: Node) -> str:
+    return str(node.client.execute_command("CLUSTER", "MYID"))
