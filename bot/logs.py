@@ -9,6 +9,9 @@ import structlog
 
 from bot.scrub import scrub
 
+CHATTY = ("urllib3", "apscheduler", "jieba", "requests", "werkzeug")
+"""Libraries of which only warnings are of interest."""
+
 
 def set_up_logs(level: str) -> None:
     """Sends this process's logs to stderr, its own and those of libraries, scrubbed of secrets in addresses."""
@@ -31,7 +34,7 @@ def set_up_logs(level: str) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
                                                              foreign_pre_chain=shared))  # fmt: skip
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for chatty in ("urllib3", "apscheduler", "jieba", "requests", "werkzeug"):
+    for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

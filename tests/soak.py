@@ -28,7 +28,7 @@ sys.path.append(str(Path(__file__).parent))  # tests name each other as pytest f
 from benchmarks.backtest import TOWNS, VILLAGES, WORLDS, judge, listened_to, village
 from benchmarks.members import LEAST
 from storage.embedded import EmbeddedServer
-from tests.chaos.run import LONG, live
+from tests.chaos.life import LONG, live
 from tests.segment_texts import fuzz
 from tests.storm import kill_in_storms
 from tests.ten_thousand import push_to_many
@@ -198,9 +198,20 @@ def _hostile(folder: Path, seed: int) -> str:
 
 def _walk(folder: Path, seed: int) -> str:
     del seed  # every page in every way: nothing to draw
-    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--basetemp", str(folder / "walk"), "tests/test_console_walk.py"]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "--show-capture=no",
+        "--basetemp",
+        str(folder / "walk"),
+        "tests/test_console_walk.py",
+    ]
     walked = subprocess.run(words, env=os.environ | {"BOT_WALK": "whole"}, capture_output=True, text=True, check=False)
-    assert walked.returncode == 0, walked.stdout[-2_000:]
+    assert walked.returncode == 0, "\n".join(line for line in walked.stdout.splitlines() if line.startswith("E "))[-4_000:]
     return "every page of the console as owner, operator and viewer, two widths, by day and by night: nothing sticks out, axe finds nothing serious"
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from chat import FAR, Chat, OpenChat
-from visits import Visit, met, visit
+from visits import met, visit
 
 from handlers.privacy import ring_erasures
 from storage.roles import ALL

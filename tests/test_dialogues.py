@@ -526,7 +526,18 @@ def test_a_process_whose_clock_is_behind_does_not_open_a_day_again(chat: Chat) -
 
 
 def test_the_settings_of_these_tests_name_only_what_they_need() -> None:
-    assert set(settings()) == {"wecom", "admins", "channels", "communities", "content", "moderation", "mood", "log", "console"}
+    assert set(settings()) == {
+        "wecom",
+        "admins",
+        "channels",
+        "communities",
+        "content",
+        "moderation",
+        "mood",
+        "log",
+        "console",
+        "extensions",
+    }
     assert ADMINS not in settings()["communities"][0]["groups"]
 
 

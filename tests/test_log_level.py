@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.logs import set_up_logs, turn_logs
+from bot.logs import CHATTY, set_up_logs, turn_logs
 from storage.connection import Database
 from storage.machine import Machine
 from tests.timing import await_until
@@ -20,7 +20,7 @@ from tests.tree import HERE, Tree
 
 def test_the_dial_drops_what_is_below_and_can_be_turned(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before, levels = (root.handlers[:], root.level), {name: logging.getLogger(name).level for name in CHATTY}
     try:
         set_up_logs("warning")
         log = structlog.get_logger("x")
@@ -38,6 +38,8 @@ def test_the_dial_drops_what_is_below_and_can_be_turned(capsys: pytest.CaptureFi
         structlog.reset_defaults()
         root.handlers[:] = before[0]
         root.setLevel(before[1])
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def test_what_was_said_ends_by_itself(database: Database) -> None:

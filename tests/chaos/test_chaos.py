@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.life import SHORT, live
 from tests.chaos.plan import kinds, plans
-from tests.chaos.run import SHORT, live
 
 RUNS = 10
 
@@ -21,7 +21,7 @@ def test_the_same_seed_plans_the_same_faults_and_all_kinds_come_before_one_comes
 
 @pytest.mark.timeout(400)
 def test_ten_runs_of_faults_lose_nothing_double_nothing_and_pass_no_limit(tmp_path: Path) -> None:
-    seed = int(os.environ.get("BOT_CHAOS_SEED") or int.from_bytes(os.urandom(3), "big"))
+    seed = int(os.environ.get("BOT_CHAOS_SEED", "510"))  # others every time: make soak
     print(f"seed {seed}")
 
     life = live(tmp_path, seed, RUNS, SHORT)

@@ -1,0 +1,1 @@
+"""Runs of a house in which everything breaks, and a checker that has no part in it."""
