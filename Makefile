@@ -15,7 +15,7 @@ endif
 
 VENV = .venv/bin/python
 
-.PHONY: help install install-dev run test lint lint-deploy types docs soak bench lock clean
+.PHONY: help install install-dev run test lint lint-deploy types docs sbom audit soak bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## 显示本列表
@@ -47,6 +47,13 @@ types: install-dev ## mypy --strict
 
 docs: install-dev ## 文档与代码是否一致
 	$(VENV) -m tools.docs --check
+
+sbom: install-dev ## 软件物料清单（CycloneDX）：artifacts/sbom.json
+	@mkdir -p artifacts
+	$(VENV) -m tools.sbom artifacts/sbom.json
+
+audit: install ## 用公开的漏洞库查一遍锁定的依赖（要联网）
+	$(VENV) -m tools.audit
 
 soak: install-dev ## 长时间的崩溃、乱序、模拟多年：make soak RUNS=100 SEED=7
 	@$(VENV) -m tests.soak --runs $(RUNS) --steps $(STEPS) --seed $(SEED)

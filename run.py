@@ -17,7 +17,7 @@ from commands.app import app
 from commands.archive import archive
 from commands.ask import ask
 from commands.backup import backup, restore
-from commands.build import HERE, build, create_web, watch
+from commands.build import HERE, build, create_web, metrics_folder, watch
 from commands.check import check
 from commands.console import console_link
 from commands.content import content
@@ -75,13 +75,16 @@ for command in COMMANDS:
 def granian_app() -> Flask:
     """The web application as a granian worker builds it."""
     from bot.processes import die_with_parent
+    from bot.serving_fast import is_leaving
 
     die_with_parent()
     config = load_config(Path(os.environ["BOT_CONFIG"]))
     start_logs(config)
     bot = build(config, "web")
     watch(bot)
-    return create_web(bot)
+    app = create_web(bot)
+    app.extensions["is_leaving"] = lambda: is_leaving(metrics_folder(config))
+    return app
 
 
 def entry() -> None:

@@ -493,7 +493,9 @@ class MetricsConfig(Section):
         default=SecretStr(""), description="从别的机器读取指标时要出示的令牌；空着就只许本机读取"
     )
     port: int = Field(
-        default=0, ge=0, le=65_535,
+        default=0,
+        ge=0,
+        le=65_535,
         description="worker 和 clock 单独运行时，在这个端口回答 /healthz、/readyz 和 /metrics；0 不回答。网页进程总在自己的端口回答",
     )
 

@@ -30,10 +30,7 @@ class ErasedRegister:
 
     def note(self, number: int, user: str) -> None:
         """Adds a member."""
-        with self._file.open("a", encoding="ascii") as out:
-            out.write(f"{number} {self._mark(user)}\n")
-            out.flush()
-            os.fsync(out.fileno())
+        self._append(f"{number} {self._mark(user)}\n")
 
     def all(self) -> Iterator[Erased]:
         """Everybody who was noted."""
@@ -44,10 +41,7 @@ class ErasedRegister:
         known = set(self.all())
         fresh = [one for one in dict.fromkeys(one for file in others for one in read_register(file)) if one not in known]
         if fresh:
-            with self._file.open("a", encoding="ascii") as out:
-                out.writelines(["\n", *(f"{one.number} {one.mark}\n" for one in fresh)])  # what was there may end in half a line
-                out.flush()
-                os.fsync(out.fileno())
+            self._append("".join(f"{one.number} {one.mark}\n" for one in fresh))
         return len(fresh)
 
     def is_meant(self, erased: Erased, user: str) -> bool:
@@ -58,6 +52,13 @@ class ErasedRegister:
         """Those of the WeCom ids whose persons were erased."""
         marks = {erased.mark for erased in self.all()}
         return frozenset(user for user in users if self._mark(user) in marks) if marks else frozenset()
+
+    def _append(self, lines: str) -> None:
+        """Adds lines, for good. They begin on a new one: a power cut or a full disk may have left half a line, which would swallow the next."""
+        with self._file.open("a", encoding="ascii") as out:
+            out.write(f"\n{lines}" if out.tell() else lines)
+            out.flush()
+            os.fsync(out.fileno())
 
     def _mark(self, user: str) -> str:
         return hmac.new(self._key, user.encode(), hashlib.sha256).hexdigest()

@@ -39,9 +39,9 @@ def set_up_logs(level: str) -> None:
 
 
 def turn_logs(level: str) -> bool:
-    """Lets this process log from ``level`` on; gives whether that is a change."""
+    """Lets this process log from ``level`` on; gives whether that is a change. What is no level changes nothing."""
     first = structlog.get_config()["processors"][0]
-    if not isinstance(first, _Dial) or first.level == level:
+    if not isinstance(first, _Dial) or first.level == level or level.upper() not in logging.getLevelNamesMapping():
         return False
     first.turn(level)
     logging.getLogger().setLevel(level.upper())

@@ -158,6 +158,8 @@ class _Round:
 
     def begin(self) -> bool:
         """Claims the moment, with its first page."""
+        if self.push.to == "members" and self.stores.firings.are_claimed(self.push.id, [(self.community.keys, self.planned)]):
+            return False  # a look costs less than counting an audience that another process has counted
         quiet = self._quiet_until()
         try:
             why = self._why(bool(quiet))
@@ -183,14 +185,14 @@ class _Round:
             return 0
         if (quiet := self._quiet_until()) and self.push.quiet == "wait":
             return int(self._do([], mailing.cursor, mailing.cursor, "waits", quiet))
-        in_flight, looked, cursor, done = mailing.in_flight, mailing.looked, mailing.cursor, 0
+        in_flight, queued, cursor, done = mailing.in_flight, mailing.queued, mailing.cursor, 0
         while done < MOST_PAGES:
             if in_flight + PAGE > MOST_IN_FLIGHT:
                 self.stores.mailings.put_off(self.community.keys, self.push.id, self.planned, self.now + AGAIN)
                 break
             try:
                 is_mine = self._next_page(
-                    cursor, looked, None, "crisis" if self._is_crisis() else "quiet" if quiet and self.push.quiet == "skip" else ""
+                    cursor, queued, None, "crisis" if self._is_crisis() else "quiet" if quiet and self.push.quiet == "skip" else ""
                 )
             except SegmentError as wrong:
                 log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
@@ -203,13 +205,14 @@ class _Round:
                 break
             if present.next_at is None or present.next_at > self.now or present.state in ("done", "stopped"):
                 break
-            in_flight, looked, cursor = present.in_flight, present.looked, present.cursor
+            in_flight, queued, cursor = present.in_flight, present.queued, present.cursor
         return done
 
     def _wait_out(self, mailing: Mailing) -> None:
-        """Waits for the end of a pause; what is too old then is not said any more."""
+        """Waits for the end of a pause; what waited a day in it, however long it took before, is not said any more."""
         waited = self.now - (mailing.next_at or self.now)
-        if self.now - max(mailing.begun, self.planned) > OLDEST:
+        if waited > OLDEST:
+            log.warning("mailing given up after a long pause", push=self.push.id, community=self.community.id)
             self.stores.mailings.stop(self.community.keys, self.push.id, self.planned, 0, self.now, f"{mailing.name}:old")
         else:
             until = self.now + max(PAUSED, waited / 10)
@@ -294,18 +297,16 @@ class _Round:
 
     # What ---------------------------------------------------------------------------------------------------------------------
 
-    def _next_page(self, cursor: str, looked: int, claim: Claim | None, why: Skipped = "") -> bool:
+    def _next_page(self, cursor: str, queued: int, claim: Claim | None, why: Skipped = "") -> bool:
         """Does the next page, and with a claim begins; False when another process was first."""
-        is_first = looked < self.push.first
-        found = self._find(cursor, min(PAGE, self.push.first - looked) if is_first else PAGE)
-        state: State = "done" if found.is_last else "running"
-        next_at = self.now
-        if state == "running" and is_first and looked + len(found.chats) + len(found.members) >= self.push.first:
-            state, next_at = "first", self.now + timedelta(minutes=self.push.first_minutes)
-        return self._do(self._units(found, why), None if claim else cursor, found.after, state, next_at, claim)
+        first = max(self.push.first - queued, 0)
+        found = self._find(cursor, min(PAGE, first) if first and not why else PAGE)
+        return self._do(
+            self._units(found, why), None if claim else cursor, found.after, "done" if found.is_last else "running", self.now, claim, first
+        )
 
     def _do(
-        self, units: Sequence[Unit], cursor: str | None, after: str, state: State, next_at: datetime, claim: Claim | None = None
+        self, units: Sequence[Unit], cursor: str | None, after: str, state: State, next_at: datetime, claim: Claim | None = None, first: int = 0
     ) -> bool:  # fmt: skip
         rules = self.contents.pushing.of(self.community.id)
         caps = rules.caps if self.push.to == "members" else rules.group_caps
@@ -314,6 +315,7 @@ class _Round:
         page = Page(
             units, cursor, after, state, next_at, self._local(self.now).date(), kinds,
             [(cap.kind, cap.most, cap.days) for cap in caps if cap.kind in kinds], self.push.marketing,
+            first, self.now + timedelta(minutes=self.push.first_minutes),
         )  # fmt: skip
         return self.stores.mailings.carry_on(self.community.keys, self.push.id, self.planned, page, self.now, claim)
 

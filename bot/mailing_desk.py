@@ -27,7 +27,7 @@ STATES: Mapping[State, str] = {
 }  # fmt: skip
 SKIPS: Mapping[str, str] = {
     "opted_out": "免打扰", "cap": "超过上限", "no_way": "没有路能发到他", "crisis": "危机模式里不发营销", "holdout": "对照组，本来就不发",
-    "quiet": "安静时段里不发", "stopped": "停下时还在排队，没有发", "body": "那里显示不了这个内容",
+    "quiet": "安静时段里不发", "stopped": "停下时还在排队，没有发", "erased": "排队时删除了资料，没有发", "body": "那里显示不了这个内容",
 }  # fmt: skip
 """Why somebody did not get it, in words."""
 RUNNING: frozenset[State] = frozenset({"running", "first", "waits"})

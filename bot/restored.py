@@ -28,6 +28,7 @@ def settle_restored(
     drop_fleeting(stores.database)
     yield "已退出所有控制台登录；企业微信的 access_token 会重新取"
     if back := sum(1 for _ in _erased_again(stores, register, is_key_known)):
+        stores.database.rewrite_log()  # what was loaded still stands in the append-only file
         yield f"备份里有 {back} 位已删除的成员，已再次删除"
     if is_sending:
         return

@@ -21,8 +21,11 @@ from bot.errors import UserError
 from bot.faq_office import Office
 from bot.live import Contents
 from bot.permissions import Actor
+from rules.calendar import moment_in
+from rules.content_pushes import read_push
 from rules.content_segments import MOST_SEGMENTS, SEGMENTS, read_segment, segment_row, wrong_with
-from rules.contents import check_segment
+from rules.contents import PUSHES, Push, check_segment
+from rules.pushes import needs_grant
 from rules.saved_segments import EVERYWHERE, Segment, Segments
 from rules.segments import Query, SegmentError, explain, fits, names_of, traits_of
 from storage.content import ChangedSince, NoSuchVersion, Outdated, Version
@@ -289,6 +292,34 @@ class SegmentDesk:
             raise UserError(
                 f"还有别处在用：{'、'.join(broken[:MOST_NAMED])}{more}，这样改它们就看不懂了。请先改那些，例如：群体 修改 名字 条件"
             )
+        self._refuse_unagreed(was, would_be)
+
+    def _refuse_unagreed(self, was: Segments, would_be: Segments) -> None:
+        """Raises UserError where a push would go to others than those for whom somebody agreed to it, or to so many that somebody has to."""
+        for push in self._private_pushes():
+            place = self.community.id if push.community == EVERYWHERE else push.community
+            wanted = _meaning(would_be, push.segment, place)
+            if wanted is None or wanted == _meaning(was, push.segment, place):
+                continue
+            why = "有人批准过" if push.approval == "granted" else ""
+            if not why and push.enabled and not push.approval and place == self.community.id:
+                why = needs_grant(push, self.contents.pushing.of(place), self._count(wanted))
+            if why:
+                raise UserError(
+                    f"推送“{push.label}”（编号 {push.id}）在用这个群体，{why}，不能这样换成别的人。"
+                    "请另存一个名字，再到“日历”里把推送改成用它，例如：群体 新建 新名字 level >= 3"
+                )
+
+    def _private_pushes(self) -> Iterator[Push]:
+        """The pushes to members that name saved segments and are not over, by this moment's content."""
+        for push in map(read_push, self.stores.content.snapshot(PUSHES.name)[1].values()):
+            is_over = bool(push.at) and moment_in(push.at, self.community.zone) <= self.now
+            if push.to == "members" and not is_over and ("@" in push.segment or "＠" in push.segment):
+                yield push
+
+    def _count(self, query: Query) -> int:
+        blocks = self.stores.traits.blocks(self.community.keys, traits_of(query), names_of(query), self._day)
+        return sum(int(np.count_nonzero(fits(query, block))) for _, block in blocks)
 
     def _users(self, segments: Segments) -> Iterator[tuple[str, str, str]]:
         """Everything that names saved segments: what it is, its text, and the community in which that is read."""
@@ -331,6 +362,14 @@ def _read(items: Mapping[str, str]) -> Segments:
 
 def _kept(item: str) -> Kept:
     return Kept(read_segment(item), hashlib.sha256(item.encode()).hexdigest()[:16])
+
+
+def _meaning(segments: Segments, text: str, place: str) -> Query | None:
+    """What a text asks in a community, None where it cannot be understood."""
+    try:
+        return segments.query(text, place)
+    except SegmentError:
+        return None
 
 
 def _fresh_id(number: int, taken: Iterable[str]) -> str:

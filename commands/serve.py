@@ -47,7 +47,7 @@ def web(path: Path, later: Path | None) -> None:
     if config.server.engine == "granian":
         from bot.serving_fast import serve_granian
 
-        serve_granian(config.server, "run:granian_app")
+        serve_granian(config.server, "run:granian_app", metrics_folder(config))
         return
     from bot.serving import serve_gthread
 

@@ -77,6 +77,8 @@ def sweep_restored(stores: Stores, register: ErasedRegister) -> int:
             back += 1
             for store in stores.of_persons().values():
                 store.erase_user(erased.number)
+    if back:
+        stores.database.rewrite_log()
     return back
 
 

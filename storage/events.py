@@ -227,9 +227,11 @@ class Events:
 
     def _make_equal(self, shard: int, file: LogFile) -> None:
         """Sees that a file says what the stream says between its ends."""
-        kept = (row for page in self._between(shard, file.first, file.last) for row in page)
-        if self.files and any(one != other for one, other in zip_longest(kept, file.rows())):
-            self.files.write(shard, [row for page in self._between(shard, file.first, file.last) for row in page], file)
+        assert self.files
+        with self.files.alone(shard):
+            kept = (row for page in self._between(shard, file.first, file.last) for row in page)
+            if any(one != other for one, other in zip_longest(kept, file.rows())):
+                self.files.write(shard, [row for page in self._between(shard, file.first, file.last) for row in page], file)
 
     def _between(self, shard: int, first: Id, last: Id) -> Iterator[list[Row]]:
         begin = _text(first)

@@ -8,9 +8,11 @@ renamed: it is whole or not there.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,13 +100,23 @@ class LogFiles:
 
     def rewrite(self, shard: int, file: LogFile, stays: Callable[[Row], bool]) -> int:
         """Leaves only the entries that stay, in a new file in the place of the old one; gives how many went. The file goes where none stays."""
-        kept = [row for row in file.rows() if stays(row)]
-        gone = file.index().entries - len(kept)
-        if not kept:
-            self.drop(file)
-        elif gone:
-            self.write(shard, kept, file)
-        return gone
+        with self.alone(shard):
+            if not file.path.exists():  # dropped meanwhile
+                return 0
+            kept = [row for row in file.rows() if stays(row)]
+            gone = file.index().entries - len(kept)
+            if not kept:
+                self.drop(file)
+            elif gone:
+                self.write(shard, kept, file)
+            return gone
+
+    @contextmanager
+    def alone(self, shard: int) -> Iterator[None]:
+        """Waits until nobody else puts a file of the shard in another's place: what two read and wrote anew would have only one's change."""
+        with open(self._folder(shard) / ".lock", "ab", opener=_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the handle, also with a process that is killed
+            yield
 
     def drop(self, file: LogFile) -> None:
         """Removes a file."""

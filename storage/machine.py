@@ -163,7 +163,7 @@ class Machine:
     def log_level(self, now_ms: int) -> str:
         """What was said about it and holds now, '' for nothing."""
         level, _, until = (self._database.command("GET", keys.LOG_LEVEL()) or "|0").partition("|")
-        return str(level) if int(until) > now_ms else ""
+        return str(level) if until.isdecimal() and int(until) > now_ms else ""
 
     def sweep(self, now_ms: int) -> int:
         """Forgets the processes that have been gone for a day; gives how many."""

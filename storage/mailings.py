@@ -7,7 +7,7 @@ and who dies has either done all of it or nothing. What a page queues, counts, s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -29,17 +29,20 @@ MOST_DUE = 100
 State = Literal["running", "first", "waits", "stopped", "done"]
 """How a mailing stands: it is being queued or sent; its first readers have it and the others wait; it waits for the end of the quiet hours; it was stopped;
 all that was to go has gone."""
-Skipped = Literal["", "no_way", "opted_out", "cap", "holdout", "quiet", "crisis", "body", "stopped"]
+Skipped = Literal["", "no_way", "opted_out", "cap", "holdout", "quiet", "crisis", "body", "stopped", "erased"]
 """Why a unit gets nothing: '' it does; no way leads there; it wants none; it had enough; it was held out of a trial; it is night; the community is in a
-crisis; what is said cannot be shown there; it was taken back from the queue."""
+crisis; what is said cannot be shown there; it was taken back from the queue; he was forgotten while it waited there."""
+
+TAKEN_BACK: tuple[Skipped, ...] = ("stopped", "erased")
+"""Why something leaves the queue unsent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
     """How far a planned moment of a push is: for ``of`` units, of which ``looked`` were gone through, so many ``queued``, ``sent`` and ``failed``.
 
-    ``skipped`` says why the others get nothing, ``stopped`` of the queued ones among them. ``next_at`` is when it goes on. ``by`` is who stopped it (0: the
-    clock, for the push was switched off).
+    ``skipped`` says why the others get nothing, ``stopped`` and ``erased`` of the queued ones among them. ``next_at`` is when it goes on. ``by`` is who
+    stopped it (0: the clock, for the push was switched off).
     """
 
     push: str
@@ -68,7 +71,7 @@ class Mailing:
     @property
     def in_flight(self) -> int:
         """How many are queued and not settled."""
-        return self.queued - self.sent - self.failed - self.skipped.get("stopped", 0)
+        return self.queued - self.sent - self.failed - sum(self.skipped.get(why, 0) for why in TAKEN_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class Unit:
 class Page:
     """So many units in one act. ``cursor`` is how far the mailing was (None: it begins), ``after`` how far it is then.
 
-    ``caps`` are (kind, most, days), ``kinds`` those that each unit counts for, ``day`` the day it counts on.
+    ``caps`` are (kind, most, days), ``kinds`` those that each unit counts for, ``day`` the day it counts on. With so many queued as ``first``
+    (0: never) the others wait until ``first_until``.
     """
 
     units: Sequence[Unit]
@@ -103,6 +107,8 @@ class Page:
     kinds: Sequence[str] = ()
     caps: Sequence[tuple[str, int, int]] = ()
     is_marketing: bool = False
+    first: int = 0
+    first_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +159,14 @@ class Mailings:
         """Does a page, and with a ``claim`` begins the mailing, once; False when another process was first, or the mailing is over."""
         part, name, now_ms = {"shard": where.shard, "community": where.id}, name_of(push, planned), to_ms(now)
         queues: list[str] = []
-        units = [self._row(where, unit, queues) for unit in page.units]
+        units = [self._row(where, _counting(unit, page), queues) for unit in page.units]
         days = max((cap[2] for cap in page.caps), default=1)
         told = {
             "now": now_ms, "shard": where.shard, "community": where.id, "push": push, "planned": str(to_ms(planned)), "cursor": page.cursor,
             "after": page.after, "state": page.state, "next": to_ms(page.next_at), "units": units, "days": days, "kinds": list(page.kinds),
             "caps": [{"kind": kind, "most": most, "days": span} for kind, most, span in page.caps], "marketing": page.is_marketing,
             "life": LIFE_MS, "counts_life": COUNTS_LIFE_MS, "claim": _claim(claim, push, now_ms),
+            "first": page.first, "first_until": to_ms(page.first_until) if page.first_until else 0,
         }  # fmt: skip
         month = (claim.day if claim else page.day).strftime("%Y-%m")
         return bool(self._database.act(
@@ -302,6 +309,14 @@ class Mailings:
         return list(self._database.command("ZRANGE", keys.MAILINGS(shard=where.shard, community=where.id), 0, -1))
 
 
+def _counting(unit: Unit, page: Page) -> Unit:
+    """A unit whose deliveries know what they take of the caps, to hand it back if they never arrive."""
+    if not page.kinds:
+        return unit
+    counted = (page.day.isoformat(), *(f"{unit.name}|{kind}" for kind in page.kinds))
+    return replace(unit, deliveries=[replace(one, counted=counted) if one.whom else one for one in unit.deliveries])
+
+
 def _claim(claim: Claim | None, push: str, now_ms: int) -> dict[str, Any] | None:
     if claim is None:
         return None
@@ -326,7 +341,7 @@ def _mailing(where: CommunityKeys, name: str, kept: Mapping[str, str], stopped: 
         skipped["stopped"] = stopped
     queued, sent, failed = (int(kept.get(field, 0)) for field in ("queued", "sent", "failed"))
     state: Any = kept["state"]
-    if state == "done" and queued > sent + failed + stopped:
+    if state == "done" and queued > sent + failed + sum(skipped.get(why, 0) for why in TAKEN_BACK):
         state = "running"
     ended = int(kept.get("ended", 0))
     return Mailing(

@@ -20,13 +20,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from redis.exceptions import RedisError
 
 from storage import keys
 from storage.connection import Database, Script
+from storage.moment import from_ms
 from storage.personal import Personal
 from storage.tallies import counts_key, place_of
 
@@ -56,6 +57,7 @@ class Delivery:
     names: where one of them is forgotten, it goes unsent. via appchat is ``chat``, a group that ``channel`` created.
     ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up. ``mailing`` is the mailing that queued it, and
     ``whom`` the unit (member number or chat) that it settles there: with the first of several, which is the text, '' for those behind.
+    ``counted`` is what that unit took of the caps: the day, then the fields of its counts. It is handed back where nothing arrives.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Delivery:
     pushed: str = ""
     mailing: str = ""
     whom: str = ""
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +150,13 @@ class Outbox:
         self._merge = Script("outbox_merge")
         self._replay = Script("outbox_replay")
         self._drop = Script("outbox_drop")
-        self._erase = Script("outbox_erase")
+        self._take_back = Script("outbox_take_back")
         self._hold = Script("outbox_hold")
 
     def prepare(self) -> None:
         """Loads the scripts."""
         settling = (self._done, self._again, self._dead, self._split, self._merge)
-        self._database.load((self._enqueue, self._lease, *settling, self._replay, self._drop, self._erase))
+        self._database.load((self._enqueue, self._lease, *settling, self._replay, self._drop, self._take_back))
 
     def enqueue(self, shard: int, deliveries: Sequence[Delivery], now_ms: int) -> int:
         """Queues deliveries in this order; an id that was queued in the last 7 days is passed over. Gives how many were new."""
@@ -203,21 +206,28 @@ class Outbox:
 
     def _lend(self, shard: int, lanes: Sequence[str], target: str, owner: str, now_ms: int, lease_ms: int) -> Lease | None:
         queues = [keys.OUTBOX(shard=shard, lane=lane, target=target) for lane in lanes]
-        got = self._database.act(
-            self._lease,
-            [
-                keys.OUTBOX_DUE(shard=shard),
-                keys.OUTBOX_LEASES(shard=shard),
-                keys.MAILINGS_STOPPED(shard=shard),
-                keys.EVENTS(shard=shard),
-                *queues,
-            ],
-            [now_ms, now_ms + lease_ms, owner, *[f"{lane}:{target}" for lane in lanes]],
-        )
+        names = [keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard), keys.MAILINGS_STOPPED(shard=shard), *queues]
+        args: list[str | int] = [now_ms, now_ms + lease_ms, owner, *[f"{lane}:{target}" for lane in lanes]]
+        while (got := self._database.act(self._lease, names, args)) and len(got) == 1:
+            self._withdraw(shard, got[0], "stopped", now_ms)
         if not got:
             return None
         item, fence, losses = got
         return Lease(shard, _decode_delivery(item), fence, int(losses))
+
+    def _withdraw(self, shard: int, item: str, why: Literal["stopped", "erased"], now_ms: int) -> int:
+        """Takes a delivery out of its queue as it stands there; gives 1, 0 where it does so no more."""
+        delivery = _decode_delivery(item)
+        queue, member, _ = encode_delivery(shard, delivery)
+        names = [
+            queue, keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard), keys.MAILINGS_STOPPED(shard=shard),
+            keys.EVENTS(shard=shard), *_mailed_in(shard, delivery)[:1], *_capped_in(shard, delivery),
+        ]  # fmt: skip
+        args: list[str | int] = [
+            member, item, now_ms, why, f"{delivery.community}|{delivery.mailing}", delivery.community, delivery.mailing,
+            delivery.member or 0, _told(delivery) if why == "stopped" else "", *delivery.counted[1:],
+        ]  # fmt: skip
+        return int(self._database.act(self._take_back, names, args))
 
     def done(self, lease: Lease, now_ms: int, event: str = "{}") -> int:
         """Settles: it arrived. ``event`` is the JSON of the outbound event. Gives 2 when more waits for this target, 1 when nothing does, 0
@@ -226,7 +236,8 @@ class Outbox:
         args: list[str | int] = [
             now_ms, delivery.community, delivery.member or 0, event, delivery.whom, GOT_LIFE_MS, delivery.id, *delivery.merged
         ]  # fmt: skip
-        return self._settle(self._done, lease, keys.EVENTS, args, counts=True)
+        also = [*_counted_in(lease.shard, delivery), *_mailed_in(lease.shard, delivery)]
+        return self._settle(self._done, lease, keys.EVENTS, args, also=also)
 
     def again(self, lease: Lease, at_ms: int, *, count_attempt: bool) -> bool:
         """Settles: try again, not before ``at_ms``. False when the lease was lost."""
@@ -245,8 +256,10 @@ class Outbox:
             delivery.community,
             _encode({"failed": delivery.pushed}).decode(),
             int(bool(delivery.whom)),
+            *delivery.counted[1:],
         ]
-        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, args, counts=True) > 0
+        also = [*_counted_in(lease.shard, delivery), *_mailed_in(lease.shard, delivery), *_capped_in(lease.shard, delivery)]
+        return self._settle(self._dead, lease, keys.OUTBOX_DEAD, args, also=also) > 0
 
     def split(self, lease: Lease, parts: Sequence[Delivery], now_ms: int) -> bool:
         """Settles: ``parts`` take the place of a delivery, in this order. False when the lease was lost: nothing was done."""
@@ -312,7 +325,7 @@ class Outbox:
         queue, member, item = encode_delivery(shard, delivery)
         args: list[str | int] = [
             member, now_ms, id, raw, item, shard, f"{delivery.community}|{letter.reason}", ONCE_LIFE_MS, int(bool(once)), delivery.community,
-            _encode({"revived": pushed}).decode(), int(bool(delivery.whom)),
+            _encode({"revived": pushed}).decode(), int(bool(delivery.whom)), *delivery.counted[1:],
         ]  # fmt: skip
         names = [
             queue,
@@ -320,6 +333,7 @@ class Outbox:
             dead,
             *_counted_in(shard, delivery),
             *_mailed_in(shard, delivery)[:1],
+            *_capped_in(shard, delivery),
             *_settled_by(shard, once),
         ]
         return bool(self._database.act(self._replay, names, args))
@@ -380,18 +394,24 @@ class Outbox:
         gone = 0
         for shard, lane, target in self._queues():
             queue = keys.OUTBOX(shard=shard, lane=lane, target=target)
-            names = [queue, keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard)]
-            gone += self._database.act(self._erase, names, [f"{lane}:{target}", number])
+            while items := self._of(queue, number):  # what was put off meanwhile stands there in other words
+                gone += sum(self._withdraw(shard, item, "erased", 0) for item in items)
         for shard in range(self._shards):
             gone += sum(self.drop(shard, letter.delivery.id) for letter in self.dead_letters(shard) if _concerns(letter.delivery, number))
         return f"已删除待发送和发送失败的消息 {gone} 条；已发出的消息无法收回"
+
+    def _of(self, queue: str, number: int) -> list[str]:
+        """The items of a queue that are for a member, or name him."""
+        return [item for item in self._database.command("LRANGE", queue, 0, -1) if _concerns(_decode_delivery(item), number)]
 
     def _queues(self) -> list[tuple[int, str, str]]:
         """Every queue that is not empty."""
         rows = self._database.pipeline(("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, -1) for shard in range(self._shards))
         return [(shard, lane, target) for shard, row in enumerate(rows) for member in row for lane, _, target in [member.partition(":")]]
 
-    def _settle(self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int], *, counts: bool = False) -> int:
+    def _settle(
+        self, script: Script, lease: Lease, third: keys.Family | None, args: Sequence[str | int], *, also: Sequence[str] = ()
+    ) -> int:
         shard, delivery = lease.shard, lease.delivery
         names = [
             keys.OUTBOX(shard=shard, lane=delivery.lane, target=delivery.target),
@@ -400,9 +420,7 @@ class Outbox:
         ]
         if third:
             names.append(third(shard=shard))
-        if counts:
-            names += [*_counted_in(shard, delivery), *_mailed_in(shard, delivery)]
-        return int(self._database.act(script, names, [_member(delivery), lease.fence, *args]))
+        return int(self._database.act(script, [*names, *also], [_member(delivery), lease.fence, *args]))
 
 
 def _counted_in(shard: int, delivery: Delivery) -> list[str]:
@@ -423,6 +441,21 @@ def _mailed_in(shard: int, delivery: Delivery) -> list[str]:
         return []
     part = {"shard": shard, "community": delivery.community, "name": delivery.mailing}
     return [keys.MAILING(**part), keys.MAILING_GOT(**part)]
+
+
+def _capped_in(shard: int, delivery: Delivery) -> list[str]:
+    """Where what a delivery took of the caps is counted."""
+    return [keys.PUSH_COUNTS(shard=shard, community=delivery.community, day=delivery.counted[0])] if delivery.counted else []
+
+
+def _told(delivery: Delivery) -> str:
+    """What the event tells of a unit that was taken back (JSON), '' where a delivery settles none."""
+    if not delivery.whom:
+        return ""
+    push, _, planned = delivery.mailing.rpartition("@")
+    to = "members" if delivery.member else "groups"
+    told = {"push": push, "planned": from_ms(int(planned)).isoformat(), "why": "stopped", "to": to}
+    return _encode(told if delivery.member else told | {"chat": delivery.whom}).decode()
 
 
 def _settled_by(shard: int, once: str) -> list[str]:

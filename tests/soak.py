@@ -29,6 +29,8 @@ from benchmarks.backtest import TOWNS, VILLAGES, WORLDS, judge, listened_to, vil
 from benchmarks.members import LEAST
 from storage.embedded import EmbeddedServer
 from tests.chaos.life import LONG, live
+from tests.fuzz import TARGETS
+from tests.fuzz import fuzz as fuzz_one
 from tests.segment_texts import fuzz
 from tests.storm import kill_in_storms
 from tests.ten_thousand import push_to_many
@@ -87,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         nargs="*",
         default=[],
-        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, segments, filing, migrate, {', '.join(MACHINES)}",
+        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, fuzz, segments, filing, "
+        f"migrate, {', '.join(MACHINES)}",
     )
     return parser
 
@@ -106,6 +109,7 @@ def _parts(runs: int, messages: int, steps: int) -> list[Part]:
         Part("year", live_a_year),
         Part("groups", push_to_many),
         Part("walk", _walk),
+        Part("fuzz", functools.partial(_fuzz, steps)),
         Part("segments", functools.partial(_segments, steps)),
         Part("members", _members),
         Part("filing", _filing),
@@ -194,6 +198,17 @@ def _hostile(folder: Path, seed: int) -> str:
         tree.stop()
     told = ", ".join(f"{status}: {times}" for status, times in sorted(siege.told.items()))
     return f"{ATTACKS} hostile requests ({told}): web processes hold {siege.start_kb} kB, {siege.middle_kb} kB, {siege.end_kb} kB"
+
+
+def _fuzz(steps: int, folder: Path, seed: int) -> str:
+    """Every parser but that of segments, which has a part of its own."""
+    del folder
+    told = []
+    for target in TARGETS.values():
+        began = time.monotonic()
+        told.append(f"{target.name} {fuzz_one(target, steps, seed)}, {time.monotonic() - began:.0f} s")
+        _whisper(told[-1])
+    return "; ".join(told)
 
 
 def _walk(folder: Path, seed: int) -> str:

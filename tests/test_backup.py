@@ -286,6 +286,13 @@ def test_a_register_that_ends_in_half_a_line_takes_others_in(tmp_path: Path) -> 
     assert [erased.number for erased in one.all()] == [7]
 
 
+def test_a_register_that_ends_in_half_a_line_keeps_who_is_noted_next(tmp_path: Path) -> None:
+    (tmp_path / "erased.txt").write_text("9 abc")
+    register = ErasedRegister(tmp_path, KEY)
+    register.note(7, "lilei")
+    assert [erased.number for erased in register.all()] == [7]
+
+
 # Snapshots --------------------------------------------------------------------------------------------------------------------
 
 

@@ -84,7 +84,8 @@ def test_the_image_has_all_that_the_program_imports_and_nothing_else() -> None:
     assert rooms == {"bot", "commands", "console", "handlers", "rules", "scheduler", "simulator", "storage"}
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert ignored[1] == "*", "nothing is sent to the build but what is named"
-    assert {line[1:] for line in ignored if line.startswith("!")} == rooms | {"requirements.txt", "run.py", "config.yaml"}
+    listed = rooms | {"requirements-build.txt", "requirements.txt", "run.py", "config.yaml"}
+    assert {line[1:] for line in ignored if line.startswith("!")} == listed
 
 
 def test_the_configuration_of_the_manifests_is_one(tmp_path: Path) -> None:
@@ -129,6 +130,20 @@ def test_units_differ_in_their_role_alone() -> None:
         differing = [line for line, other in zip(unit, whole, strict=True) if line != other]
         assert len(differing) == 3, "head, description and command"
         assert f"ExecStart=/opt/qunguanjia/.venv/bin/python /opt/qunguanjia/run.py {role}" in differing
+
+
+def test_the_command_of_the_administrator_runs_as_the_service_does() -> None:
+    unit = dict(
+        line.split("=", 1) for line in (DEPLOY / "systemd" / "qunguanjia.service").read_text(encoding="utf-8").splitlines() if "=" in line
+    )
+    command = (DEPLOY / "systemd" / "qunguanjia").read_text(encoding="utf-8")
+    wanted = [
+        f"-u {unit['User']} ",
+        unit["EnvironmentFile"].removeprefix("-"),
+        unit["ExecStart"].removesuffix(" serve"),
+        unit["Environment"].split()[0],
+    ]
+    assert [one for one in wanted if one not in command] == []
 
 
 def test_alerts_ask_for_figures_that_exist_and_name_a_cure() -> None:

@@ -190,6 +190,25 @@ def test_the_log_is_whole_for_readers_while_it_is_moved(redis_server: object, ev
     mover.close()
 
 
+def test_what_two_take_out_of_one_file_at_once_is_out(events: Events, tmp_path: Path) -> None:
+    files = LogFiles(tmp_path / "two")
+    rows: list[list[object]] = [
+        [f"{number}-0", ["v", "1", "t", str(number), "k", "", "m", "", "u", "0", "c", "", "d", "{}"]] for number in range(1, 5)
+    ]
+    file = files.write(0, rows)
+    other = threading.Thread(target=files.rewrite, args=(0, file, lambda row: row[0] != "2-0"))
+
+    def stays(row: list[object]) -> bool:
+        if row[0] == "4-0":  # all was read, nothing is written yet
+            other.start()
+            other.join(0.2)  # who does not wait for us is through by then
+        return row[0] != "1-0"
+
+    files.rewrite(0, file, stays)
+    other.join()
+    assert [row[0] for row in file.rows()] == ["3-0", "4-0"]
+
+
 def test_what_is_too_old_goes_from_files_to_the_day(events: Events) -> None:
     told = fill(events)
     events.file_away(after(8), stretch=50)

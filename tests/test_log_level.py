@@ -27,6 +27,7 @@ def test_the_dial_drops_what_is_below_and_can_be_turned(capsys: pytest.CaptureFi
         log.info("one")
         assert turn_logs("debug")
         assert not turn_logs("debug")
+        assert not turn_logs("loudly"), "what is no level is passed over"
         log.debug("two")
         logging.getLogger("library").info("three")
         assert turn_logs("error")

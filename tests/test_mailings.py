@@ -212,6 +212,35 @@ def test_the_others_wait_until_the_first_readers_had_it(desk: Desk) -> None:
     assert desk.mailing.queued == desk.mailing.of >= 5
 
 
+def test_first_readers_are_those_who_get_it_and_not_those_who_were_looked_at(desk: Desk) -> None:
+    members = desk.members(6)
+    for user in range(3):
+        desk.chat.says("免打扰", user=f"user{user}")
+    desk.writes(to="members", segment="all", first=2, first_minutes=30)
+    desk.at(9)
+    desk.pass_s(1)
+    desk.pass_s(1)
+    assert (desk.mailing.state, desk.mailing.queued) == ("first", 2)
+    assert [desk.why().get(f"m:{member}") for member in members] == ["opted_out"] * 3 + ["", "", None]
+    desk.pass_s(30 * 60)
+    assert desk.mailing.queued == 3
+
+
+@pytest.mark.parametrize(("minute", "state"), [(15, "running"), (45, "stopped")])
+def test_a_mailing_is_given_up_after_a_pause_of_a_day_and_not_a_day_after_its_beginning(desk: Desk, minute: int, state: str) -> None:
+    desk.members(4)
+    desk.writes(to="members", segment="all", first=1, first_minutes=30)
+    desk.at(9)
+    planned = desk.mailing.planned
+    desk.chat.stores.pauses.set(desk.chat.community.id, "all", once="pause")
+    desk.at(9, minute, days=1)
+    desk.chat.stores.pauses.set(desk.chat.community.id, "", once="resume")
+    desk.pass_s(3 * 3_600)
+    mailing = desk.chat.stores.mailings.find(desk.chat.community.keys, "p", planned)
+    assert mailing
+    assert (mailing.state, mailing.queued) == (state, 4 if state == "running" else 1)
+
+
 def test_first_readers_are_followed_at_once_where_somebody_says_so(desk: Desk) -> None:
     desk.members(5)
     desk.writes(to="members", segment="all", first=2)
@@ -259,6 +288,83 @@ def test_a_correction_needs_no_room_among_the_caps_and_takes_none(desk: Desk) ->
     desk.writes(to="members", text="【更正】是今天", receivers_of=f"p@{to_ms(first)}", cron="0 10 * * *")
     desk.at(10)
     assert (desk.mailing.queued, dict(desk.mailing.skipped)) == (got, {})
+
+
+def counts_of(desk: Desk) -> dict[str, int]:
+    """What counts towards the caps, over all days."""
+    found = desk.chat.stores.database
+    return {field: int(count) for key in found.scan("qb:*push_counts*") for field, count in found.rows(key)}
+
+
+def test_what_was_stopped_hands_back_what_it_took_of_the_caps(desk: Desk) -> None:
+    members = desk.members(4)
+    desk.writes(to="members", segment="all", marketing=True, cron="0 9,15 * * *")
+    desk.at(9)
+    assert set(counts_of(desk)) > {f"m:{member}|marketing" for member in members}
+    assert desk.send(1) == 1
+    first = desk.mailing.planned
+    desk.chat.stores.mailings.stop(desk.chat.community.keys, "p", first, 1, desk.chat.clock(), "stop")
+    assert desk.send(99) == 0
+    [got], _ = desk.chat.stores.mailings.receivers(desk.chat.community.keys, "p", first, 0, 99)
+    assert {field.partition("|")[0] for field in counts_of(desk)} == {f"m:{got}"}, "all kinds of those who got nothing"
+    assert {entry.data["planned"] for entry in desk.chat.log("push")} == {first.isoformat()}, (
+        "what was stopped is told of like what was queued"
+    )
+    desk.at(15)
+    assert {member: desk.why()[f"m:{member}"] for member in members} == {member: "cap" if member == got else "" for member in members}
+
+
+def test_a_group_whose_post_was_stopped_may_be_spoken_to_on_that_day(desk: Desk) -> None:
+    desk.at(9)
+    assert counts_of(desk)
+    desk.chat.stores.mailings.stop(desk.chat.community.keys, "p", desk.mailing.planned, 1, desk.chat.clock(), "stop")
+    assert desk.send(99) == 0
+    assert counts_of(desk) == {}
+
+
+def test_what_failed_for_good_hands_its_cap_back_and_takes_it_again_once_it_is_sent_again(desk: Desk) -> None:
+    desk.members(2)
+    desk.writes(to="members", segment="all")
+    desk.at(9)
+    before, outbox, shard = counts_of(desk), desk.chat.stores.outbox, desk.chat.community.shard
+    assert desk.send(1, is_dead=True) == 1
+    [letter] = outbox.dead_letters(shard)
+    assert {field for field in before if field not in counts_of(desk)} == {
+        f"m:{letter.delivery.member}|{kind}" for kind in kinds_of(before)
+    }
+    assert outbox.replay(shard, letter.delivery.id, to_ms(desk.chat.clock()), once="again")
+    assert not outbox.replay(shard, letter.delivery.id, to_ms(desk.chat.clock()), once="other"), "another was first"
+    assert counts_of(desk) == before
+
+
+def kinds_of(counts: dict[str, int]) -> set[str]:
+    """The kinds that are counted."""
+    return {field.partition("|")[2] for field in counts}
+
+
+def test_who_is_forgotten_while_his_letter_waits_does_not_keep_the_mailing_running(desk: Desk) -> None:
+    first, _ = desk.members(2)
+    desk.writes(to="members", segment="all")
+    desk.at(9)
+    stores = desk.chat.stores
+    assert stores.outbox.erase_user(first).startswith("已删除待发送和发送失败的消息 ")
+    assert dict(desk.mailing.skipped) == {"erased": 1}
+    assert not [field for field in counts_of(desk) if field.startswith(f"m:{first}|")]
+    desk.send(99)
+    assert (desk.mailing.in_flight, desk.mailing.state, desk.mailing.sent) == (0, "done", desk.mailing.queued - 1)
+    assert desk.mailing.ended
+    stopped = stores.mailings.stop(desk.chat.community.keys, "p", desk.mailing.planned, 1, desk.chat.clock(), "late")
+    assert stopped
+    assert stopped.state == "done", "there is nothing left to stop"
+
+
+def test_who_was_forgotten_by_the_counts_first_is_not_counted_below_nothing(desk: Desk) -> None:
+    [member] = desk.members(1)
+    desk.writes(to="members", segment="all")
+    desk.at(9)
+    desk.chat.stores.mailings.erase_user(member)
+    desk.chat.stores.outbox.erase_user(member)
+    assert not [field for field in counts_of(desk) if field.startswith(f"m:{member}|")]
 
 
 def test_a_segment_that_is_gone_takes_only_the_calling_away(desk: Desk) -> None:

@@ -106,7 +106,13 @@ class Roles:
         for name in ("web1", "web2", "worker1"):
             own = {
                 **settings,
-                "server": {**settings["server"], "processes": 1, "leave_s": 1, "port": self.ports.get(name, tree.port)},
+                "server": {
+                    **settings["server"],
+                    "engine": "granian" if name == "web2" else "gthread",
+                    "processes": 1,
+                    "leave_s": 1,
+                    "port": self.ports.get(name, tree.port),
+                },
                 "data_dir": f"data-{name}",
             }
             (tree.folder / f"{name}.yaml").write_text(yaml.safe_dump(own, allow_unicode=True), encoding="utf-8")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+import msgspec
 import pytest
 from chat import Chat, OpenChat
 
@@ -9,6 +13,9 @@ from bot.communities import Community
 from bot.errors import UserError
 from bot.permissions import Actor, Role
 from bot.segment_desk import Moved, SegmentDesk
+from handlers.contents import publish
+from rules.content_pushing import PUSHING
+from rules.contents import PUSHES
 from rules.saved_segments import Segment
 
 pytest_plugins = ("chat",)
@@ -143,3 +150,50 @@ def test_all_segments_are_counted_in_one_pass(told: Chat) -> None:
     assert "x" not in counts.members
     assert len(counts.members) == len(kept) - 1
     assert desk(told).count(kept, within_s=-1).is_late
+
+
+def writes_push(chat: Chat, **row: Any) -> None:
+    """The only push there is: to the members of 高手, one by one, every day."""
+    push = {"id": "p", "cron": "0 9 * * *", "community": "main", "text": "早安", "to": "members", "segment": "@高手"} | row
+    publish(chat.stores, PUSHES, msgspec.json.encode([push]).decode(), "boss", chat.clock())
+    chat.live.refresh()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_segment_does_not_become_others_than_those_whom_a_push_was_agreed_for(told: Chat, enabled: bool) -> None:
+    told.as_admin("群体 新建 高手 level >= 2")
+    writes_push(told, approval="granted", asked_by=1, granted_by=2, enabled=enabled)
+    assert "有人批准过，不能这样换成别的人" in told.as_admin("群体 修改 高手 level >= 1")
+    assert "现在 2 人" in told.as_admin("群体 看 高手")
+    told.as_admin("群体 新建 更多人 level >= 1")
+    writes_push(told, segment="@更多人", approval="asked", asked_by=1, enabled=enabled)
+    assert "改成：" in told.as_admin("群体 修改 高手 level >= 1"), "whoever agrees to the push now sees whom it goes to"
+
+
+def test_a_segment_inside_another_does_not_widen_a_push_that_was_agreed_to_either(told: Chat) -> None:
+    told.as_admin("群体 新建 高手 level >= 2")
+    told.as_admin("群体 新建 核心 @高手 and points > 0")
+    writes_push(told, segment="@核心", approval="granted", asked_by=1, granted_by=2)
+    assert "不能这样换成别的人" in told.as_admin("群体 修改 高手 level >= 1")
+
+
+def test_taking_a_version_back_does_not_widen_a_push_that_was_agreed_to_either(told: Chat) -> None:
+    told.as_admin("群体 新建 高手 level >= 1")
+    told.as_admin("群体 修改 高手 level >= 3")
+    writes_push(told, approval="granted", asked_by=1, granted_by=2)
+    assert "不能这样换成别的人" in told.as_admin("群体 撤销")
+
+
+def test_a_segment_does_not_grow_so_large_that_somebody_would_have_to_agree(told: Chat) -> None:
+    publish(told.stores, PUSHING, "approve_above: 2\n", "boss", told.clock())
+    told.as_admin("群体 新建 高手 level >= 3")
+    writes_push(told)
+    assert "改成：" in told.as_admin("群体 修改 高手 level >= 2"), "two may be spoken to without anybody else"
+    assert "超过 2 人要另一个人批准" in told.as_admin("群体 修改 高手 level >= 1")
+
+
+def test_what_was_said_once_leaves_its_segment_free(told: Chat) -> None:
+    told.as_admin("群体 新建 高手 level >= 2")
+    at = (told.clock().astimezone(told.community.zone) - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
+    writes_push(told, cron="", at=at, approval="granted", asked_by=1, granted_by=2)
+    assert "改成：" in told.as_admin("群体 修改 高手 level >= 1")

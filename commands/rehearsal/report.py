@@ -22,7 +22,7 @@ MOST_ROWS = 20
 MOST_NAMED = 5
 _SKIPPED: Mapping[str, str] = {
     "no_way": "没有路可走（没有 webhook、私聊不到）", "cap": "超过频次上限", "opted_out": "免打扰", "holdout": "对照组", "stopped": "被叫停",
-    "body": "内容在这里发不了", "quiet": "安静时段不发", "crisis": "危机模式里不发营销",
+    "erased": "删除了资料", "body": "内容在这里发不了", "quiet": "安静时段不发", "crisis": "危机模式里不发营销",
 }  # fmt: skip
 """Why one reader was left out; why a whole moment was, the desk of pushes says."""
 

@@ -64,12 +64,15 @@ if queued > 0 then
 end
 for why, many in pairs(skipped) do redis.call('HINCRBY', KEYS[1], 'skip:' .. why, many) end
 redis.call('HINCRBY', KEYS[1], 'looked', #page.units)
-redis.call('HSET', KEYS[1], 'cursor', page.after, 'state', page.state, 'next', page.next)
-if page.state == 'done' then
+local state, next_at = page.state, page.next
+-- who was only looked at is no reader: the others wait once enough have got it
+if state == 'running' and page.first > 0 and queued >= page.first then state, next_at = 'first', page.first_until end
+redis.call('HSET', KEYS[1], 'cursor', page.after, 'state', state, 'next', next_at)
+if state == 'done' then
   redis.call('HSET', KEYS[1], 'ended', page.now)
   redis.call('ZREM', KEYS[2], page.community .. '|' .. name)
 else
-  redis.call('ZADD', KEYS[2], page.next, page.community .. '|' .. name)
+  redis.call('ZADD', KEYS[2], next_at, page.community .. '|' .. name)
 end
 redis.call('PEXPIRE', KEYS[1], page.life)
 return 1

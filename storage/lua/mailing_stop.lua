@@ -10,8 +10,9 @@ if ARGV[4] == 'go_on' then
   redis.call('HSET', KEYS[1], 'state', 'running', 'next', ARGV[1])
   redis.call('ZADD', KEYS[2], ARGV[1], member)
 else
-  local counts = redis.call('HMGET', KEYS[1], 'queued', 'sent', 'failed')
-  if state == 'done' and tonumber(counts[1] or '0') <= tonumber(counts[2] or '0') + tonumber(counts[3] or '0') then return 0 end
+  local counts = redis.call('HMGET', KEYS[1], 'queued', 'sent', 'failed', 'skip:erased')
+  for n = 1, 4 do counts[n] = tonumber(counts[n] or '0') end
+  if state == 'done' and counts[1] <= counts[2] + counts[3] + counts[4] then return 0 end
   redis.call('HSET', KEYS[1], 'state', 'stopped', 'ended', ARGV[1], 'by', ARGV[5])
   redis.call('ZREM', KEYS[2], member)
   redis.call('HSETNX', KEYS[3], member, 0)
