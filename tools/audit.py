@@ -24,9 +24,9 @@ def main() -> int:
         asked += 1
         for fault in answer.json().get("vulnerabilities", ()) if answer.ok else ():
             found += 1
-            print(
-                f"{one['name']} {one['version']}: {fault['id']} {fault.get('summary') or ''} mended in {', '.join(fault.get('fixed_in', ())) or 'no version yet'}"
-            )
+            mended = ", ".join(fault.get("fixed_in", ())) or "no version yet"
+            print(f"{one['name']} {one['version']}: {fault['id']} {fault.get('summary') or ''}")
+            print(f"  mended in {mended}")
     print(f"{asked} packages, {found} known faults")
     return 1 if found else 0
 
