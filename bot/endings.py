@@ -34,6 +34,8 @@ from storage.talk import topic_of
 
 PROMPT_LIFE_MS = 600_000
 LONGEST_ASKED = 500
+BY_NUMBER = '"by_number":true'
+"""Stands in a question that only a number answers. No words of a choice look so: within JSON their quotation marks are escaped."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,6 +48,7 @@ class _Waiting:
     life_s: int = PROMPT_LIFE_MS // 1000
     is_secret: bool = False
     community: str = ""
+    by_number: bool = False
 
 
 _decode_waiting = msgspec.json.Decoder(_Waiting).decode
@@ -62,11 +65,15 @@ class _Said:
 
 
 class Endings:
-    """Makes endings. ``take_in`` gives the stores for a message that is kept from then on; ``pays_first``: a day's first message earns points."""
+    """Makes endings. ``take_in`` gives the stores for a message that is kept from then on; ``pays_first``: a day's first message earns points.
+
+    ``takes_numbers`` says of which kinds of questions only a number can be the answer.
+    """
 
     def __init__(
         self, config: Config, shards: int, find_user: Callable[[int], str | None], take_in: Callable[[Work], Stores], feelings: Feelings,
         pays_first: Callable[[], bool] = lambda: False,
+        takes_numbers: Callable[[str], bool] = lambda kind: False,
     ) -> None:  # fmt: skip
         self._config = config
         self._shards = shards
@@ -74,6 +81,7 @@ class Endings:
         self._take_in = take_in
         self._feelings = feelings
         self._pays_first = pays_first
+        self._takes_numbers = takes_numbers
         self._kinds = {channel.name: channel.kind for channel in config.channels}
 
     def make(self, work: Work, match: Match | None, replies: list[Reply], *, in_time: bool, took_ms: float) -> Ending:
@@ -99,7 +107,7 @@ class Endings:
             ],
             counts=_counts(work, named, felt),
             deliveries=queued,
-            prompt=waiting_for(prompt, work.now_ms, work.community.id) if prompt else "-" if match and match.answers_prompt else "",
+            prompt=self._waiting(work, prompt) if prompt else "-" if match and match.answers_prompt else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._feelings.job(work, match),
@@ -117,6 +125,9 @@ class Endings:
             about=about,
             is_confidential=work.is_confidential,
         )
+
+    def _waiting(self, work: Work, prompt: Prompt) -> str:
+        return waiting_for(prompt, work.now_ms, work.community.id, by_number=self._takes_numbers(prompt.kind))
 
     def _said(self, work: Work, replies: list[Reply], *, in_time: bool) -> _Said:
         """The answer: in the callback's response, else by whichever way leads to who asked."""
@@ -220,10 +231,17 @@ def find_prompt(work: Work) -> Prompt | None:
     return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s, waiting.is_secret, anywhere=not waiting.community)
 
 
-def waiting_for(prompt: Prompt, now_ms: int, community: str) -> str:
-    """A question that was asked in a community, as it is kept until it is answered."""
-    asked_in = "" if prompt.anywhere else community
-    return _encode(_Waiting(prompt.kind, prompt.choices, now_ms, prompt.none, prompt.life_s, prompt.is_secret, asked_in)).decode()
+def waiting_for(prompt: Prompt, now_ms: int, community: str, *, by_number: bool = False) -> str:
+    """A question that was asked in a community, as it is kept until it is answered. ``by_number``: no words but a number can be its answer."""
+    asked_in, by_number = "" if prompt.anywhere else community, by_number and not prompt.is_secret
+    return _encode(
+        _Waiting(prompt.kind, prompt.choices, now_ms, prompt.none, prompt.life_s, prompt.is_secret, asked_in, by_number)
+    ).decode()
+
+
+def is_harmless(waiting: str, *, may_choose: bool) -> bool:
+    """Whether a question that waits changes nothing for a message: it is answered by a number, and the message is none."""
+    return not waiting or (not may_choose and BY_NUMBER in waiting)
 
 
 def _answers_secret(work: Work, match: Match | None) -> bool:

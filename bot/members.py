@@ -129,6 +129,11 @@ def unmentioned(text: str) -> str:
     return text.replace("<@", "＜@")
 
 
+def harmless(text: str) -> str:
+    """A text of ours without links of its own, in whose members' words nobody is mentioned and nothing leads anywhere."""
+    return unmentioned(text).replace("](", "］（")
+
+
 def plain(words: str) -> str:
     """Members' words and names where Markdown may show them: what looks like a mention mentions nobody, what looks like a link leads nowhere."""
     return words.replace("<", "＜").replace("](", "］（")

@@ -15,11 +15,12 @@ from bot import deliveries, streams
 from bot.communities import Communities, Community
 from bot.config import Config
 from bot.context import Context
-from bot.endings import Endings, find_prompt
+from bot.endings import Endings, find_prompt, is_harmless
 from bot.errors import RetryLater, UserError
 from bot.feelings import Feelings
 from bot.files import Files
 from bot.live import LiveContents
+from bot.members import harmless
 from bot.message import Message, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
@@ -111,7 +112,7 @@ class Pipeline:
         self._kinds = {channel.name: channel.kind for channel in config.channels}
         self._endings = Endings(
             config, stores.shards, stores.directory.find_user, self._take_in, Feelings(config, live),
-            lambda: live.current.points.reason("first_message").points > 0,
+            lambda: live.current.points.reason("first_message").points > 0, router.takes_numbers,
         )  # fmt: skip
 
     # In by the door -----------------------------------------------------------------------------------------------------
@@ -228,8 +229,9 @@ class Pipeline:
             return inbox.finish(work.place, id, work.accepted.entry, day, ending, work.now_ms)[1]
         is_speech = work.message.event is None
         answer = inbox.settle(
-            work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech, said=work.said
-        )
+            work.place, id, self._inbound_facts(work.message), day, ending, work.now_ms, is_speech=is_speech, said=work.said,
+            may_choose=self._router.may_choose(work.message),
+        )  # fmt: skip
         if answer is None:
             raise _TakenIn(self._accept(work))
         return answer
@@ -251,7 +253,7 @@ class Pipeline:
         try:
             said += _as_list(match.route.handler(replace(message, event=match.click) if match.click else message, context))
         except UserError as refusal:
-            return [*said, Reply(str(refusal), note={"refused": True})]
+            return [*said, Reply(harmless(str(refusal)), note={"refused": True})]  # it quotes what was said
         for follower in self._router.followers:
             said += self._follow(follower, message, context, said)
         return said
@@ -385,10 +387,15 @@ class Pipeline:
         """The stores, for a message that is kept: taken in now, if it was not before. What failed anyway is not done anew for other facts."""
         if work.accepted is UNTOUCHED:
             accepted = self._accept(work)
-            if accepted.state != "yours" or (as_assumed and accepted != replace(UNTOUCHED, entry=accepted.entry)):
+            if accepted.state != "yours" or (as_assumed and not self._is_as_assumed(work, accepted)):
                 raise _TakenIn(accepted)
             work.accepted = accepted
         return self._stores
+
+    def _is_as_assumed(self, work: Work, accepted: Accepted) -> bool:
+        """Whether nothing that accepting told would have led the message another way."""
+        harmless = is_harmless(accepted.waiting, may_choose=self._router.may_choose(work.message))
+        return replace(accepted, entry="", waiting="" if harmless else accepted.waiting) == UNTOUCHED
 
     def _accept(self, work: Work) -> Accepted:
         message, place = work.message, work.place

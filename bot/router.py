@@ -255,6 +255,16 @@ class Router:
             or self._last_resort()
         )
 
+    def takes_numbers(self, kind: str) -> bool:
+        """Whether only a number, or that it is none of them, answers a question of this kind."""
+        return (kind in self._prompts or kind == PROMPT) and kind not in self._open_prompts
+
+    @staticmethod
+    def may_choose(message: Message) -> bool:
+        """Whether a message can be the answer to a question that takes numbers."""
+        text = _stripped(message.text)
+        return message.event is not None or not text or text in _NONE or _NUMBERS.fullmatch(text) is not None
+
     def hides(self, message: Message) -> bool:
         """Whether a text may hold a secret, by its first word or by a pattern that it fits."""
         text = _stripped(message.text)

@@ -23,6 +23,7 @@ PAGE = 30
 HOWS = {"code": "邀请码", "name": "说了名字", "link": "渠道链接", "roster": "群名单"}
 """How it is known who invited somebody."""
 DAYS = 30
+LARGEST = 10**15
 LONGEST_REASON = 100
 FIGURES = {"invite_asked": "要过邀请码", "invited": "来了", "invite_credited": "留下并计入", "invite_reversed": "后来退回"}
 """The day's counters of invitations and what they are called, in the order in which people come through."""
@@ -63,13 +64,18 @@ class InvitationPages:
         """One inviter: whom he brought, what became of each, and what he is owed."""
         where, page, store = community.keys, page_of(), self._parts.stores.invitations
         total, brought = store.of_inviter(where, member, PAGE, skip=(page - 1) * PAGE)
-        if not total and page == 1 and not self._parts.stores.directory.find_user(member):
+        if not total and not self._is_here(community, member):
             abort(404)
         names = self._parts.stores.directory.find_names([member, *(one.newcomer for one in brought)])
         return render_template(
             "inviter.html", member=member, total=total, brought=brought, standing=store.inviter(where, member), states=STATES, why=why_held, page=page,
             has_more=page * PAGE < total, names=names, hows=HOWS,
         )  # fmt: skip
+
+    def _is_here(self, community: Community, member: int) -> bool:
+        """Whether somebody was seen in this community: numbers lead to the people of all, and a name is not for another's operators."""
+        stores = self._parts.stores
+        return bool(member < LARGEST and stores.roster.seen(community.keys, [member]) and stores.directory.find_user(member))
 
     def review(self, community: Community, number: int) -> Any:
         """Accepts or refuses an invitation that waits."""

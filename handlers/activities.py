@@ -10,6 +10,7 @@ from bot.activities.asking import PROMPT, ask_to_begin, desk_of, shown
 from bot.activities.desk import ActivityDesk
 from bot.context import Context
 from bot.errors import UserError
+from bot.members import harmless
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
@@ -120,12 +121,12 @@ def _line(desk: ActivityDesk, activity: Activity) -> str:
     elif activity.closes and activity.state in ("open", "draft"):
         when = f"，{desk.say(activity.closes)} 截止"
     many = f"，{activity.entries} 人参加" if activity.entries else ""
-    return f"{activity.number}. {TITLES[activity.kind]}“{activity.title}”（{STATES[activity.state]}{when}{many}）"
+    return f"{activity.number}. {TITLES[activity.kind]}“{harmless(activity.title)}”（{STATES[activity.state]}{when}{many}）"
 
 
 def _show(activity: Activity, ctx: Context) -> Reply:
     desk = desk_of(ctx)
-    head = f"{TITLES[activity.kind]}“{activity.title}”（活动 {activity.number}，{STATES[activity.state]}）"
+    head = f"{TITLES[activity.kind]}“{harmless(activity.title)}”（活动 {activity.number}，{STATES[activity.state]}）"
     standing = desk.standing(activity, ctx.member)
     more = f"看结果：活动 结果 {activity.number}" if activity.state == "settled" else ""
     said = "\n".join(filter(None, (head, standing.text, desk.terms(activity), more)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import name_of
+from bot.members import harmless, name_of
 from bot.message import Message, Reply
 from bot.permissions import may
 from bot.router import Router
@@ -61,7 +61,7 @@ def show_audit(message: Message, ctx: Context) -> Reply:
         return Reply("没有更早的记录了。" if page > 1 else "还没有记录：问答、角色、设置被修改以后，会列在这里。")
     lines = [_line(row, ctx) for row in found.rows]
     more = [f"更早的：审计 {page + 1}"] if found.has_more else []
-    return Reply(f"{ctx.community.name} · 审计（第 {page} 页）：\n" + "\n".join(lines + more))
+    return Reply(f"{ctx.community.name} · 审计（第 {page} 页）：\n" + harmless("\n".join(lines + more)))
 
 
 def _page(words: tuple[str, ...]) -> int:

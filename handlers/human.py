@@ -23,7 +23,7 @@ from bot.human_desk import (
     counts_of,
     rate_newest,
 )
-from bot.members import find_members, listed
+from bot.members import find_members, harmless, listed
 from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Handler, Router
@@ -367,7 +367,7 @@ def _list(desk: HumanDesk, ctx: Context) -> str:
         return f"{desk.community.name} · 没有等待回复的工单。{pace}"
     more = ctx.stores.tickets.count_waiting([desk.community.keys], ctx.now())[0] - len(threads)
     lines = [_row(thread, desk, ctx) for thread in threads] + ([f"……还有 {more} 件"] if more > 0 else [])
-    listing = "\n".join(lines)
+    listing = harmless("\n".join(lines))
     return f"{desk.community.name} · 等待回复的工单：\n{listing}{pace}\n作答：`回复 编号 答案`；也可以 `接单`、`转给`、`关闭`，`工单 编号` 看往来。"
 
 

@@ -8,6 +8,7 @@ from bot import faq_office
 from bot.context import Context
 from bot.errors import UserError
 from bot.faq_edits import MOST_TOLD, Edit, behind_command, first_word, make_edit, office_of, pick_entry, shortened
+from bot.members import harmless
 from bot.message import Message, Reply
 from bot.router import Router
 from rules.entry_forms import parse_draft
@@ -67,7 +68,7 @@ def _listed(ctx: Context) -> str:
         lines.append(f"待采纳的问答 {len(waiting.proposals)} 条：")
         lines += [f"P{p.number}. {shortened(p.question)} → {shortened(p.answer)}（{p.source}）" for p in waiting.proposals[:MOST_TOLD]]
         lines.append("采纳：未答 采纳 P1 [改过的答案]；不要：未答 忽略 P1")
-    return "\n".join(lines)
+    return harmless("\n".join(lines))
 
 
 def _settle_pile(number: int, word: str, value: str, message: Message, ctx: Context) -> Reply:

@@ -8,7 +8,7 @@ from functools import partial
 from bot.cards import Fact, Link, TextNotice
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import name_of
+from bot.members import called, name_of
 from bot.message import Message, Reply
 from bot.permissions import may
 from bot.router import Router
@@ -168,7 +168,7 @@ def _queue(ctx: Context) -> Reply:
         return Reply("没有等待处理的订单。" if page == 1 else f"没有第 {page} 页，等待处理的有 {count} 个。")
     desk = _desk(ctx)
     lines = [
-        f"{order.number}. {order.name} · {name_of(ctx.stores, order.member)} · {desk.say(order.at)}"
+        f"{order.number}. {order.name} · {called(ctx.stores, order.member)} · {desk.say(order.at)}"
         + (f"，{desk.say(order.expires)} 自动退款" if order.expires else "")
         for order in found_orders
     ]

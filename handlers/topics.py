@@ -12,7 +12,7 @@ from bot.activities.topic import EXAMPLE, TopicKind
 from bot.cards import Button, ButtonInteraction, Fact, Link, TextNotice, task_of
 from bot.context import Context
 from bot.errors import UserError
-from bot.members import name_of
+from bot.members import harmless, name_of
 from bot.message import Message, Reply
 from bot.permissions import may
 from bot.router import Router
@@ -102,7 +102,7 @@ def _suggest(request: Request, message: Message, ctx: Context) -> Reply:
     else:
         activity = _corrected(desk, mine, request, ctx, once=message.id)
     _ask_operators(activity, ctx)
-    return Reply(f"已经把话题“{activity.title}”交给运营，同意后就会开始，结果会私聊告诉你。", note={"activity": activity.number})
+    return Reply(f"已经把话题“{harmless(activity.title)}”交给运营，同意后就会开始，结果会私聊告诉你。", note={"activity": activity.number})
 
 
 def _corrected(desk: ActivityDesk, mine: Activity, request: Request, ctx: Context, *, once: str) -> Activity:
@@ -119,7 +119,9 @@ def _corrected(desk: ActivityDesk, mine: Activity, request: Request, ctx: Contex
 
 def _ask_operators(activity: Activity, ctx: Context) -> None:
     number, name = activity.number, name_of(ctx.stores, ctx.member)
-    said = f"💬 {name} 想发起话题“{activity.title}”（活动 {number}）。看看：活动 {number}；同意说：活动 开始 {number}；不要说：活动 取消 {number}"
+    said = harmless(
+        f"💬 {name} 想发起话题“{activity.title}”（活动 {number}）。看看：活动 {number}；同意说：活动 开始 {number}；不要说：活动 取消 {number}"
+    )
     key = f"topic:{ctx.community.id}:{number}"
     card = ButtonInteraction(
         title=f"话题：{activity.title}",

@@ -226,14 +226,16 @@ class Inbox:
 
     def settle(
         self, place: Place, message_id: str, facts: Mapping[str, Any], day: str, ending: Ending, now_ms: int, *, is_speech: bool = True,
-        said: Said | None = None,
+        said: Said | None = None, may_choose: bool = True,
     ) -> str | None:  # fmt: skip
         """Takes a message in and ends it in one act; gives the answer that holds, None if ``accept`` must come first.
 
         It must when another works on it, or when its member is new here, is asked something, has notices waiting or says too
-        much: what ``UNTOUCHED`` denies.
+        much: what ``UNTOUCHED`` denies. What he is asked does not matter where only a number answers it and the message is none (not ``may_choose``).
         """
-        done, answer = self._end(place, message_id, "", day, ending, now_ms, _encode(facts), is_speech=is_speech, said=said)
+        done, answer = self._end(
+            place, message_id, "", day, ending, now_ms, _encode(facts), is_speech=is_speech, said=said, may_choose=may_choose
+        )
         return None if done < 0 else answer
 
     def left_behind(self, shard: int, idle_ms: int) -> Iterator[Left]:
@@ -320,7 +322,7 @@ class Inbox:
 
     def _end(
         self, place: Place, message_id: str, entry: str, day: str, ending: Ending, now_ms: int, facts: bytes | str, *, is_speech: bool,
-        said: Said | None,
+        said: Said | None, may_choose: bool = True,
     ) -> tuple[int, str]:  # fmt: skip
         queues, queued = [], []
         for delivery in ending.deliveries:
@@ -346,7 +348,7 @@ class Inbox:
             [
                 now_ms, entry, message_id, place.community, place.member, ending.answer, self._keep_ms, int(ending.was_first),
                 ending.prompt, ending.prompt_life_ms, ending.unanswered, ending.job, JOBS_WAITING,
-                int(ending.is_active), int(ending.takes_part), shard, facts, int(is_speech), *stream_args,
+                int(ending.is_active), int(ending.takes_part), shard, facts, (1 if may_choose else 2) if is_speech else 0, *stream_args,
                 ending.topic, ending.told, ending.asked, LIFE_MS, first, _packed(said),
                 pack_felt(ending.felt, place.chat, day), ending.pictures, place.chat, 0 if ending.is_confidential else place.member,
                 len(ending.counts), *counts, len(ending.events), *events,

@@ -491,3 +491,20 @@ def test_a_refusal_does_not_swallow_what_the_gates_said(open_chat: OpenChat) -> 
     said = open_chat(router=routes(does)).says("x")
     assert "很高兴认识你" in said
     assert "还差 20 分" in said
+
+
+def test_an_open_choice_costs_whoever_asks_something_else_nothing_and_still_takes_its_number(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat.says("签到")
+    offered = chat.says("发票")
+    assert "1." in offered
+    taken_in: list[str] = []
+    accept = chat.stores.inbox.accept
+    monkeypatch.setattr(
+        type(chat.stores.inbox), "accept", lambda self, place, id, *rest, **more: (taken_in.append(id), accept(place, id, *rest, **more))[1]
+    )
+    assert "退款" in chat.says("怎么退款")
+    assert taken_in == [], "it was taken in and ended in one act"
+    assert chat.says("1") != offered
+    assert len(taken_in) == 1, "a number may mean the choice"

@@ -11,7 +11,7 @@
 -- ARGV 1 now_ms  2 inbox entry ('' not taken in yet)  3 message id  4 community  5 member  6 answer  7 keep_ms of the answer  8 first message 0/1
 --      9 waiting question ('' leave, '-' drop, else JSON)  10 its life in ms  11 unanswered question ('' none)
 --      12 job (JSON, '' none)  13 most jobs that may wait  14 counted as active 0/1  15 took part in something 0/1  16 shard
---      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0
+--      17 inbound event data (JSON) of one not taken in yet  18 whether it is speech, which makes its member known: 1 or 0; 2 where it is no number, which a question may wait for
 --      19 work of an answer in parts (JSON, '' none)  20 what is shown of it first  21 its life in ms
 --      22 topic of the talk ('' leave)  23 when he was told that nobody knows ('' leave)  24 what he asked ('' leave)  25 life of the talk in ms
 --      26 what is noted where it is the member's first of the day ('' nothing)
@@ -35,8 +35,10 @@ end
 if entry == '' then
   if was[2] then return {-1, ''} end
   if member ~= '0' then
-    if ARGV[18] == '1' and redis.call('HEXISTS', KEYS[7], member) == 0 then return {-1, ''} end
-    if redis.call('EXISTS', KEYS[8], KEYS[9]) > 0 then return {-1, ''} end
+    if ARGV[18] ~= '0' and redis.call('HEXISTS', KEYS[7], member) == 0 then return {-1, ''} end
+    local asked = redis.call('GET', KEYS[8])
+    if asked and not (ARGV[18] == '2' and string.find(asked, '"by_number":true', 1, true)) then return {-1, ''} end
+    if redis.call('EXISTS', KEYS[9]) > 0 then return {-1, ''} end
     local spoken = heard.look(KEYS[14], KEYS[15], member, tonumber(now), ARGV[27])
     if spoken and spoken.is_loud then return {-1, ''} end
     heard.keep(KEYS[14], KEYS[15], member, tonumber(now), spoken)
