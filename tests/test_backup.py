@@ -91,6 +91,8 @@ def test_a_backup_under_load_is_one_moment_and_comes_back_elsewhere(tmp_path: Pa
             await_until(lambda: storm.settled() > 100, 60, "some messages")
             command(tree.config, "backup", str(tmp_path / "one.tar.gz"), "--with-keys")
             storm.end(120)
+            late = aibot_text("user001", "帮助", id=new_id(), chat="", url="")  # the storm may have been over before the backup was
+            assert tree.client.tell(tree.channels["assistant"], late).status == 200
             with tree.database() as database:
                 whole = streams(database)
             tree.kill(rng)
