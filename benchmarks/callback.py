@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import questions, usage
 from benchmarks.load import Job, Result
-from benchmarks.servers import ROOT, BareApp, FullPath, Secrets, Server
-from benchmarks.traffic import MEMBERS, Traffic
+from benchmarks.servers import ROOT, SPEAKERS, BareApp, FullPath, Secrets, Server
+from benchmarks.traffic import Traffic
 from rules.text import Words
 
 SHARE = 0.7
@@ -98,10 +98,10 @@ class Bench:
             yield full, bare
 
     def warm_up(self, servers: Sequence[Server]) -> None:
-        """Every member has spoken once before anything is measured."""
+        """Everybody who speaks has spoken once before anything is measured."""
         for server in servers:
-            self._say(f"{server.name}: warming up, one message of each of {MEMBERS:,} members")
-            self._round(server, MEMBERS, rate=0, seconds=600)
+            self._say(f"{server.name}: warming up, one message of each of {len(SPEAKERS):,} members")
+            self._round(server, len(SPEAKERS), rate=0, seconds=600)
 
     def round(self, server: Server, *, rate: float) -> Round:
         """One round at a rate; 0: all that the server can take."""

@@ -14,23 +14,37 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import yaml
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from benchmarks import questions, usage
+from benchmarks import people, questions, usage
 from storage import keys
+from storage.community import CommunityKeys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer, socket_path
+from storage.keys import shard_of
+from storage.traits import Traits
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAT, COMMUNITY = "wrBENCHmain", "bench"
+COMMUNITY = "bench"
+CHATS = tuple(f"wrBENCH{number:04d}" for number in range(200))
+"""WeCom lets no more than 500 people into a group of customers: so many groups make ``MEMBERS``."""
+MEMBERS = tuple(f"member{number:06d}" for number in range(500 * len(CHATS)))
+SPEAKERS = MEMBERS[::10]
+"""Those who say something on this day."""
 START_WITHIN_S = 90.0
 DRAIN_WITHIN_S = 90.0
 ROLES = ("web", "redis", "worker", "mood")
 _ROUND_TRIPS = "bot_redis_round_trips_total"
+
+
+def chat_of(user: str) -> str:
+    """The group in which a member speaks."""
+    return CHATS[int(user.removeprefix("member")) // 10 % len(CHATS)]
 
 
 class Secrets:
@@ -99,7 +113,7 @@ class Server(ABC):
 
 
 class FullPath(Server):
-    """The bot as ``run.py serve`` starts it: web, worker (which rings too), mood and its Redis, 1,000 FAQ entries."""
+    """The bot as ``run.py serve`` starts it: web, worker (which rings too), mood and its Redis, 1,000 FAQ entries, 100,000 members."""
 
     name = "full"
 
@@ -144,12 +158,19 @@ class FullPath(Server):
         self._database = Database(f"unix://{socket_path(self._folder / 'data')}")
         self._stack.callback(self._database.close)
 
+    def _wait_until_ready(self) -> None:
+        super()._wait_until_ready()
+        home = CommunityKeys(COMMUNITY, shard_of(COMMUNITY, keys.SHARDS))
+        people.put(self._database, MEMBERS, shard=home.shard, community=home.id)
+        # once a day everybody is looked at, in minutes of little work: it is over before anything is measured
+        Traits(self._database).note_round(home, home.day_of(datetime.now(UTC)), "")
+
     def _config(self) -> dict[str, object]:
         channel = {"name": "assistant", "kind": "aibot", "token": "${BENCH_TOKEN}", "aes_key": "${BENCH_KEY}"}
         return {
             "server": {"port": self.port, "engine": self.engine, "processes": self._web_processes},
             "channels": [channel],
-            "communities": [{"id": COMMUNITY, "name": "测量", "groups": [CHAT]}],
+            "communities": [{"id": COMMUNITY, "name": "测量", "groups": list(CHATS)}],
             "content": str(self._folder / "content"),
             "data_dir": str(self._folder / "data"),
         }

@@ -24,7 +24,8 @@ import msgspec
 import structlog
 
 from benchmarks import faq as faq_benchmark
-from benchmarks import questions
+from benchmarks import people, questions
+from benchmarks.people import PIECE
 from benchmarks.words import make_words
 from bot.endings import Endings
 from bot.metrics import Metrics
@@ -43,7 +44,6 @@ from tests.timing import Clock
 BETWEEN = timedelta(seconds=11)
 """Between two messages, so that nobody floods."""
 CHECK_IN_EVERY = 5
-PIECE = 1_000
 ENTRY_BYTES = 100
 """Text of an entry of the history: with its fields it is as long as those of a real message are on the average."""
 
@@ -171,25 +171,11 @@ class Subject:
 
     def _fill(self) -> None:
         """Everybody as he stands in Redis after his first message, and a log of ``history`` entries."""
-        home, numbered = self._home, range(1_000_000, 1_000_000 + self._setup.members)
-        part, put = {"shard": home.shard, "community": home.id}, self._database.pipeline
-        for first in range(0, self._setup.members, PIECE):
-            numbers = numbered[first : first + PIECE]
-            users = [f"member{number - numbered[0]:07d}" for number in numbers]
-            put(
-                [
-                    ("HSET", keys.MEMBER_IDS(), *_pairs(users, numbers)),
-                    ("HSET", keys.MEMBER_USERS(), *_pairs(numbers, users)),
-                    ("HSET", keys.MEMBER_HOMES(), *_pairs(numbers, [home.id] * len(numbers))),
-                    ("HSET", keys.MEMBERS(**part), *_pairs(numbers, [1] * len(numbers))),
-                ]
-            )
-        everybody = bytes(numbered[0] // 8) + b"\xff" * (self._setup.members // 8)  # bit n: member n
-        put([("SET", family(**part), everybody) for family in (keys.EVER, keys.HERE)])
-        put([("SET", keys.MEMBER_NEXT(), numbered[-1] + 1)])
+        home = self._home
+        people.put(self._database, [f"member{number:07d}" for number in range(self._setup.members)], shard=home.shard, community=home.id)
         row = ("v", 1, "t", 1, "kind", "decision", "c", home.id, "m", 1, "id", "0" * 24, "data", "x" * ENTRY_BYTES)
         for first in range(0, self._setup.history, PIECE):
-            put([("XADD", keys.EVENTS(shard=home.shard), "*", *row)] * min(PIECE, self._setup.history - first))
+            self._database.pipeline([("XADD", keys.EVENTS(shard=home.shard), "*", *row)] * min(PIECE, self._setup.history - first))
 
 
 def main(words: list[str]) -> None:
@@ -220,10 +206,6 @@ def _count_nothing() -> None:
         return replace(make(*args, **more), counts={}, is_active=False, takes_part=False)
 
     Endings.make = uncounted  # type: ignore[method-assign]
-
-
-def _pairs(names: Any, values: Any) -> list[Any]:
-    return [each for pair in zip(names, values, strict=True) for each in pair]
 
 
 if __name__ == "__main__":

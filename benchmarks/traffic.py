@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from benchmarks.questions import Asked
-from benchmarks.servers import CHAT, Secrets
+from benchmarks.servers import SPEAKERS, Secrets, chat_of
 from simulator.envelope import Envelope, Sealed
 from simulator.payloads import aibot_message, text
 
-MEMBERS = 10_000
 CHECK_IN_EVERY = 5
 _CHECKED_IN = ("签到成功", "今天已经签到过了")
 
@@ -28,7 +27,7 @@ class Batch:
 
 
 class Traffic:
-    """Makes batches; every message has an id of its own, and all members have their turn."""
+    """Makes batches; every message has an id of its own, and all who speak have their turn."""
 
     def __init__(self, asked: Mapping[str, Sequence[Asked]], shared: Secrets, seed: int) -> None:
         self._asked = asked
@@ -48,12 +47,12 @@ class Traffic:
         return Batch(requests, expected)
 
     def request(self, number: int, user: str, said: str) -> bytes:
-        """One message of a user in the group, sealed now, as an HTTP request; ``number`` makes its id."""
+        """One message of a user in his group, sealed now, as an HTTP request; ``number`` makes its id."""
         payload = aibot_message(
             msgid=f"bench{number:024d}",
             aibotid="AIBOTID",
             user=user,
-            chat=CHAT,
+            chat=chat_of(user),
             response_url=f"https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code={number:040x}",
             body=text(f"@小助手 {said}"),
         )
@@ -88,7 +87,7 @@ class Traffic:
         return asked.text, (asked.answer,)
 
     def _all_members(self) -> Iterator[str]:
+        speakers = list(SPEAKERS)
         while True:
-            numbers = list(range(MEMBERS))
-            self._random.shuffle(numbers)
-            yield from (f"member{number:05d}" for number in numbers)
+            self._random.shuffle(speakers)
+            yield from speakers

@@ -269,7 +269,8 @@ class Wire:
             parts, origin = urlsplit(url), _origin(url)
         except ValueError:
             return False
-        if "@" in parts.netloc or "\\" in url or not parts.path.startswith("/"):
+        # What is not printed is left out by urlsplit, not by whoever connects: both are to read one address.
+        if "@" in parts.netloc or "\\" in url or not url.isprintable() or not parts.path.startswith("/"):
             return False
         if self._is_loopback and origin == self._origin:
             return True

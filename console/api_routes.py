@@ -15,6 +15,7 @@ from rules.activities import Activity
 from rules.figures import Where
 from rules.levels import level_of
 from rules.metrics import GROUPS, LENGTHS, METRICS, Length, first_of
+from rules.numerals import whole
 from storage.api_tokens import ApiToken
 from storage.boards import Period
 
@@ -127,9 +128,10 @@ def _day(text: str) -> date:
 
 
 def _page(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 5 and 0 < int(text) <= MOST_PAGES):
+    page = whole(text, MOST_PAGES)
+    if page is None:
         raise BadValue(f"page 是 1 到 {MOST_PAGES} 的整数")
-    return int(text)
+    return page
 
 
 def _one_of(name: str, allowed: Iterable[str]) -> Callable[[str], str]:

@@ -8,6 +8,7 @@ from flask import abort, request
 
 from bot.errors import UserError
 from console.parts import visitor
+from rules.numerals import whole
 
 MOST_PAGES = 500
 
@@ -21,9 +22,10 @@ def number_of(name: str, least: int, most: int) -> int:
 def number_in(name: str, least: int, most: int) -> int:
     """A number of the form. Answers 400 where it is none, or not between these."""
     text = request.form.get(name, "")
-    if not (text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+    number = whole(text, most, least)
+    if number is None:
         abort(400)
-    return int(text)
+    return number
 
 
 def page_of() -> int:

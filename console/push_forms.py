@@ -16,6 +16,7 @@ from bot.mailing import HINT
 from console.preview import preview
 from rules.calendar import AT, WEEKDAYS, Repeat, Rhythm, cron_of, parse_at, rhythm_of
 from rules.entries import LinkCard
+from rules.numerals import whole
 from rules.pushes import SHOWN_EPISODES, After, Arm, Body, Event, Outcome, Push, Quiet, To, Trial, said
 from rules.workdays import SORTS
 from rules.workdays import Sort as Days
@@ -234,15 +235,15 @@ def _cron_of_form(repeat: str) -> str:
     weekdays = tuple(WEEKDAYS.index(code) for code in form.getlist("weekday") if code in WEEKDAYS)
     if repeat == "weekly" and not weekdays:
         raise UserError("请至少勾一个星期几，例如周一")
-    day = form.get("monthday", "1")
-    if not (day.isascii() and day.isdecimal() and 1 <= int(day[:3]) <= 31):
+    day = whole(form.get("monthday", "1"), 31)
+    if day is None:
         raise UserError("每月几号应该在 1 到 31 之间，例如 1")
     at = _time(form.get("time", ""))
     match repeat:
         case "weekly":
             return cron_of(Rhythm("weekly", at, weekdays))
         case "monthly":
-            return cron_of(Rhythm("monthly", at, day=int(day)))
+            return cron_of(Rhythm("monthly", at, day=day))
         case _:
             return cron_of(Rhythm("daily", at))
 

@@ -12,6 +12,7 @@ from bot.permissions import may
 from bot.router import Router
 from rules.content_diff import tell_change
 from rules.contents import FAQ
+from rules.numerals import whole
 from storage.audit import AuditRow
 from storage.stores import Stores
 
@@ -67,9 +68,10 @@ def show_audit(message: Message, ctx: Context) -> Reply:
 def _page(words: tuple[str, ...]) -> int:
     if not words:
         return 1
-    if len(words) > 1 or not words[0].isdecimal() or not 1 <= int(words[0][:9]) <= MOST_PAGES:
+    page = whole(words[0], MOST_PAGES) if len(words) == 1 else None
+    if page is None:
         raise UserError(f"写法是：审计，或：审计 页码（1 到 {MOST_PAGES}）。")
-    return int(words[0])
+    return page
 
 
 def _line(row: AuditRow, ctx: Context) -> str:

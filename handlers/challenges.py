@@ -17,6 +17,7 @@ from rules.badges import Facts
 from rules.calendar import WEEKDAY_NAMES
 from rules.challenges import EVERY_DAY, Challenge, Run, challenges_of, find_challenge, is_open, missed_days
 from rules.lines import one_line
+from rules.numerals import whole
 from rules.questions import asks, is_question
 from rules.text import normalise
 from storage.challenges import LONGEST_PROOF, Act, Shown, Stepped, is_work_of
@@ -317,7 +318,7 @@ def _who(words: Sequence[str], message: Message, ctx: Context) -> Reply:
 
 def _page(word: str) -> int:
     number = normalise(word).removeprefix("第").removesuffix("页")
-    return int(number) if number.isdecimal() and len(number) < 5 else 0
+    return whole(number, 9_999) or 0
 
 
 def _person(member: int, challenge: Challenge, run: Run, proof: Shown | None, ctx: Context) -> str:

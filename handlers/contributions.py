@@ -15,6 +15,7 @@ from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
 from bot.submission_desk import PAGE, WORDS, Judged, SubmissionDesk
+from rules.numerals import whole
 from rules.questions import asks_about, is_question
 from rules.submissions import STATES
 from storage.activities import Entry
@@ -103,9 +104,10 @@ def show_gallery_at_once(message: Message, ctx: Context) -> Reply:
 
 
 def _gallery(page: str, ctx: Context) -> Reply:
-    if not (page.isascii() and page.isdecimal() and 0 < int(page) < 10_000):
+    number = whole(page, 9_999)
+    if number is None:
         raise UserError("写法是：精华列表 页数，例如：精华列表 2。只说“精华列表”看最新的。")
-    said, about = _shelf(ctx).gallery(int(page))
+    said, about = _shelf(ctx).gallery(number)
     return Reply(said, about=about)
 
 
@@ -144,16 +146,16 @@ def review(message: Message, ctx: Context) -> Reply:
     """审稿 编号 通过/精华/退回 理由：审核投稿、话题和树洞；只说“审稿”看等着的"""
     if not ctx.args:
         return _list(ctx)
-    number, words = ctx.args[0].lstrip("#＃").removesuffix("号"), " ".join(ctx.args[1:])
-    if not (number.isascii() and number.isdecimal() and len(number) < 8):
+    number, words = whole(ctx.args[0].lstrip("#＃").removesuffix("号"), 9_999_999), " ".join(ctx.args[1:])
+    if number is None:
         raise UserError(REVIEW)
     shelf = _shelf(ctx)
     if not words:
-        return _whole(shelf.get(int(number)), shelf)
+        return _whole(shelf.get(number), shelf)
     verdict = _VERDICT.fullmatch(words)
     if verdict is None or (not verdict[2] and message.text.rstrip().endswith(("?", "？"))):
         raise UserError(REVIEW)
-    return _decide(int(number), verdict[1], verdict[2] or "", message, ctx)
+    return _decide(number, verdict[1], verdict[2] or "", message, ctx)
 
 
 @router.prompt("review")

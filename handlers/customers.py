@@ -18,6 +18,7 @@ from bot.message import Message, Reply
 from bot.router import Router
 from rules.contents import fill
 from rules.moderation import Judge
+from rules.numerals import whole
 from storage.errands import Errand
 from storage.moment import to_ms
 from storage.stores import Stores
@@ -62,8 +63,9 @@ def mass_message(message: Message, ctx: Context) -> Reply:
     words = ctx.args
     if len(words) >= 3 and words[0] == "新建":
         return _start_mass(message, ctx, words[1])
-    if len(words) == 2 and words[0] in _MASS_ACTS and words[1].isdecimal():
-        return _about_mass(message, ctx, words[0], int(words[1]))
+    number = whole(words[1], 10**15) if len(words) == 2 and words[0] in _MASS_ACTS else None
+    if number is not None:
+        return _about_mass(message, ctx, words[0], number)
     raise UserError("写法是：群发 新建 员工的userid 内容，或：群发 结果 编号、群发 提醒 编号、群发 取消 编号。")
 
 

@@ -19,6 +19,7 @@ from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
 from rules.invitations import CLAIM, STATES, is_meant_as_code, looks_like_code, read_claim, read_code
+from rules.numerals import whole
 from rules.questions import is_question
 from storage.invitations import How, Invitation
 
@@ -82,10 +83,10 @@ def code(message: Message, ctx: Context) -> Reply:
 @router.command("我的邀请", "邀请记录", "我的邀请记录", "我邀请的人", takes_words=True, unless=is_question)
 def mine(message: Message, ctx: Context) -> Reply:
     """我的邀请：谁来了、到哪一步，离下一档还差几位"""
-    page = int(ctx.args[0]) if ctx.args and ctx.args[0].isdecimal() and 0 < int(ctx.args[0]) < 1_000 else 0
-    if ctx.args and not page:
+    page = whole(ctx.args[0], 999) if ctx.args else 1
+    if page is None:
         raise UserError("写法是：我的邀请，后面的页说：我的邀请 2")
-    return _mine(page or 1, message, ctx)
+    return _mine(page, message, ctx)
 
 
 @router.command("邀请榜", "邀请排行榜", "邀请排行", "邀请排名", takes_words=True, unless=is_question)

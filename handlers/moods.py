@@ -11,6 +11,7 @@ from bot.errors import UserError
 from bot.message import Message, Reply
 from bot.moods import set_crisis, topics_now
 from bot.router import Router
+from rules.numerals import whole
 from rules.questions import asks
 from storage.moment import from_ms, to_ms
 from storage.moods import MoodDay, Window
@@ -85,9 +86,10 @@ def _days(ctx: Context) -> int:
     word = " ".join(ctx.args).removesuffix("天").strip()
     if not word:
         return DAYS
-    if not word.isascii() or not word.isdecimal() or not 1 <= int(word[:4]) <= MOST_DAYS:
+    days = whole(word, MOST_DAYS)
+    if days is None:
         raise UserError(f"写法是：情绪，或：情绪 7（看最近几天，1 到 {MOST_DAYS}）")
-    return int(word)
+    return days
 
 
 def _topics(ctx: Context, window: Window) -> list[str]:

@@ -13,6 +13,7 @@ from bot.message import Message, Reply
 from bot.permissions import may
 from bot.router import Router
 from bot.shop_desk import LONGEST_WORDS, STATES, ShopDesk
+from rules.numerals import whole
 from rules.questions import is_question
 from storage.orders import Order, Settled
 
@@ -40,8 +41,8 @@ router = Router()
 @router.command("我的兑换", "兑换记录", "我的兑换码", "我的奖品", is_hidden=True)
 def mine(message: Message, ctx: Context) -> Reply:
     """我的订单：换过什么、到哪一步；私聊里能看兑换码"""
-    page = int(ctx.args[0]) if ctx.args and ctx.args[0].isdecimal() and 0 < int(ctx.args[0]) < 1_000 else 1
-    return _mine(page, message, ctx)
+    page = whole(ctx.args[0], 999) if ctx.args else None
+    return _mine(page or 1, message, ctx)
 
 
 @router.command("取消订单", "取消兑换", takes_words=True, is_hidden=True)

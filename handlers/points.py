@@ -19,6 +19,7 @@ from bot.private import tell
 from bot.router import Router
 from rules.badges import Facts
 from rules.levels import level_of
+from rules.numerals import whole
 from rules.points import PointRules
 from rules.questions import asks
 from storage.points import MOST, DayFull, Lot, Moved, Row, Short
@@ -379,9 +380,10 @@ def _page(words: str) -> int:
     digits = words.strip("第页 ")
     if not digits:
         return 1
-    if not digits.isdecimal() or not 1 <= int(digits[:9]) <= MOST_PAGES:
+    page = whole(digits, MOST_PAGES)
+    if page is None:
         raise UserError(ROWS_USAGE)
-    return int(digits[:9])
+    return page
 
 
 def _day(day: date) -> str:

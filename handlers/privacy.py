@@ -20,6 +20,7 @@ from bot.message import Message, Prompt, Reply
 from bot.permissions import SYSTEM
 from bot.router import Router
 from rules.contents import fill
+from rules.numerals import whole
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,8 @@ router = Router()
 def find_member(stores: Stores, who: str) -> int:
     """The member number behind a WeCom user id or a member number. Raises UserError when there is none."""
     number = stores.directory.find_number(who)
-    if number is None and who.isdecimal() and stores.directory.find_user(int(who)):
-        number = int(who)
+    if number is None and (given := whole(who, 10**15)) and stores.directory.find_user(given):
+        number = given
     if number is None:
         raise UserError(f"没有找到成员 {who}：请写企业微信 userid，或成员编号")
     return number

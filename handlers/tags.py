@@ -13,6 +13,7 @@ from bot.message import Message, Prompt, Reply
 from bot.permissions import may
 from bot.router import Router
 from bot.tagging import change_tag
+from rules.numerals import whole
 from storage.tags import LONGEST, is_tag
 
 ADD = frozenset({"加", "添加", "打", "贴", "+", "＋"})
@@ -105,12 +106,13 @@ def _all(ctx: Context) -> str:
 
 def _who_has(words: Sequence[str], ctx: Context) -> str:
     name, page = words[0].lstrip("#＃"), words[1] if len(words) == 2 else "1"
-    if len(words) > 2 or not page.isdecimal() or not 0 < int(page) < 10_000:
+    number = whole(page, 9_999)
+    if len(words) > 2 or number is None:
         raise UserError(USAGE)
     total = ctx.stores.tags.all(ctx.community.keys).get(name, 0)
     if not total:
         raise UserError(f"没有人有标签“{name[:LONGEST]}”。说“标签 列表”看有哪些；{USAGE}")
-    found = ctx.stores.tags.members(ctx.community.keys, name, PAGE, (int(page) - 1) * PAGE)
+    found = ctx.stores.tags.members(ctx.community.keys, name, PAGE, (number - 1) * PAGE)
     who = "\n".join(f"• {name_of(ctx.stores, number)}（成员 {number}）" for number in found) or "没有更多了。"
-    more = f"\n说“标签 {name} {int(page) + 1}”看下一页。" if int(page) * PAGE < total else ""
+    more = f"\n说“标签 {name} {number + 1}”看下一页。" if number * PAGE < total else ""
     return f"有标签“{name}”的 {total} 人：\n{who}{more}"

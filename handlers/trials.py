@@ -12,6 +12,7 @@ from bot.permissions import may
 from bot.router import Router
 from bot.trials import PROFILES, STRICTNESS, Course, change_place, course, sum_up, tell_place, title_of
 from rules.lines import one_line
+from rules.numerals import whole
 from rules.policy import Place
 from rules.questions import asks
 from storage.trials import TrialRow
@@ -115,6 +116,7 @@ def _line(row: TrialRow, ctx: Context) -> str:
 def _page(words: tuple[str, ...]) -> int:
     if not words:
         return 1
-    if not words[0].isdecimal() or not 1 <= int(words[0][:4]) <= 100:
-        raise UserError("页码是 1 以上的数，例如：治理 报告 2")
-    return int(words[0][:4])
+    page = whole(words[0], 100)
+    if page is None:
+        raise UserError("页码是 1 到 100 的数，例如：治理 报告 2")
+    return page

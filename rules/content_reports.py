@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from rules.calendar import WEEKDAYS
 from rules.content_file import Path
 from rules.content_kind import Id, Kind, Row, twins
+from rules.numerals import whole
 from rules.reports import Timetable, Timetables
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
@@ -36,10 +37,10 @@ def _weekly(text: str) -> tuple[int, time] | None:
 
 def _monthly(text: str) -> tuple[int, time] | None:
     day, _, at = text.partition(" ")
-    moment = _time(at.strip()) if day.isascii() and day.isdecimal() and 1 <= int(day[:3]) <= 28 else None
-    if text and moment is None:
+    number, moment = whole(day, 28), _time(at.strip())
+    if text and (number is None or moment is None):
         raise ValueError("要写成“1 10:00”：几号（1 到 28）和时间，不发就空着")
-    return (int(day), moment) if moment else None
+    return (number, moment) if number and moment else None
 
 
 def _checked(parse: Any) -> AfterValidator:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +19,14 @@ from pathlib import Path
 from random import Random
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from requests import Request, RequestException
+from urllib3.util import parse_url
 
 from bot.channels import KINDS, pieces
+from bot.client import Wire
 from bot.config import load
 from bot.envelope import Envelope
-from bot.errors import ConfigError, Refused
+from bot.errors import ApiError, ConfigError, Refused
 from bot.media import MediaError, decrypt
 from bot.message import Message
 from bot.router import Router
@@ -135,9 +139,12 @@ def spoilt(dice: Random, seeds: Sequence[bytes], words: Sequence[bytes]) -> byte
 CHANNEL = make_channel("assistant", "aibot")
 
 
+PLAIN = b'{"msgid":"1","msgtype":"text","from":{"userid":"u"},"text":{"content":"hi"}}'
+
+
+@cache
 def _sealed(xml: bool) -> bytes:
-    plain = b'{"msgid":"1","msgtype":"text","from":{"userid":"u"},"text":{"content":"hi"}}'
-    sealed = seal(CHANNEL, plain)
+    sealed = seal(CHANNEL, PLAIN)
     return (
         f"<xml><ToUserName>x</ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>".encode()
         if xml
@@ -152,16 +159,58 @@ def _envelope() -> Envelope:
 
 def _open(body: bytes, *, xml: bool) -> bool:
     """The arguments were signed for the body as it stands, as far as it has anything to sign: what is behind the signature is tried too."""
+    return _opened(_signed(body, xml=xml), body, xml=xml) is not None
+
+
+def _forge(body: bytes, *, xml: bool) -> bool:
+    """The arguments are those of a good body: what opens is what was in that."""
+    opened = _opened(_signed(_sealed(xml=xml), xml=xml), body, xml=xml)
+    assert opened in (None, PLAIN.decode()), "what nobody signed was opened"
+    return opened is not None
+
+
+def _signed(body: bytes, *, xml: bool) -> dict[str, str]:
     mark = (b"<Encrypt><![CDATA[", b"]]>") if xml else (b'"encrypt":"', b'"')
     sealed = body.partition(mark[0])[2].partition(mark[1])[0].decode("utf-8", "replace")
-    args = {"timestamp": str(NOW), "nonce": "n", "msg_signature": sign(CHANNEL.token, str(NOW), "n", sealed)}
+    return {"timestamp": str(NOW), "nonce": "n", "msg_signature": sign(CHANNEL.token, str(NOW), "n", sealed)}
+
+
+def _opened(args: Mapping[str, str], body: bytes, *, xml: bool) -> str | None:
     try:
         opened = _envelope().open_xml(args, body, NOW) if xml else _envelope().open_json(args, body, NOW)
     except Refused as refused:
         assert 400 <= refused.status < 500
-        return False
+        return None
     assert isinstance(opened, str)
+    return opened
+
+
+WIRE = Wire("https://qyapi.weixin.qq.com")
+
+
+def _lead(data: bytes) -> bool:
+    """An address is asked only where whoever connects, who reads addresses in his own way, finds one of WeCom's own behind it."""
+    address, accepted = data.decode("utf-8", "replace"), False
+    if WIRE._may_download(address):
+        assert _host(address).endswith((".myqcloud.com", "qyapi.weixin.qq.com"))
+        accepted = True
+    try:
+        asked = WIRE._own_address(address)
+    except ApiError:
+        return accepted
+    assert _host(asked) == "qyapi.weixin.qq.com"
     return True
+
+
+def _host(address: str) -> str:
+    """The host to which requests would connect, by https at its own port; WeCom's for an address that it refuses by itself."""
+    try:
+        prepared = Request("GET", address).prepare().url
+    except RequestException:
+        return "qyapi.weixin.qq.com"
+    found = parse_url(prepared or "")
+    assert (found.scheme, found.port or 443, found.auth) == ("https", 443, None), address
+    return found.host or ""
 
 
 @cache
@@ -211,7 +260,7 @@ def _some_kinds(number: int) -> Iterator[contents.Kind[object]]:
 
 
 def _read_config(data: bytes) -> bool:
-    file = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp") / "qunguanjia-fuzz.yaml"
+    file = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp") / f"qunguanjia-fuzz-{os.getpid()}.yaml"
     file.write_bytes(data)
     try:
         load(file, {})
@@ -324,6 +373,41 @@ TARGETS: Mapping[str, Target] = {
             lambda: [_sealed(xml=True)],
             lambda data: _open(data, xml=True),
             (b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]>", b"&a;", b"<Encrypt>", b"]]>", b"<?xml encoding='utf-16'?>"),
+        ),
+        Target(
+            "forged-json",
+            lambda: [_sealed(xml=False)],
+            lambda data: _forge(data, xml=False),
+            (b'"encrypt":', b'"Encrypt":"', b"\\u0041", b"="),
+        ),
+        Target(
+            "forged-xml", lambda: [_sealed(xml=True)], lambda data: _forge(data, xml=True), (b"<Encrypt>", b"]]>", b"<!--", b"-->", b"=")
+        ),
+        Target(
+            "addresses",
+            lambda: [
+                b"https://ww-aibot-img-1.cos.ap-guangzhou.myqcloud.com/a/b?sign=x%2By",
+                b"https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=R",
+            ],
+            _lead,
+            (
+                b"@",
+                b"\\",
+                b"#",
+                b"?",
+                b"/",
+                b":",
+                b"//",
+                b"127.0.0.1",
+                b"[::1]",
+                b"evil.example",
+                b"%2f",
+                b"%40",
+                b"\t",
+                b"\n",
+                "。".encode(),
+                b"http:",
+            ),
         ),
         Target(
             "payload-json",

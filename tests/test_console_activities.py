@@ -87,6 +87,8 @@ def test_times_are_changed_and_wrong_ones_explained(chat: Chat, browser: Visit) 
     assert "2026-03-01T20:00" in said
     tomorrow = chat.clock().astimezone(chat.community.zone).replace(hour=20, minute=0)
     tomorrow = tomorrow.replace(year=tomorrow.year + 1)
+    said = browser.posts(f"{HERE}activities/1/times", state="draft", once="far", opens="", closes="9999-12-31T23:59")
+    assert "最多提前两年" in said
     browser.posts(f"{HERE}activities/1/times", state="draft", once="b", opens="", closes=f"{tomorrow:%Y-%m-%dT%H:%M}")
     found = chat.stores.activities.find(chat.community.keys, 1)
     assert found is not None

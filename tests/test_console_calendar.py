@@ -178,6 +178,7 @@ def test_a_push_is_made_edited_and_taken_back(chat: Chat) -> None:
         ({"time": "x"}, "请写几点"),
         ({"repeat": "weekly"}, "勾一个星期几"),
         ({"repeat": "monthly", "monthday": "32"}, "1 到 31"),
+        ({"repeat": "monthly", "monthday": "0019"}, "1 到 31"),
         ({"repeat": "cron", "cron": "0 9 31 2 *"}, "永远不会到来"),
         ({"grace": "很久"}, "分钟数"),
         ({"grace": "9999"}, "1440"),

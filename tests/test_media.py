@@ -351,6 +351,8 @@ def test_a_media_id_that_is_gone_says_so(client: WeComClient) -> None:
         "file:///etc/passwd",
         "//a.myqcloud.com/x",
         "https://a.myqcloud.com",
+        "h\nttps://a.myqcloud.com/x",
+        "https://a.\tmyqcloud.com/x",
         "",
     ],
 )

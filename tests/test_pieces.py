@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,13 @@ def test_a_link_longer_than_a_piece_is_cut_all_the_same() -> None:
 
 def test_a_megabyte_is_split_soon() -> None:
     assert len(split("一句话。" * 20_000, 4_096)) < 80
+
+
+def test_many_pieces_take_time_that_grows_with_the_text() -> None:
+    """Each once looked at every border of the text: this took minutes."""
+    began = time.process_time()
+    assert len(split("- 一点。\n\n又一句话，`code`\n```\nx\n```\n" * 3_000, 40)) > 1_000
+    assert time.process_time() - began < 5
 
 
 def test_a_limit_that_no_character_fits_is_refused() -> None:

@@ -130,7 +130,8 @@ def test_a_timetable_is_a_file_that_can_be_written_and_read() -> None:
     ("line", "remedy"),
     [
         ('brief: "25:00"', "要写成 09:00 这样的时间"), ("weekly: someday 09:00", "要写成“mon 09:30”"), ("weekly: mon", "要写成“mon 09:30”"),
-        ('monthly: "31 10:00"', "要写成“1 10:00”"), ("grace_minutes: 1", "不能小于 5"), ("community: a}\n- {community: a", "写了两份"),
+        ('monthly: "31 10:00"', "要写成“1 10:00”"), ('monthly: "0019 10:00"', "要写成“1 10:00”"),
+        ("grace_minutes: 1", "不能小于 5"), ("community: a}\n- {community: a", "写了两份"),
     ],
 )  # fmt: skip
 def test_a_wrong_timetable_is_refused_with_its_remedy(line: str, remedy: str) -> None:

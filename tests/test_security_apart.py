@@ -21,7 +21,9 @@ SAID = (
     "韩梅梅", "王芳", "赵小敏", "钱多多", "团建去哪儿", "周年抽奖", "新年大奖", "周六爬山",
     "这本书教我", "发票怎么一直没有收到", "活动再多一些就好了", "对新品感兴趣", "带宠物进店", "你最近怎么读书",
 )  # fmt: skip
-"""Words of the main community that are in no content and no example."""
+"""Words of the main community that are in no content and no example of a page."""
+HIDDEN = tuple(word for word in SAID if word not in ("韩梅梅", "周年抽奖", "周六爬山", "你最近怎么读书"))
+"""Those that are in no example of a command either."""
 FILES = {
     "activity_picture": (f"{WHERE}activities/2/picture",),
     "activity_proof": (f"{WHERE}activities/2/proof",),
@@ -156,6 +158,25 @@ def test_no_form_of_a_page_does_anything_in_a_community_of_others(chat: Chat) ->
     for number, form in enumerate(forms):
         owner.client.post(form.action, data={**next(form.sent()), "csrf": owner.csrf, "once": f"w{number}"})
     assert kept(chat) != after, "and whom the forms are for they obey"
+
+
+def test_no_command_tells_or_does_anything_in_a_community_of_others(chat: Chat) -> None:
+    commands = list({id(route): route.names[0] for route in chat.router.commands.values()}.values())
+    behind = ("", "1", "2", "李雷", str(chat.member()), f"{chat.member('hanmei')} 5", "main", "main 1", "1 确认", "1 忽略")
+    before, leaks, refused = kept(chat), dict[str, str](), 0
+    for number, words in enumerate(f"{name} {rest}" for name in commands for rest in behind):
+        answer = chat.privately(words, user="eve") if number % 3 else chat.says(words, user="eve", group=FAR)
+        if any(word in answer for word in HIDDEN if word not in words):
+            leaks[words] = answer
+        refused += "只有" in answer or not answer
+        chat.later(seconds=30)
+    assert leaks == {}
+    assert refused < len(commands) * len(behind) / 4, "in her own community she is obeyed"
+    after = kept(chat)
+    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    assert {key for key in changed if ":opted_" not in key} == set(), "what pushes she herself wants, she may say for everywhere"
+    told = "".join(chat.as_admin(f"{name} {rest}") for name in commands for rest in behind[:3])
+    assert sum(word in told for word in HIDDEN) > 5, "its own administrators hear them"
 
 
 def words_in(answer: TestResponse) -> set[str]:

@@ -47,6 +47,8 @@ REMIND_BEFORE = timedelta(hours=1)
 """How long before its end members are reminded of an activity."""
 LEAST_REMINDED = timedelta(minutes=10)
 """A reminder that comes later than so long before the end, as the night was in between, is left out."""
+FARTHEST = timedelta(days=2 * 366)
+"""How long ahead an activity may be planned."""
 LONG_ENOUGH = timedelta(hours=2)
 """An activity that runs shorter is not worth a reminder."""
 NEWEST = 50
@@ -523,6 +525,8 @@ class ActivityDesk:
         return at if self.now < at <= activity.closes - LEAST_REMINDED else None
 
     def _check_times(self, opens: datetime | None, closes: datetime | None) -> None:
+        if any(at and at > self.now + FARTHEST for at in (opens, closes)):
+            raise UserError("时间太远了，活动最多提前两年安排。")
         if closes and closes <= max(self.now, opens or self.now):
             raise UserError(f"截止时间要在{'开始' if opens else '现在'}之后，例如：截止 明天20:00")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -60,10 +61,10 @@ def split(text: str, limit: int) -> list[str]:
 
 
 def _best(borders: list[_Border], size: list[int], start: int, room: int) -> _Border | None:
-    """The best border that ends a piece from ``start``: one that wastes less than half of it, else any."""
-    within = [
-        border for border in borders if border.at > start and size[border.at] - size[start] + len(_closing(border.fence).encode()) <= room
-    ]
+    """The best border that ends a piece from ``start``: one that wastes less than half of it, else any. ``borders`` are in the text's order."""
+    first = bisect_right(borders, start, key=lambda border: border.at)
+    last = bisect_right(borders, size[start] + room, lo=first, key=lambda border: size[border.at])
+    within = [border for border in borders[first:last] if size[border.at] - size[start] + len(_closing(border.fence).encode()) <= room]
     full = [border for border in within if size[border.at] - size[start] > room // 2]
     return max(full or within, key=lambda border: (border.rank, border.at), default=None)
 
