@@ -8,14 +8,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 from benchmarks.questions import Asked
-from benchmarks.servers import SPEAKERS, Secrets, chat_of
+from benchmarks.servers import SPEAKERS, chat_of
 from simulator.envelope import Envelope, Sealed
 from simulator.payloads import aibot_message, text
 
 CHECK_IN_EVERY = 5
 _CHECKED_IN = ("签到成功", "今天已经签到过了")
+
+
+class Shared(Protocol):
+    """What both sides of a callback address know."""
+
+    @property
+    def token(self) -> str: ...
+    @property
+    def aes_key(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +39,9 @@ class Batch:
 class Traffic:
     """Makes batches; every message has an id of its own, and all who speak have their turn."""
 
-    def __init__(self, asked: Mapping[str, Sequence[Asked]], shared: Secrets, seed: int) -> None:
+    def __init__(self, asked: Mapping[str, Sequence[Asked]], shared: Shared, seed: int, speakers: Sequence[str] = SPEAKERS) -> None:
         self._asked = asked
+        self._speakers = list(speakers)
         self._envelope = Envelope(shared.token, shared.aes_key, "")
         self._random = random.Random(seed)
         self._numbers = count()
@@ -87,7 +98,6 @@ class Traffic:
         return asked.text, (asked.answer,)
 
     def _all_members(self) -> Iterator[str]:
-        speakers = list(SPEAKERS)
         while True:
-            self._random.shuffle(speakers)
-            yield from speakers
+            self._random.shuffle(self._speakers)
+            yield from self._speakers

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
 import io
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -27,6 +29,14 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 LOG_FOLDER, MODELS_FOLDER = "log", "models"
 CHUNK = 1 << 20
+MOST_FILES, MOST_MANIFEST = 500_000, 256 << 20
+"""Files of a backup, and bytes of its manifest: far more than years of logs give."""
+SPARE = 256 << 20
+"""Bytes that unpacking leaves free on the disk: whatever a file says of itself, the bot beside it goes on writing."""
+_OURS = re.compile(
+    rf"redis/\d+\.rdb|(?:{LOG_FOLDER}|{MODELS_FOLDER})/.+|config\.yaml|{re.escape(KEY_FILE)}|{re.escape(REGISTER_FILE)}|{MANIFEST}"
+)
+_BAD_TAR = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError, RecursionError, MemoryError)
 
 OnBytes = Callable[[int, int], None]
 """Hears how many bytes of how many (0: unknown) are done."""
@@ -133,23 +143,23 @@ class BackupWriter:
 
 
 def read_backup(file: Path, folder: Path, on_bytes: OnBytes = lambda done, total: None) -> Manifest:
-    """Unpacks a backup into an empty folder and checks each file against the manifest. Raises BadBackup."""
+    """Unpacks a backup into an empty folder and checks each file against the manifest. Raises BadBackup, whatever the file is."""
     total, found = file.stat().st_size, dict[str, Piece]()
     raw: bytes | None = None
     try:
-        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r:gz") as tar:
+        with file.open("rb") as source, gzip.GzipFile(fileobj=source) as plain, tarfile.open(fileobj=_Bounded(plain), mode="r:") as tar:
             for member in tar:
                 name = _safe(member)
                 content = tar.extractfile(member)
-                if content is None:
-                    raise BadBackup(f"{file} 里有不该有的东西：{member.name}")
+                if content is None or len(found) >= MOST_FILES:
+                    raise BadBackup(f"{file} 里有不该有的东西：{_shown(member.name)}")
                 if name == MANIFEST:
-                    raw = content.read()
+                    raw = _read_manifest(content, member.size)
                     continue
-                found[name] = _unpack(content, folder / name, name)
+                found[name] = _unpack(content, folder / name, name, member.size)
                 on_bytes(source.tell(), total)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise BadBackup(f"读不了 {file}：不是完整的备份（{error}）") from error
+    except _BAD_TAR as error:
+        raise BadBackup(f"读不了 {file}：不是完整的备份（{_shown(str(error))}）") from error
     if raw is None:
         raise BadBackup(f"{file} 没有写完：末尾的清单不见了。请换一份备份")
     return _checked(raw, found, file)
@@ -164,7 +174,7 @@ def _checked(raw: bytes, found: dict[str, Piece], file: Path) -> Manifest:
         raise BadBackup(f"{file} 是更新的程序做的。请用同样新的程序恢复")
     wrong = [piece.name for piece in manifest.pieces if found.get(piece.name) != piece]
     if wrong or len(found) != len(manifest.pieces):
-        raise BadBackup(f"{file} 坏了：{'、'.join(wrong[:3]) or '多出了文件'} 和清单里的校验对不上。请换一份备份")
+        raise BadBackup(f"{file} 坏了：{_shown('、'.join(wrong[:3])) or '多出了文件'} 和清单里的校验对不上。请换一份备份")
     if not manifest.snapshots:
         raise BadBackup(f"{file} 里没有 Redis 的快照")
     return manifest
@@ -199,6 +209,24 @@ def key_file_of(folder: Path) -> bytes | None:
     return file.read_bytes().strip() if file.exists() else None
 
 
+class _Bounded(io.RawIOBase):
+    """What tarfile reads from: it would take a head of any length at once, or with a negative one all that follows."""
+
+    def __init__(self, plain: gzip.GzipFile) -> None:
+        self._plain = plain
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= CHUNK:
+            raise tarfile.ReadError("a head that is too long")
+        return self._plain.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._plain.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._plain.tell()
+
+
 class _Digesting(io.RawIOBase):
     """A file that is digested while it is read."""
 
@@ -219,22 +247,36 @@ def _member(name: str, length: int) -> tarfile.TarInfo:
 
 
 def _safe(member: tarfile.TarInfo) -> str:
-    """The name of a file in a backup; what leads out of its folder is refused."""
+    """The name of a file in a backup; what we put into none is refused, and what leads out of its folder."""
     path = PurePosixPath(member.name)
-    if not member.isfile() or path.is_absolute() or ".." in path.parts:
-        raise BadBackup(f"备份里有不该有的东西：{member.name}")
+    is_file = member.isreg() and not member.issparse() and member.size >= 0
+    if not is_file or path.is_absolute() or ".." in path.parts or not _OURS.fullmatch(path.as_posix()):
+        raise BadBackup(f"备份里有不该有的东西：{_shown(member.name)}（也可能是更新的程序做的）")
     return path.as_posix()
 
 
-def _unpack(content: IO[bytes], target: Path, name: str) -> Piece:
+def _unpack(content: IO[bytes], target: Path, name: str, length: int) -> Piece:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    digest, length = hashlib.sha256(), 0
+    if length > (room := shutil.disk_usage(target.parent).free - SPARE):
+        raise BadBackup(f"放不下：{_shown(name)} 有 {length / 1e6:,.0f} MB，这个磁盘只能再放 {max(room, 0) / 1e6:,.0f} MB。请先腾出空间")
+    digest, written = hashlib.sha256(), 0
     with target.open("xb") as out:
         while part := content.read(CHUNK):
             digest.update(part)
-            length += len(part)
+            written += len(part)
             out.write(part)
-    return Piece(name, length, digest.hexdigest())
+    return Piece(name, written, digest.hexdigest())
+
+
+def _read_manifest(content: IO[bytes], length: int) -> bytes:
+    if length > MOST_MANIFEST:
+        raise BadBackup("清单大得不正常，不是我们的备份")
+    return b"".join(iter(lambda: content.read(CHUNK), b""))
+
+
+def _shown(words: str) -> str:
+    """Words of a backup that is none as they may be shown in a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words[:120])
 
 
 def _keep_names(folder: Path) -> None:

@@ -24,6 +24,7 @@ import msgspec
 
 from bot.channels.text import clean, digest
 from bot.errors import BotError
+from bot.members import harmless
 from bot.message import Event, Prompt
 
 Place = Literal["aibot", "app", "webhook"]
@@ -118,7 +119,7 @@ class Menu:
     @property
     def body(self) -> dict[str, object]:
         """Its fields."""
-        return {**_filled(desc=clean(self.desc)), "action_list": [{"text": clean(item.text), "key": item.key} for item in self.items]}
+        return {**_filled(desc=_said(self.desc)), "action_list": [{"text": _said(item.text), "key": item.key} for item in self.items]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class QuoteArea:
     @property
     def body(self) -> dict[str, object]:
         """Its fields."""
-        return _filled(title=clean(self.title), quote_text=clean(self.text)) | (self.link.body if self.link else {"type": 0})
+        return _filled(title=_said(self.title), quote_text=_said(self.text)) | (self.link.body if self.link else {"type": 0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class Jump:
     def body(self) -> dict[str, object]:
         """Its fields."""
         leads = self.link.body if self.link else {"type": 3, "question": clean(self.question)}
-        return leads | {"title": clean(self.title)}
+        return leads | {"title": _said(self.title)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,7 @@ class Select:
         selected = chosen[0] if chosen else self.selected
         options = [{"id": option.id, "text": _short(option.text, 10)} for option in self.options]
         disabled = {"disable": True} if is_done else {}
-        return {**_filled(question_key=self.key, title=clean(self.title), selected_id=selected), **disabled, "option_list": options}
+        return {**_filled(question_key=self.key, title=_said(self.title), selected_id=selected), **disabled, "option_list": options}
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,12 +391,12 @@ class _Card(ABC):
     def twin(self) -> str:
         """The card in words: title, facts and numbered choices. Never empty."""
         numbered = [f"{number}. {text}" for number, (text, _) in enumerate(self._choices(), 1)]
-        return "\n".join([self.words, *map(clean, self._numbered(numbered))])
+        return "\n".join([self.words, *map(_said, self._numbered(numbered))])
 
     @property
     def words(self) -> str:
         """The twin without its choices, for where no number is waited for. Never empty."""
-        return clean("\n".join(line for line in self._lines() if line)).strip() or self.kind
+        return _said("\n".join(line for line in self._lines() if line)).strip() or self.kind
 
     @property
     def prompt(self) -> Prompt | None:
@@ -720,7 +721,7 @@ class Done:
     @property
     def twin(self) -> str:
         """What is said where the card cannot be updated."""
-        return self.text
+        return _said(self.text)
 
     @property
     def words(self) -> str:
@@ -765,12 +766,17 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Choice).decode
 
 
-# Checks -----------------------------------------------------------------------------------------------------------------------
+# Texts and checks -------------------------------------------------------------------------------------------------------------
+
+
+def _said(text: str) -> str:
+    """A text as a card and its twin show it: whatever members wrote in it mentions nobody and leads nowhere; a card's own links have fields."""
+    return harmless(clean(text))
 
 
 def _short(text: str, most_chars: int) -> str:
     """A text in the length that the manual advises, cut with "…"."""
-    said = clean(text)
+    said = _said(text)
     return said if len(said) <= most_chars else said[: most_chars - 1] + "…"
 
 

@@ -11,6 +11,7 @@ import http.client
 import io
 import ipaddress
 import logging
+import re
 import socket
 import threading
 import time
@@ -46,9 +47,11 @@ WAIT_FOR_TOKEN_S = 12.0
 """How long one waits for another process that fetches a token."""
 
 _OFFICIAL_HOST = "qyapi.weixin.qq.com"
-_FILE_HOSTS = (".myqcloud.com",)
-"""Where the files lie that callbacks speak of (path 100719)."""
+_FILE_HOST = re.compile(r"(?:[a-z0-9-]+\.)+myqcloud\.com")
+"""Where the files lie that callbacks speak of (path 100719). Of plain letters only: a proxy on the way may read others as the host's end."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+"""Where gateways between IPv6 and IPv4 keep the IPv4 address in the last four bytes (RFC 6052, RFC 8215)."""
 _REJECTED = (40014, 42001)
 """An access token that is invalid or has expired: worth one new token and one more try."""
 _REFUSED_MS = {None: 3_000, -1: 3_000, 45009: 60_000}
@@ -177,12 +180,24 @@ class _Http(requests.Session):
         return response
 
 
+def is_public(address: str) -> bool:
+    """Whether an IP address leads to the outside. One of IPv6 that stands for one of IPv4 is as public as that."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if any(ip in network for network in _TRANSLATED):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
 class _PublicOnly(_Sealed):
     """A connection that is given up, before a byte is sent, when the name led to an address that is not public."""
 
     def _new_conn(self) -> socket.socket:
         link = super()._new_conn()
-        if not ipaddress.ip_address(link.getpeername()[0]).is_global:
+        if not is_public(link.getpeername()[0]):
             link.close()
             raise NewConnectionError(self, "the name leads to an address that is not public")
         return link
@@ -275,7 +290,7 @@ class Wire:
         if self._is_loopback and origin == self._origin:
             return True
         scheme, host, port = origin
-        return scheme == "https" and port == 443 and (host == _OFFICIAL_HOST or host.endswith(_FILE_HOSTS))
+        return scheme == "https" and port == 443 and (host == _OFFICIAL_HOST or _FILE_HOST.fullmatch(host) is not None)
 
     def _own_address(self, url: str) -> str:
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,6 +195,7 @@ def _load_all(config: Config, problems: list[str]) -> Iterator[Found]:
     files = [*folder.glob("*.py"), *folder.glob("*/__init__.py")] if folder.is_dir() else []
     for file in sorted(file for file in files if not _stem(file).startswith(("_", "test_", "conftest"))):
         try:
+            _refuse_writable(folder, file.parent, file)
             yield Found(load_file(file), str(file))
         except WiringError as wrong:
             problems += wrong.problems
@@ -202,6 +204,12 @@ def _load_all(config: Config, problems: list[str]) -> Iterator[Found]:
             yield Found(_load_point(point), _package_of(point))
         except WiringError as wrong:
             problems += wrong.problems
+
+
+def _refuse_writable(*paths: Path) -> None:
+    """Raises WiringError where every user of the machine could write what the bot would then do."""
+    if found := next((path for path in paths if path.stat().st_mode & stat.S_IWOTH), None):
+        raise WiringError([f"{found} 谁都能改写，扩展能做机器人能做的一切，所以没有读它：先看看里面有没有被改过，再执行 chmod o-w {found}"])
 
 
 def _stem(file: Path) -> str:

@@ -61,12 +61,13 @@ class FaqFile:
         self._folder = folder
         self._words = words
         self._synonyms: Synonyms | None = None
-        self._program = _program(words)
+        self._rules = _digest_of_rules()
+        self._program = _program(self._rules, words)
         self._seen: tuple[int, int, int] | None = None
 
     def use(self, synonyms: Synonyms) -> None:
         """Makes and opens only what was made with these synonyms from now on."""
-        self._synonyms, self._program = synonyms, _program(self._words, synonyms)
+        self._synonyms, self._program = synonyms, _program(self._rules, self._words, synonyms)
 
     def is_changed(self) -> bool:
         """Whether there is another file than the one opened last."""
@@ -187,13 +188,18 @@ def _mapped(path: Path) -> memoryview:
         os.close(opened)
 
 
-def _program(words: Words, synonyms: Synonyms | None = None) -> str:
-    """What tells one program's indexes from another's: every file that has a say in what it holds, what cuts, the operators' own words and
-    their synonyms."""
+def _digest_of_rules() -> bytes:
+    """Of every file that has a say in what an index holds."""
     content = blake2b(digest_size=16)
     for path in sorted(_RULES.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             content.update(path.relative_to(_RULES).as_posix().encode() + b"\0" + path.read_bytes())
+    return content.digest()
+
+
+def _program(rules: bytes, words: Words, synonyms: Synonyms | None = None) -> str:
+    """What tells one program's indexes from another's: its rules, what cuts, the operators' own words and their synonyms."""
+    content = blake2b(rules, digest_size=16)
     content.update(f"{words.cutter}\0".encode())
     content.update("\0".join(words.own_words).encode(errors="replace"))
     if synonyms:

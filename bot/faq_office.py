@@ -76,7 +76,8 @@ class Shelf:
 class Office:
     """Who looks after the FAQ of which community. ``is_only``: there is no other community, so new entries are shared.
 
-    ``may_share``: he may change what communities share as well. ``shelf`` keeps what was read for whoever reads next.
+    ``may_share``: he may change what communities share as well, and ``may_agree`` to what others write for all of them. ``shelf`` keeps what was read for
+    whoever reads next.
     """
 
     stores: Stores
@@ -87,6 +88,7 @@ class Office:
     is_only: bool = True
     may_share: bool = True
     shelf: Shelf | None = None
+    may_agree: bool = True
 
     def texts(self) -> tuple[int, Mapping[str, str]]:
         """The version in force, and the texts of this community's entries."""
@@ -122,7 +124,8 @@ def office_for(
     """
     is_alone = listed == 1 and community.is_listed
     may_share = is_alone or may(everywhere, "operator")
-    return Office(stores, contents, community, actor, now, is_alone or (not listed and may_share), may_share)
+    may_agree = may(actor.role if is_alone else everywhere, "admin")
+    return Office(stores, contents, community, actor, now, is_alone or (not listed and may_share), may_share, may_agree=may_agree)
 
 
 # Entries --------------------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ stands in the store when a page is made is what is said: a change holds from the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -24,16 +25,18 @@ from bot.enclosures import enclosing
 from bot.experiment_desk import arm_in_force
 from bot.live import Contents
 from bot.message import Card
-from rules.calendar import end_of_quiet
+from bot.push_words import own_words
+from rules.calendar import AT, end_of_quiet
 from rules.content_pushes import read_push
 from rules.contents import PUSHES, Push
 from rules.entries import LinkCard
 from rules.experiments import assign, mark_of
-from rules.pushes import Arm, Body, audience_of, body_at, is_granted, said
-from rules.segments import SegmentError, fits, names_of, traits_of
+from rules.pushes import EVERYWHERE, Arm, Body, audience_of, body_at, is_granted, said
+from rules.segments import Query, SegmentError, fits, names_of, traits_of
+from storage.community import CommunityKeys
 from storage.connection import StorageAway
 from storage.firings import Why
-from storage.mailings import Claim, Due, Mailing, Page, Skipped, State, Unit, name_of
+from storage.mailings import Claim, Due, GivenUp, Mailing, Page, Skipped, State, Unit, name_of
 from storage.moment import from_ms, to_ms
 from storage.outbox import Delivery
 from storage.stores import Stores
@@ -60,6 +63,10 @@ MOST_BLOCKS = 500
 """Blocks of seats, each as large as a page, that are looked through for one page where few fit."""
 MOST_MENTIONED = 20
 """Members whom one post to a group calls."""
+MOST_ASKED = 60
+"""Members of a group who are asked whether they want to be called."""
+CHATS_AT_ONCE = 50
+"""Groups whose members are looked for together."""
 HINT = "不想收：回复 免打扰"
 """What each push to a member says below its text."""
 
@@ -82,6 +89,12 @@ def settle(push: Push, community: Community, planned: datetime, why: Why, stores
         log.info("push not said", push=push.id, community=community.id, planned=planned.isoformat(), why=why)
 
 
+def give_up(stores: Stores, where: CommunityKeys, push: str, planned: datetime, why: GivenUp, now: datetime) -> None:
+    """Stops a mailing that cannot or may not go on, and says why."""
+    log.warning("mailing given up", push=push, community=where.id, planned=planned.isoformat(), why=why)
+    stores.mailings.stop(where, push, planned, 0, now, f"{name_of(push, planned)}:{why}", why)
+
+
 def audience(push: Push, communities: Communities) -> Iterable[Community]:
     """The listed communities that a push goes to."""
     if not push.enabled:
@@ -92,8 +105,13 @@ def audience(push: Push, communities: Communities) -> Iterable[Community]:
 def find_in_force(stores: Stores, id: str) -> Push | None:
     """The push of an id as it stands in the store at this moment, None where it is gone or a draft."""
     text = stores.content.find(PUSHES.name, [id]).get(id)
-    push = read_push(text) if text else None
+    push = _read(text) if text else None
     return push if push and push.enabled else None
+
+
+@lru_cache(1_000)
+def _read(text: str) -> Push:
+    return read_push(text)
 
 
 def was_changed_since(stores: Stores, moment: datetime) -> bool:
@@ -126,7 +144,7 @@ def _carry_on(one: Due, stores: Stores, config: Config, contents: Contents, comm
         return 0
     community, push = communities.named(one.where.id), find_in_force(stores, one.push)
     if push is None or push.community not in ("*", community.id) or push.to != mailing.to or not is_granted(push):
-        stores.mailings.stop(one.where, one.push, one.planned, 0, now, f"{mailing.name}:off")
+        give_up(stores, one.where, one.push, one.planned, "off", now)
         return 0
     return _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
 
@@ -142,6 +160,23 @@ class _Found:
     members: Sequence[int] = ()
     after: str = ""
     is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who is spoken to: a group by its chat, with the user ids whom the post calls; or a member with his user id, name, and own words."""
+
+    chat: str = ""
+    called: Sequence[str] = ()
+    member: int = 0
+    user: str = ""
+    nickname: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What his arm is drawn by."""
+        return f"m:{self.member}" if self.member else f"g:{self.chat}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +231,7 @@ class _Round:
                 )
             except SegmentError as wrong:
                 log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
-                self.stores.mailings.stop(self.community.keys, self.push.id, self.planned, 0, self.now, f"{mailing.name}:segment")
+                give_up(self.stores, self.community.keys, self.push.id, self.planned, "segment", self.now)
                 break
             if not is_mine:
                 break
@@ -212,8 +247,7 @@ class _Round:
         """Waits for the end of a pause; what waited a day in it, however long it took before, is not said any more."""
         waited = self.now - (mailing.next_at or self.now)
         if waited > OLDEST:
-            log.warning("mailing given up after a long pause", push=self.push.id, community=self.community.id)
-            self.stores.mailings.stop(self.community.keys, self.push.id, self.planned, 0, self.now, f"{mailing.name}:old")
+            give_up(self.stores, self.community.keys, self.push.id, self.planned, "paused", self.now)
         else:
             until = self.now + max(PAUSED, waited / 10)
             self.stores.mailings.put_off(self.community.keys, self.push.id, self.planned, until)
@@ -322,50 +356,59 @@ class _Round:
     def _units(self, found: _Found, why: Skipped) -> list[Unit]:
         winner = arm_in_force(self.stores, self.community.keys, self.push)
         if self.push.to == "groups":
-            return [self._unit(f"g:{chat}", winner, why, chat=chat) for chat in found.chats]
+            called = self._called(found.chats) if self.push.segment and not why else {}
+            return [self._unit(_Reader(chat, called.get(chat, ())), winner, why) for chat in found.chats]
+        theirs = self._spoken_to_elsewhere(found.members) if not why else frozenset()
         users = self.stores.directory.find_users(found.members)
         is_named = any("{nickname}" in text for text in (self.push.text, *self.push.episodes, *(arm.body.text for arm in self.push.arms)))
         names = self.stores.directory.find_names(found.members) if is_named else {}
-        return [
-            self._unit(f"m:{member}", winner, why, member=member, user=users.get(member, ""), nickname=names.get(member, ""))
+        own = own_words(self.push, self.community, found.members, self.stores, self.contents, self._local(self.now).date())
+        readers = [
+            _Reader(member=member, user=users.get(member, ""), nickname=names.get(member, ""), own=own.get(member, {}))
             for member in found.members
         ]
+        return [self._unit(reader, winner, why or ("elsewhere" if reader.member in theirs else "")) for reader in readers]
 
-    def _unit(
-        self, name: str, winner: str, why: Skipped, *, chat: str = "", member: int = 0, user: str = "", nickname: str = ""
-    ) -> Unit:  # fmt: skip
-        arm = next((arm for arm in self.push.arms if arm.name == winner), None) if winner else assign(self.push, name)
+    def _spoken_to_elsewhere(self, members: Sequence[int]) -> frozenset[int]:
+        """Those of the members who get it in another of their communities: what is said to everybody's members is said to each of them once."""
+        if self.push.community != EVERYWHERE or self.push.receivers_of:
+            return frozenset()
+        moment = self._local(self.planned).strftime(AT)
+        return self.stores.mailings.claim_readers(self.community.keys, self.push.id, moment, members)
+
+    def _unit(self, reader: _Reader, winner: str, why: Skipped) -> Unit:
+        chat, member = reader.chat, reader.member
+        arm = next((arm for arm in self.push.arms if arm.name == winner), None) if winner else assign(self.push, reader.name)
         facts: dict[str, Any] = {
             "push": self.push.id, "planned": self.planned.isoformat(), "arm": arm.name if arm else "", "to": self.push.to,
             "late_s": round((self.now - self.planned).total_seconds(), 1),
         }  # fmt: skip
         if not member:
             facts["chat"] = chat or self.community.main_group
-        if self.push.trial and not winner:
-            facts["trial"] = mark_of(self.push)
+        trial = mark_of(self.push) if self.push.trial and not winner else ""
         if why:
             return Unit(facts, member=member, chat=chat, why=why)
         try:
-            queued = self._deliveries(arm or Arm("", self.push.body), chat, member, user, nickname)
+            queued = self._deliveries(arm or Arm("", self.push.body), reader, trial)
         except (BodyError, CardError) as wrong:
             log.error("push cannot be shown", push=self.push.id, community=self.community.id, reason=str(wrong))
             return Unit(facts, member=member, chat=chat, why="body")
         if queued and arm is None:  # only whom it could have reached is held out
-            return Unit(facts, member=member, chat=chat, why="holdout")
+            return Unit({**facts, "trial": trial} if trial else facts, member=member, chat=chat, why="holdout")
         return Unit(facts, queued, member, chat, "" if queued else "no_way")
 
-    def _deliveries(self, arm: Arm, chat: str, member: int, user: str, nickname: str) -> list[Delivery]:
+    def _deliveries(self, arm: Arm, reader: _Reader, trial: str) -> list[Delivery]:
         """What is queued for one unit, in order; nothing where no way leads there."""
+        chat, member = reader.chat, reader.member
         body = body_at(self.push, self.planned, self.community.zone, self.contents.workdays, arm if arm.name else None)
-        words: dict[str, Any] = {"community": self.community.name, "on": self._local(self.planned).date()}
-        text = said(body.text, **(words | {"nickname": nickname} if nickname else words))
+        words: dict[str, Any] = {"community": self.community.name, "on": self._local(self.planned).date(), "own": reader.own}
+        text = said(body.text, **(words | {"nickname": reader.nickname} if reader.nickname else words))
         text = "\n".join([text, *_addresses(body)])
-        post = self._letter(member, user, f"{text}\n\n{HINT}") if member else self._post(chat, text)
+        post = self._letter(member, reader.user, f"{text}\n\n{HINT}") if member else self._post(chat, text)
         if post is None:
             return []
         posts = [_shown(post, body, text if not member else f"{text}\n\n{HINT}")]
-        if not member and self.push.segment:
-            posts[0] = _mentioning(posts[0], self._mentioned(chat))
+        posts[0] = _mentioning(posts[0], reader.called)
         for kind, name in (("image", body.image), ("file", body.file)):
             if name and not is_address(name):
                 posts.append(enclosing(post, "image" if kind == "image" else "file", name))
@@ -373,7 +416,8 @@ class _Round:
         whom = str(member) if member else chat or self.community.main_group
         pushed = "" if member else f"{self._local(self.now):%Y-%m-%d}|{chat or self.community.main_group}"
         # the text settles the unit: who read it got the push, whatever becomes of a picture behind it
-        return [replace(posts[0], mailing=name, whom=whom, pushed=pushed), *(replace(one, mailing=name) for one in posts[1:])]
+        tried = f"{trial}|{arm.name}" if trial else ""
+        return [replace(posts[0], mailing=name, whom=whom, pushed=pushed, trial=tried), *(replace(one, mailing=name) for one in posts[1:])]
 
     def _post(self, chat: str, text: str) -> Delivery | None:
         is_main = chat in ("", self.community.main_group)
@@ -390,19 +434,38 @@ class _Round:
             self.config, member, text, user=user, id=id, community=self.community.id, message="", now_ms=to_ms(self.now), lane="bulk"
         )  # fmt: skip
 
-    def _mentioned(self, chat: str) -> list[str]:
-        """The user ids of those of the segment who are in a group and want to be called, as many as one post calls; nobody where it cannot be read."""
-        readers, place = Audience(self.stores, self.contents), chat or self.community.main_group
+    def _called(self, chats: Sequence[str]) -> dict[str, list[str]]:
+        """The user ids of those of the segment who are in each of some groups and want to be called, as many as one post calls.
+
+        Nobody where the segment cannot be read. The members are gone through once for all groups.
+        """
         try:
-            query = readers.query(self.community, f'({self.push.segment}) and group:"{place}" and not opted_out')
+            query = Audience(self.stores, self.contents).query(self.community, f"({self.push.segment}) and not opted_out")
         except SegmentError as wrong:
             log.error("segment of a push cannot be read", push=self.push.id, community=self.community.id, reason=str(wrong))
-            return []
-        members, _ = readers.page(self.community, query, self._day(), 0, MOST_MENTIONED)
+            return {}
+        asked: dict[str, list[int]] = {}
+        for start in range(0, len(chats), CHATS_AT_ONCE):
+            asked |= self._members_in(chats[start : start + CHATS_AT_ONCE], query)
+        everybody = sorted({member for members in asked.values() for member in members})
         unwilling = {"all", "marketing"} if self.push.marketing else {"all"}
-        wishes = self.stores.subscriptions.wishes(self.community.keys, members)
-        called = [member for member in members if wishes[member] not in unwilling][:MOST_MENTIONED]
-        return [user for user in self.stores.directory.find_users(called).values() if user]
+        wishes = self.stores.subscriptions.wishes(self.community.keys, everybody)
+        users = self.stores.directory.find_users([member for member in everybody if wishes[member] not in unwilling])
+        return {chat: [user for member in members if (user := users.get(member))][:MOST_MENTIONED] for chat, members in asked.items()}
+
+    def _members_in(self, chats: Sequence[str], query: Query) -> dict[str, list[int]]:
+        """The first members in each of some groups who fit a question."""
+        places = {chat: chat or self.community.main_group for chat in chats}
+        names = {*names_of(query), *(("group", place) for place in places.values())}
+        found: dict[str, list[int]] = {chat: [] for chat in chats}
+        for _, block in self.stores.traits.blocks(self.community.keys, traits_of(query), names, self._day()):
+            meant = fits(query, block)
+            for chat, members in found.items() if meant.any() else ():
+                room = MOST_ASKED - len(members)
+                members += block.members[meant & block.within("group", places[chat])][:room].tolist() if room else []
+            if all(len(members) == MOST_ASKED for members in found.values()):
+                break
+        return found
 
 
 # How it looks -------------------------------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import UserError
-from bot.push_desk import Done, PushDesk
+from bot.push_desk import WHYS, Done, PushDesk
 from rules.calendar import AT
 from rules.content_pushes import LONGEST_TITLE
 from rules.lines import one_line
 from rules.pushes import Push
-from storage.mailings import Mailing, State
+from storage.firings import Settled
+from storage.mailings import GivenUp, Mailing, State
 
 SOON = timedelta(hours=1)
 """When a prepared correction would be said, if nobody chooses another time: it is a draft until somebody has read it."""
@@ -20,13 +21,22 @@ MOST = 20
 """Mailings of one push that are shown."""
 MOST_GROUPS = 10_000
 """Groups that a push may name."""
+REMEMBERED = timedelta(days=3)
+"""How long a list of pushes tells what did not go as planned."""
+MOST_LOOKED = 100
+"""Mailings among which those of the last days are looked for."""
 QUOTED = 60
 """Characters of what was wrong that a correction begins with."""
 STATES: Mapping[State, str] = {
     "running": "正在发", "first": "先发了一部分，等一等再发其余的", "waits": "安静时段里，等结束再发", "stopped": "已停下", "done": "发完了",
 }  # fmt: skip
+GIVEN_UP: Mapping[GivenUp, str] = {
+    "": "", "off": "推送改成了草稿、删掉了，或者不再批准", "segment": "发给谁的条件读不懂了，请点开推送改一改", "paused": "社群暂停了一天以上",
+}  # fmt: skip
+"""Why a mailing was stopped by itself, in words."""
 SKIPS: Mapping[str, str] = {
     "opted_out": "免打扰", "cap": "超过上限", "no_way": "没有路能发到他", "crisis": "危机模式里不发营销", "holdout": "对照组，本来就不发",
+    "elsewhere": "在别的社群里收到",
     "quiet": "安静时段里不发", "stopped": "停下时还在排队，没有发", "erased": "排队时删除了资料，没有发", "body": "那里显示不了这个内容",
 }  # fmt: skip
 """Why somebody did not get it, in words."""
@@ -93,15 +103,38 @@ class MailingDesk:
         return done
 
 
+def troubles(desk: PushDesk) -> dict[str, str]:
+    """What did not go as planned with the newest moment of each push of the last days, by its id: why nothing was said, was given up, or did not arrive."""
+    community, today = desk.community, desk.community.day_of(desk.now)
+    newest: dict[str, Settled] = {}
+    for receipt in desk.stores.firings.receipts(community.keys, today - REMEMBERED, today):
+        newest[receipt.push] = max((*receipt.moments, newest.get(receipt.push, receipt.moments[0])), key=lambda one: one.planned)
+    mailings = {(one.push, one.planned): one for one in desk.stores.mailings.newest(community.keys, MOST_LOOKED)}
+    found: dict[str, str] = {}
+    for push, settled in newest.items():
+        mailing = mailings.get((push, settled.planned))
+        is_trouble = mailing is not None and (mailing.state == "stopped" or mailing.failed > 0)
+        if told := WHYS[settled.why] if settled.why else words_of(mailing) if mailing and is_trouble else "":
+            found[push] = f"{settled.planned.astimezone(community.zone):%m-%d %H:%M} {told}"
+    return found
+
+
 def left_of(mailing: Mailing) -> int:
     """How many nothing was decided or done about yet."""
     return max(mailing.of - mailing.sent - mailing.failed - sum(mailing.skipped.values()), 0)
 
 
+def state_of(mailing: Mailing) -> str:
+    """How a mailing stands, in words, and why where it was stopped by itself."""
+    why = GIVEN_UP.get(mailing.why, "") if mailing.state == "stopped" else ""
+    return f"{STATES[mailing.state]}（{why}）" if why else STATES[mailing.state]
+
+
 def words_of(mailing: Mailing) -> str:
     """How far a mailing has come, in one line."""
     unit, left = "人" if mailing.to == "members" else "个群", left_of(mailing)
-    parts = [f"{STATES[mailing.state]}：发出 {mailing.sent:,} {unit}"]
+    parts = [f"{state_of(mailing)}：发出 {mailing.sent:,} {unit}"]
+    parts += [f"其中 {mailing.twice:,} {unit}可能收到两次"] if mailing.twice else []
     parts += [f"没发成 {mailing.failed:,}"] if mailing.failed else []
     parts += [f"{SKIPS.get(why, why)} {count:,}" for why, count in mailing.skipped.items() if count]
     parts += [f"还没发的 {left:,}{' 都不发了' if mailing.state == 'stopped' else ''}"] if left else []

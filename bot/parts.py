@@ -23,7 +23,7 @@ def parts_of(delivery: Delivery, most_bytes: Mapping[str, int]) -> list[Delivery
     if not limit or len(said.encode("utf-8", "replace")) <= limit:
         return [delivery]
     pieces = [piece.strip("\n") for piece in split(said.encode("utf-8", "replace").decode(), limit) if piece.strip()]
-    counted = (delivery, *(replace(delivery, pushed="", whom="") for _ in pieces[1:]))  # a push in parts is one
+    counted = (delivery, *(replace(delivery, pushed="", whom="", counted=(), trial="") for _ in pieces[1:]))  # a push in parts is one
     return [_saying(part, piece, id=f"{delivery.id}/{number}") for number, (part, piece) in enumerate(zip(counted, pieces, strict=True), 1)]
 
 

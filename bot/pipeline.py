@@ -148,7 +148,7 @@ class Pipeline:
             # Taken over: the same work in the same community as the same member, wherever he has been seen since.
             kept = _read_kept(accepted.payload)
             if kept:
-                work.community, work.person = self._communities.named(kept.community), replace(person, number=kept.member)
+                work.community, work.person = self._communities.named(kept.community), msgspec.structs.replace(person, number=kept.member)
                 work.place = self._place(message, work.community, kept.member)
         work.accepted = accepted
         return self._see_through(work)

@@ -23,13 +23,14 @@ from bot.live import Contents
 from bot.permissions import Actor, known_role, may
 from bot.private import tell
 from bot.push_reach import Reach, reach_of
+from bot.push_words import own_words
 from rules.calendar import AT, moment_in, parse_at, say_when
 from rules.content_kind import variables_in
 from rules.content_pushes import read_push
 from rules.content_segments import wrong_with
 from rules.contents import PUSHES, Push, check_push, push_row
 from rules.lines import one_line
-from rules.pushes import VARIABLES, audience_of, is_same_saying, needs_grant, said, texts_of
+from rules.pushes import OWN_VARIABLES, VARIABLES, audience_of, is_same_saying, needs_grant, said, texts_of
 from storage.content import ChangedSince, NoSuchVersion, Outdated
 from storage.firings import Why
 from storage.moment import from_ms, to_ms
@@ -52,8 +53,11 @@ ALONE_AFTER = timedelta(minutes=10)
 """After so long the only administrator may agree to what he wrote himself."""
 NEAR = 0.02
 """How far the number that is typed may be off: people come and go between reading and typing."""
+LONGEST_TRIED = 4_000
+"""Characters of a text that somebody tries on himself."""
 LONGEST_SHOWN = 300
 """Characters of a push that administrators are shown when they are asked to agree."""
+_LETTERS = "abcdefghjkmnpqrs"
 WHYS: Mapping[Why, str] = {
     "": "已发出", "paused": "没有发：社群在暂停", "crisis": "没有发：危机模式里不发营销", "no_way": "没有发：没有到群里的 webhook 或长连接",
     "missed": "错过了：到点时机器人没有在运行，也超过了补发时间", "unapproved": "没有发：到点时还没有人批准", "quiet": "没有发：到点在安静时段里",
@@ -86,6 +90,11 @@ class Kept:
     push: Push
     mark: str
 
+    @property
+    def letters(self) -> str:
+        """The mark for people to type: four letters, so that they are no number and no id."""
+        return "".join(_LETTERS[int(digit, 16)] for digit in self.mark[:4])
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -98,7 +107,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class PushDesk:
-    """The pushes of a community, and who looks after them. ``may_share``: he may change what goes to all ``communities``, those of the configuration."""
+    """The pushes of a community, and who looks after them.
+
+    ``may_share``: he may change what goes to all ``communities``, those of the configuration; ``may_agree``: he is an administrator of all of them.
+    """
 
     stores: Stores
     config: Config
@@ -108,12 +120,15 @@ class PushDesk:
     actor: Actor
     now: datetime
     may_share: bool
+    may_agree: bool = False
 
     @classmethod
     def of(cls, office: Office, config: Config) -> PushDesk:
         """The desk of somebody who also looks after the FAQ: the same rights."""
         listed = tuple(listed_community(one, office.stores.shards) for one in config.communities)
-        return cls(office.stores, config, office.contents, listed, office.community, office.actor, office.now(), office.may_share)
+        return cls(
+            office.stores, config, office.contents, listed, office.community, office.actor, office.now(), office.may_share, office.may_agree
+        )
 
     # Looking ------------------------------------------------------------------------------------------------------------
 
@@ -188,21 +203,37 @@ class PushDesk:
     def grant(self, id: str, mark: str, *, once: str, typed: int | None = None) -> Done:
         """Agrees to a push that waits for it: an administrator who is not its writer, or the only one there is, after :data:`ALONE_AFTER`.
 
-        Raises :class:`Moved`, :class:`Braked`, UserError.
+        What goes to all communities is agreed to by an administrator of all. Raises :class:`Moved`, :class:`Braked`, UserError.
         """
         if first := self._made(once):
             return first
         push = self.get(id).push
         if push.approval != "asked":
             raise UserError(f"“{push.label}”不在等批准。等批准的看：推送 批准")
-        if not may(self.actor.role, "admin"):
-            raise UserError("批准推送要管理员。可以请一位管理员说：推送 批准 " + id)
+        if not self.may_grant(push):
+            whom = "所有社群的管理员（不是一个社群的）" if push.community == ALL else "管理员"
+            raise UserError(f"批准这条推送要{whom}。可以请一位来说：推送 批准 {id}")
         self._refuse_alone(push)
         if push.at:
             self._refuse_past(push)
         self._brake(push, typed)
         act = "批准（单人）" if self.actor.member == push.asked_by else "批准"
         return self._edit(id, mark, replace(push, approval="granted", granted_by=self.actor.member), act, once, typed)
+
+    def may_grant(self, push: Push) -> bool:
+        """Whether he is one of those who may agree to a push: an administrator of each community that hears it."""
+        return self.may_agree if push.community == ALL else may(self.actor.role, "admin")
+
+    def version_of(self, id: str, letters: str) -> Push | None:
+        """The state of a push that somebody was shown with these letters, among the newest versions; None where there is none."""
+        for version in self.stores.content.history(KIND, MOST_LOOKED):
+            if version.count > MOST_UNDONE:
+                continue
+            _, changes = self.stores.content.version(KIND, version.number)
+            for text in (text for one in changes if one.id == id for text in (one.after, one.before) if text):
+                if (kept := _kept(text)).letters == letters:
+                    return kept.push
+        return None
 
     def is_braked(self, push: Push, reach: Reach) -> bool:
         """Whether so many would read a push that their number has to be typed."""
@@ -215,6 +246,11 @@ class PushDesk:
     def reach(self, push: Push) -> Reach:
         """Whom a push would reach at this moment. Raises UserError for a segment that cannot be."""
         return reach_of(push, self._audience(push), self.stores, self.config, self.contents, self.now)
+
+    def consent(self, kept: Kept, reach: Reach) -> str:
+        """What an administrator says who agrees to a push as it stands, and to nothing else."""
+        number = f" {reach.people}" if self.is_braked(kept.push, reach) else ""
+        return f"推送 批准 {kept.push.id}{number} {kept.letters}"
 
     def reach_here(self, push: Push) -> Reach:
         """Whom a push would reach in this community alone. Raises UserError for a segment that cannot be."""
@@ -261,11 +297,14 @@ class PushDesk:
                     return version.number
         return 0
 
-    def show_to(self, member: int, text: str, *, once: str) -> None:
-        """Says a push to one member alone, as its readers will read it, but marked as a trial."""
-        tell(
-            self.stores, self.config, self.community, member, f"【预览，只有你看到】\n{said(text)}", self.now, id=f"push:trial:{once}", is_answer=True
-        )  # fmt: skip
+    def show_to(self, member: int, push: Push, *, once: str) -> None:
+        """Says each text of a push to one member alone, as its readers will read it, but marked as a trial."""
+        day = self.community.day_of(self.now)
+        own = own_words(push, self.community, [member], self.stores, self.contents, day).get(member)
+        for n, text in enumerate(texts_of(push)):
+            shown = f"【预览，只有你看到】\n{said(text[:LONGEST_TRIED], own=own)}"
+            id = f"push:trial:{once}:{n}" if n else f"push:trial:{once}"
+            tell(self.stores, self.config, self.community, member, shown, self.now, id=id, is_answer=True)
 
     # Small steps --------------------------------------------------------------------------------------------------------
 
@@ -304,7 +343,8 @@ class PushDesk:
         owners = [one for one in self.config.admins if one != user and not self.stores.leavers.has_left(one)]
         granted = [
             grant for grant in self.stores.roles.all()
-            if grant.member != self.actor.member and grant.place in (ALL, self.community.id) and may(known_role(grant.role), "admin")
+            if grant.member != self.actor.member and may(known_role(grant.role), "admin")
+            and grant.place in ({ALL} if push.community == ALL else {ALL, self.community.id})
         ]  # fmt: skip
         if owners or granted:
             raise UserError(f"“{push.label}”是你最后改的，要另一位管理员批准，他说：推送 批准 {push.id}")
@@ -315,13 +355,13 @@ class PushDesk:
 
     def _tell_admins(self, push: Push, once: str) -> None:
         """Asks the administrators to agree to a push."""
-        reach = self.reach(push)
-        number = f" {reach.people}" if self.is_braked(push, reach) else ""
         shown = [f"> {one_line(text, LONGEST_SHOWN)}" for text in texts_of(push)]
+        who = "另一位所有社群的管理员" if push.community == ALL else "另一位管理员"
+        reach = self.reach(push)
         text = "\n".join([
             f"**等批准：{push.label}**（编号 {push.id}）",
             f"{self.actor.name}写的，{say_when(push)}，发给 {reach.words}。{self.why_grant(push, reach)}", *shown,
-            f"另一位管理员同意就说：推送 批准 {push.id}{number}；不发就说：推送 取消 {push.id}",
+            f"{who}同意就说：{self.consent(_kept(_to_json(push)), reach)}；不发就说：推送 取消 {push.id}",
         ])  # fmt: skip
         post = deliveries.to_admins(self.config, self.community.id, text, id=f"push:asked:{once}", now_ms=to_ms(self.now))
         if post:
@@ -401,9 +441,12 @@ class PushDesk:
     def _refuse_variables(wanted: Push) -> None:
         """Raises UserError for braces that would be read as they stand. Only here: what was kept before is said as it ever was."""
         texts = (wanted.text, *wanted.episodes, *(arm.body.text for arm in wanted.arms))
-        unknown = sorted({name for text in texts for name in variables_in(text) if name and name not in VARIABLES})
+        known = VARIABLES + (OWN_VARIABLES if wanted.to == "members" else ())
+        unknown = sorted({name for text in texts for name in variables_in(text) if name and name not in known})
+        if unknown and unknown[0] in OWN_VARIABLES:
+            raise UserError(f"{{{unknown[0]}}} 是每个人自己的，只能用在一个一个发的推送里；发到群里的可以用 {{{'}、{'.join(VARIABLES)}}}")
         if unknown:
-            raise UserError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {{{'}、{'.join(VARIABLES)}}}；要原样写大括号请用全角的｛｝")
+            raise UserError(f"没有 {{{unknown[0]}}} 这个变量，可以用的是 {{{'}、{'.join(known)}}}；要原样写大括号请用全角的｛｝")
 
     def _refuse_back(self, before: Push | None, after: Push | None) -> None:
         """Raises UserError where a change is taken back too late: ``after`` is said already or right now, or ``before`` would never be."""

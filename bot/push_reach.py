@@ -13,7 +13,7 @@ from bot.config import Config
 from bot.errors import UserError
 from bot.live import Contents
 from rules.pushes import Push, audience_of
-from rules.segments import SegmentError
+from rules.segments import Query, SegmentError, fits, names_of, traits_of
 from storage.moment import from_ms
 from storage.stores import Stores
 
@@ -39,21 +39,35 @@ class Reach:
 def reach_of(push: Push, where: Sequence[Community], stores: Stores, config: Config, contents: Contents, now: datetime) -> Reach:
     """Whom a push would reach in these communities at this moment. Raises UserError for a segment that cannot be."""
     audience, people, groups = Audience(stores, contents), 0, 0
+    if push.to == "members" and len(where) > 1 and not push.receivers_of:
+        return Reach(len(frozenset[int]().union(*(_members_of(push, one, audience, now) for one in where))))
     for one in where:
         if push.receivers_of:
             of, _, planned = push.receivers_of.rpartition("@")
             people += stores.mailings.count_receivers(one.keys, of, from_ms(int(planned)))
             continue
-        try:
-            if push.segment:  # by itself, so that what is wrong is told by its own column
-                audience.query(one, push.segment)
-            query = audience.query(one, _readers(push))
-        except SegmentError as wrong:
-            raise UserError(str(wrong)) from None
+        query = _query(push, one, audience)
         chats = len(groups_of(push, one, config)) if push.to == "groups" else None
         people += 0 if chats == 0 else audience.count(one, query, one.day_of(now)).members
         groups += chats or 0
     return Reach(people, groups if push.to == "groups" else None)
+
+
+def _members_of(push: Push, where: Community, audience: Audience, now: datetime) -> frozenset[int]:
+    """Who is meant in a community, by number: somebody in several gets it once."""
+    query, day = _query(push, where, audience), where.day_of(now)
+    blocks = audience.stores.traits.blocks(where.keys, traits_of(query), names_of(query), day)
+    return frozenset(int(member) for _, block in blocks for member in block.members[fits(query, block)])
+
+
+def _query(push: Push, where: Community, audience: Audience) -> Query:
+    """Who reads a push in a community. Raises UserError for a segment that cannot be."""
+    try:
+        if push.segment:  # by itself, so that what is wrong is told by its own column
+            audience.query(where, push.segment)
+        return audience.query(where, _readers(push))
+    except SegmentError as wrong:
+        raise UserError(str(wrong)) from None
 
 
 def groups_of(push: Push, community: Community, config: Config) -> tuple[str, ...]:

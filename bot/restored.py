@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bot.config import Config
-from bot.erased import Erased, ErasedRegister
+from bot.erased import ErasedRegister
 from storage.community import CommunityKeys
 from storage.keys import shard_of
 from storage.moment import to_ms
@@ -27,8 +27,7 @@ def settle_restored(
     """
     drop_fleeting(stores.database)
     yield "已退出所有控制台登录；企业微信的 access_token 会重新取"
-    if back := sum(1 for _ in _erased_again(stores, register, is_key_known)):
-        stores.database.rewrite_log()  # what was loaded still stands in the append-only file
+    if back := erase_again(stores, register, is_key_known=is_key_known):
         yield f"备份里有 {back} 位已删除的成员，已再次删除"
     if is_sending:
         return
@@ -47,14 +46,18 @@ def settle_restored(
         yield f"{len(places)} 个社群暂停了推送、警告和欢迎（照常回答）：看过没有问题，就在各社群发“恢复”，或在控制台恢复"
 
 
-def _erased_again(stores: Stores, register: ErasedRegister, is_key_known: bool) -> Iterator[Erased]:
-    """Forgets again whom the backup brought back. Without the key nobody can be told by his mark: then his number decides."""
+def erase_again(stores: Stores, register: ErasedRegister, *, is_key_known: bool = True) -> int:
+    """Forgets again whom a backup brought back; gives how many they were. Without the key nobody can be told by his mark: then his number decides."""
+    back = 0
     for erased in dict.fromkeys(register.all()):
         user = stores.directory.find_user(erased.number)
         if user and (not is_key_known or register.is_meant(erased, user)):
             for store in stores.of_persons().values():
                 store.erase_user(erased.number)
-            yield erased
+            back += 1
+    if back:
+        stores.database.rewrite_log()  # what was loaded still stands in the append-only file
+    return back
 
 
 def _stop_mailings(stores: Stores, community: str, now: datetime, now_ms: int) -> int:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from itertools import islice
 
 import msgspec
@@ -39,6 +39,9 @@ MOST_LOOKED = 50
 """Versions among which those about a community are looked for."""
 MOST_NAMED = 5
 """Segments and pushes that are named where a change would break them."""
+AGREED = "有人批准过"
+FARTHEST_WEST = timezone(-timedelta(hours=12))
+"""Where a moment of the wall clock comes last: what is over there is over everywhere."""
 EXAMPLE = "例如：群体 看 level >= 3 且 silent_days > 7d"
 
 
@@ -301,20 +304,16 @@ class SegmentDesk:
             wanted = _meaning(would_be, push.segment, place)
             if wanted is None or wanted == _meaning(was, push.segment, place):
                 continue
-            why = "有人批准过" if push.approval == "granted" else ""
+            why = AGREED if push.approval == "granted" else ""
             if not why and push.enabled and not push.approval and place == self.community.id:
                 why = needs_grant(push, self.contents.pushing.of(place), self._count(wanted))
             if why:
-                raise UserError(
-                    f"推送“{push.label}”（编号 {push.id}）在用这个群体，{why}，不能这样换成别的人。"
-                    "请另存一个名字，再到“日历”里把推送改成用它，例如：群体 新建 新名字 level >= 3"
-                )
+                raise UserError(_unagreed(push, why))
 
     def _private_pushes(self) -> Iterator[Push]:
         """The pushes to members that name saved segments and are not over, by this moment's content."""
-        for push in map(read_push, self.stores.content.snapshot(PUSHES.name)[1].values()):
-            is_over = bool(push.at) and moment_in(push.at, self.community.zone) <= self.now
-            if push.to == "members" and not is_over and ("@" in push.segment or "＠" in push.segment):
+        for push in _naming_segments(self.stores):
+            if not push.at or moment_in(push.at, self.community.zone) > self.now:
                 yield push
 
     def _count(self, query: Query) -> int:
@@ -354,6 +353,32 @@ class SegmentDesk:
     @property
     def _day(self) -> date:
         return self.community.day_of(self.now)
+
+
+def refuse_unagreed(stores: Stores, before: Mapping[str, str], after: Mapping[str, str], now: datetime) -> None:
+    """Raises UserError where a file of segments (items by id, as they stand and as they would) has an agreed push go to others, in any community."""
+    was, would_be = _read(before), _read(after)
+    places = {one.community for one in (*was.rows, *would_be.rows)} | {EVERYWHERE}
+    for push in _naming_segments(stores):
+        if push.approval != "granted" or (push.at and moment_in(push.at, FARTHEST_WEST) <= now):
+            continue
+        for place in places if push.community == EVERYWHERE else {push.community}:
+            if _meaning(would_be, push.segment, place) != _meaning(was, push.segment, place):
+                raise UserError(_unagreed(push, AGREED))
+
+
+def _naming_segments(stores: Stores) -> Iterator[Push]:
+    """The pushes to members that name saved segments, by this moment's content."""
+    for push in map(read_push, stores.content.snapshot(PUSHES.name)[1].values()):
+        if push.to == "members" and ("@" in push.segment or "＠" in push.segment):
+            yield push
+
+
+def _unagreed(push: Push, why: str) -> str:
+    return (
+        f"推送“{push.label}”（编号 {push.id}）在用这个群体，{why}，不能这样换成别的人。"
+        "请另存一个名字，再到“日历”里把推送改成用它，例如：群体 新建 新名字 level >= 3"
+    )
 
 
 def _read(items: Mapping[str, str]) -> Segments:

@@ -20,13 +20,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import structlog
 
 from bot.breaker import Breaker, Circuit
 from bot.client import NoAnswer
 from bot.errors import ApiError
 from bot.parts import MOST_MERGED, merged, parts_of
+from bot.second_look import GOES, Stand
 from bot.verdicts import BUG, MOST_ATTEMPTS, NETWORK, UNKNOWN, UNSURE, VERDICTS, Verdict
 from bot.ways import Order, Undeliverable, Way
 from storage.connection import StorageAway
@@ -55,6 +55,8 @@ FOR_ANSWERS = 4
 """One thread in so many takes no pushes, so that an answer never waits for them."""
 HELD_MS = 10_000
 """How often a delivery of a paused community is looked at again."""
+QUIET_MS = 60_000
+"""How often, at least, what waits for the end of the quiet hours is looked at again: it may be stopped meanwhile."""
 SLOWEST_MS = 900_000
 
 
@@ -65,15 +67,14 @@ BUSY = -1
 
 _Place = tuple[int, str, str]
 _Busy = concurrent.futures.Future[int]
-_encode = msgspec.json.Encoder().encode
 
 
 class Sender:
     """Sends what is due in ``shards``; any number of processes may do so side by side.
 
     ``ways`` is the table of :class:`bot.ways.Ways`. ``on_dead`` is told of each delivery that is given up, with the reason in Chinese;
-    ``is_paused`` says whether one is to wait because its community is paused. ``on_outcome`` is told way and outcome (sent, retry, pause,
-    wait or dead) of each try, ``on_circuit`` of each circuit that opens or closes.
+    ``is_paused`` says whether one is to wait because its community is paused, ``look_again`` whether one still goes now that it is taken in hand.
+    ``on_outcome`` is told way and outcome (sent, retry, pause, wait, withdrawn or dead) of each try, ``on_circuit`` of each circuit that opens or closes.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Sender:
         shards: Sequence[int],
         on_dead: Callable[[Delivery, str], None],
         is_paused: Callable[[Delivery], bool] = lambda delivery: False,
+        look_again: Callable[[Delivery, datetime], Stand] = lambda delivery, now: GOES,
         on_outcome: Callable[[str, str], None] = lambda via, outcome: None,
         on_circuit: Callable[[Circuit], None] = lambda circuit: None,
         rng: random.Random | None = None,
@@ -96,6 +98,7 @@ class Sender:
         self._limits = limits
         self._ways = ways
         self._is_paused = is_paused
+        self._look_again = look_again
         self._now = now
         self._shards = tuple(shards)
         self._on_dead = on_dead
@@ -201,6 +204,9 @@ class Sender:
         if self._is_paused(delivery):
             self._put_off(lease, HELD_MS)
             return NOT_SENT
+        if (stand := self._look_again(delivery, self._now())) is not GOES:
+            self._keep_back(lease, stand, now_ms)
+            return NOT_SENT
         way = self._way(delivery)
         _check_age(delivery, way, now_ms)
         if delivery.attempts + lease.losses > MOST_ATTEMPTS:
@@ -236,10 +242,20 @@ class Sender:
         except ApiError as error:
             self._failed(lease, way, order, turn, error)
             return NOT_SENT
-        came = self._arrived(lease, way.notes(answer))
+        came = self._arrived(lease, way, way.notes(answer))
         # Only now: whatever goes wrong with counting, what arrived is settled and does not come again.
         self._note(lambda: self._breaker.answered(way.host, order.limit, lease.delivery, to_ms(self._now()), failures=turn.failures))
         return came
+
+    def _keep_back(self, lease: Lease, stand: Stand, now_ms: int) -> None:
+        """Settles what does not go, or not yet: what waits for long lets others of its target pass."""
+        if (why := stand.why) == "":
+            at_ms = min(to_ms(stand.until or self._now()), now_ms + QUIET_MS)
+            self._settled(lease, lambda: self._outbox.again(lease, at_ms, count_attempt=False, lets_pass=True))
+            return
+        if self._settled(lease, lambda: self._outbox.take_back(lease, why, now_ms)):
+            self._on_outcome(lease.delivery.via, "withdrawn")
+            log.info("delivery withdrawn", id=lease.delivery.id, why=why)
 
     def _way(self, delivery: Delivery) -> Way:
         way = self._ways.get(delivery.via)
@@ -276,7 +292,7 @@ class Sender:
         log.info("notices merged", id=together.id, ids=list(together.merged))
         return replace(lease, delivery=together)
 
-    def _arrived(self, lease: Lease, notes: Mapping[str, Any]) -> int:
+    def _arrived(self, lease: Lease, way: Way, notes: Mapping[str, Any]) -> int:
         delivery, now_ms = lease.delivery, to_ms(self._now())
         event = {
             **notes,
@@ -287,7 +303,8 @@ class Sender:
             "attempts": delivery.attempts + lease.losses + 1,
             "waited_ms": max(now_ms - delivery.born_ms, 0) if delivery.born_ms else 0,
         }
-        settled = self._settled(lease, lambda: self._outbox.done(lease, now_ms, _encode(event).decode()))
+        is_doubtful = way.can_double and (lease.losses > 0 or delivery.unsure)
+        settled = self._settled(lease, lambda: self._outbox.done(lease, now_ms, event, is_doubtful=is_doubtful))
         if settled == NOT_SENT:
             return NOT_SENT
         self._on_outcome(delivery.via, "sent")
@@ -326,16 +343,16 @@ class Sender:
             self._bury(lease, _reason(verdict, error), error.code if error else None)
         else:
             self._on_outcome(lease.delivery.via, "retry")
-            self._put_off(lease, self._back_off_ms(verdict, tries), count_attempt=True)
+            self._put_off(lease, self._back_off_ms(verdict, tries), count_attempt=True, is_unsure=verdict is UNSURE)
 
     def _back_off_ms(self, verdict: Verdict, tries: int) -> int:
         if verdict.act == "soon":
             return round(self._rng.uniform(1_000, 3_000))
         return round(min(SLOWEST_MS, 2_000 * 3.0 ** (tries - 1)) * self._rng.uniform(0.8, 1.2))
 
-    def _put_off(self, lease: Lease, wait_ms: int, *, count_attempt: bool = False) -> None:
+    def _put_off(self, lease: Lease, wait_ms: int, *, count_attempt: bool = False, is_unsure: bool = False) -> None:
         at_ms = to_ms(self._now()) + wait_ms
-        self._settled(lease, lambda: self._outbox.again(lease, at_ms, count_attempt=count_attempt))
+        self._settled(lease, lambda: self._outbox.again(lease, at_ms, count_attempt=count_attempt, is_unsure=is_unsure))
 
     def _bury(self, lease: Lease, reason: str, code: int | None = None) -> None:
         now_ms = to_ms(self._now())

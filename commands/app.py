@@ -83,11 +83,10 @@ def recall_message(path: Path, later: Path | None, id: str, yes: bool) -> None:
 @click.pass_obj
 def put_menu(path: Path, later: Path | None, file: IO[str] | None, name: str, remove: bool) -> None:
     """换上 FILE（YAML）里的菜单：一个列表，每项有 name，以及 command（点了就像说了这个命令）、url 或 entries（下一层）。"""
-    import yaml
-
     from bot.app_api import parse_menu
     from bot.app_cli import open_app
     from bot.errors import UserError
+    from rules.content_file import ContentProblem, read
 
     if (file is None) != remove:
         raise click.UsageError("写明菜单文件，或者 --remove")
@@ -99,9 +98,9 @@ def put_menu(path: Path, later: Path | None, file: IO[str] | None, name: str, re
             click.echo("已去掉菜单。")
             return
         try:
-            entries = parse_menu(yaml.safe_load(file))
-        except yaml.YAMLError as error:
-            raise UserError(f"菜单文件不是 YAML：{error}") from error
+            entries = parse_menu(read(file.read()))
+        except ContentProblem as problem:
+            raise UserError(f"菜单文件读不了：{problem}") from problem
         found.api.put_menu(entries)
     click.echo(f"已换上 {len(entries)} 个入口的菜单，成员下次打开应用时看到。")
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from storage.moment import to_ms
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model")
 HERE = Path(__file__).resolve().parent.parent
+COLLECT_AFTER = (5_000, 10, 10)
+"""Python's own (700, 10, 10) looks through everything every few seconds under load, and nobody is answered meanwhile."""
 
 
 def now() -> datetime:
@@ -79,6 +83,7 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     communities = Communities(config, stores.groups, stores.shards)
     router = discover(found.extension.router for found in extensions)
     pipeline = Pipeline(stores, config, router, GATES, live, communities, metrics, clock)
+    gc.set_threshold(*COLLECT_AFTER)
     gc.freeze()  # what is built by now stays: no collection need look at it, and forks share its memory
     gc.enable()
     return Bot(config, stores, live, communities, pipeline, metrics, extensions)
@@ -132,7 +137,7 @@ def open_all(
     found = find_extensions(config) if extensions is None else extensions
     database = _connect(config, on_round_trip)
     try:
-        shards = settle_schema(database, int(clock().timestamp() * 1000))
+        shards = settle_schema(database, to_ms(clock()))
     except NewerData as newer:
         raise StartError([str(newer)]) from newer
     # The tail of a pod's name is what tells it from the others; all of them have the same process ids.
@@ -232,14 +237,18 @@ def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     alive = (bot.stores.machine, now, program_mark, threading.Event())
     threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
-    for name, learn, every_s in (("pauses", bot.stores.pauses.keep_up, PAUSES_S), ("webhooks", bot.stores.webhooks.keep_up, WEBHOOKS_S)):
-        threading.Thread(target=keep_up, args=(name, learn, every_s, threading.Event()), name=name, daemon=True).start()
 
     def turn() -> None:
-        if turn_logs(level := bot.stores.machine.log_level(int(now().timestamp() * 1000)) or bot.config.log.level):
+        if turn_logs(level := bot.stores.machine.log_level(to_ms(now())) or bot.config.log.level):
             structlog.get_logger(__name__).warning("log level changed", to=level)
 
-    threading.Thread(target=keep_up, args=("log level", turn, LOG_LEVEL_S, threading.Event()), name="log-level", daemon=True).start()
+    kept_up = (
+        ("pauses", bot.stores.pauses.keep_up, PAUSES_S),
+        ("webhooks", bot.stores.webhooks.keep_up, WEBHOOKS_S),
+        ("log level", turn, LOG_LEVEL_S),
+    )
+    for name, learn, every_s in kept_up:
+        threading.Thread(target=keep_up, args=(name, learn, every_s, threading.Event()), name=name, daemon=True).start()
     threading.Thread(target=bot.live.watch, args=(threading.Event(), on_change), name="content", daemon=True).start()
 
 

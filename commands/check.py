@@ -16,9 +16,6 @@ from commands.opening import config_option, load_config, stores_of
 if TYPE_CHECKING:
     from bot.check import Part
 
-BAD = "✗"
-"""As bot.tries.BAD, which is dear to load before the words of the command line are read."""
-
 
 @click.command()
 @config_option
@@ -28,6 +25,8 @@ BAD = "✗"
 @click.pass_obj
 def check(path: Path, later: Path | None, offline: bool, live: bool, as_json: bool) -> None:
     """检查配置、内容、Redis、密钥和连通，并说明企业微信后台该填什么：所有问题一次说完，每个都带解决办法。"""
+    from bot.tries import BAD
+
     path = later or path
     parts = _alive(path) if live else _checked(path, is_online=not offline)
     problems: list[str] = []

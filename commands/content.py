@@ -27,7 +27,9 @@ def content() -> None:
 
 @content.command("export")
 @config_option
-@click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="写到一个 .csv 或 .xlsx 文件（题库、问卷这样的表格）")
+@click.option(
+    "--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="写到一个 .csv 或 .xlsx 文件（题库、问卷、词库、推送这样的表格）"
+)
 @click.argument("kind")
 @click.pass_obj
 def export_content(path: Path, later: Path | None, file: Path | None, kind: str) -> None:
@@ -50,7 +52,7 @@ def export_content(path: Path, later: Path | None, file: Path | None, kind: str)
 @click.argument("file", type=click.File("rb"))
 @click.pass_obj
 def import_content(path: Path, later: Path | None, force: bool, kind: str, file: IO[bytes]) -> None:
-    """发布一个新版本，各进程两秒内生效。KIND 同 export；题库和问卷也可以是 .csv、.xlsx。有错就一条都不改，全部指出来。
+    """发布一个新版本，各进程两秒内生效。KIND 同 export；题库、问卷、词库和推送也可以是 .csv、.xlsx。有错就一条都不改，全部指出来。
 
     问答先核对用例，会答错就不发布；文件里没有的问答会删除（只想新增和修改，用 faq import）。
     """

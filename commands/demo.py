@@ -16,6 +16,7 @@ from commands.build import HERE
 from commands.opening import config_option
 from commands.roles import bot_environment, bot_roles, refuse_taken_port
 from storage import parent_death
+from storage.moment import to_ms
 
 if TYPE_CHECKING:
     from simulator.scene import Stage
@@ -83,5 +84,5 @@ def _bring_past(url: str) -> None:
     now, database = datetime.now(ZoneInfo(DEFAULT_TIMEZONE)), Database(url)
     everybody = [user_of(n) for n in range(1, len(NAMES) + 1)]
     found = pasts(everybody, well=("main", MAIN), unwell=("starters", STARTERS), young=("photos", PHOTOS))
-    bring_past(database, settle_schema(database, int(now.timestamp() * 1000)), found, now.date())
+    bring_past(database, settle_schema(database, to_ms(now)), found, now.date())
     database.close()

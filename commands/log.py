@@ -11,6 +11,7 @@ import click
 from commands.build import now
 from commands.opening import config_option, stores_of
 from commands.roles import stop_event
+from storage.moment import to_ms
 
 
 @click.command()
@@ -55,6 +56,6 @@ def _line(entry: Any, as_json: bool) -> str:
 def log_level(path: Path, later: Path | None, level: str, minutes: int) -> None:
     """日志的详细程度：让正在运行的每个进程两三秒内改过来，不用重启；reset 马上恢复。"""
     with stores_of(later or path) as stores:
-        at_ms = int(now().timestamp() * 1000)
+        at_ms = to_ms(now())
         stores.machine.set_log_level("" if level == "reset" else level, at_ms + minutes * 60_000, at_ms)
     click.echo("恢复成配置里的程度。" if level == "reset" else f"{minutes} 分钟内按 {level} 记日志。")

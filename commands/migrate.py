@@ -12,6 +12,7 @@ import click
 from commands.build import now
 from commands.files import shown
 from commands.opening import config_option, database_of
+from storage.moment import to_ms
 
 if TYPE_CHECKING:
     from storage.connection import Database
@@ -40,7 +41,7 @@ def migrate(path: Path, later: Path | None, is_plan: bool) -> None:
                 click.echo("先备份（run.py backup），再运行 python run.py migrate。旧程序读不了转换后的数据，退回要用这份备份")
                 return
             _refuse_alive(database)
-            settle_schema(database, int(now().timestamp() * 1000), _bar)
+            settle_schema(database, to_ms(now()), _bar)
         except NewerData as newer:
             raise StartError([str(newer)]) from newer
     click.echo(f"✓ 数据现在是第 {VERSION} 版")
@@ -56,7 +57,6 @@ def _refuse_alive(database: Database) -> None:
     """An older program that still runs would go on writing the old layout."""
     from bot.errors import StartError
     from storage.machine import Machine
-    from storage.moment import to_ms
 
     alive = [one.name for one in Machine(database, lambda: "", 16).processes() if one.is_alive(to_ms(now()))]
     if alive:

@@ -12,6 +12,7 @@ import click
 
 from commands.build import now
 from commands.opening import config_option, stores_of
+from storage.moment import to_ms
 
 if TYPE_CHECKING:
     from storage.outbox import Outbox
@@ -33,7 +34,7 @@ def list_outbox(path: Path, later: Path | None, community: str, only_dead: bool,
     from bot.outbox_cli import rows_of, table
 
     with stores_of(later or path) as stores:
-        at_ms = int(now().timestamp() * 1000)
+        at_ms = to_ms(now())
         shards = range(stores.shards)
         rows = [row for shard in shards for row in rows_of(stores.outbox, shard, at_ms, community=community, only_dead=only_dead)]
     if as_json:
@@ -79,7 +80,7 @@ def _settle_dead(
     if bool(id) == everything:
         raise click.UsageError(f"写明要{verb}哪一条的编号，或者用 --all {verb}全部")
     with stores_of(path) as stores:
-        at_ms = int(now().timestamp() * 1000)
+        at_ms = to_ms(now())
         rows = [row for shard in range(stores.shards) for row in rows_of(stores.outbox, shard, at_ms, community=community, only_dead=True)]
         rows = [row for row in rows if everything or row.id == id]
         if id and not rows:

@@ -37,7 +37,7 @@ def bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
 def bot_environment(data: Path, url: str) -> dict[str, str]:
     """What the roles of one tree share: their Redis, and an empty folder in which their figures meet."""
     shutil.rmtree(data / "metrics", ignore_errors=True)
-    (data / "metrics").mkdir(parents=True)
+    (data / "metrics").mkdir(parents=True, exist_ok=True)  # who outlives a killed parent by a moment still writes there
     return {
         "BOT_REDIS_URL": url,
         "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
@@ -109,10 +109,12 @@ def start_clock(bot: Bot) -> Any:
     """The clock, ringing; new content plans it anew."""
     from bot.vitals import look
     from scheduler.clock import Clock
+    from storage.shared_clock import SharedClock
 
     ringing = Clock(
         bot.stores, bot.config, bot.live, bot.communities, now, bot.metrics.note_tickets,
         on_minute=lambda: look(bot.stores, bot.config, bot.communities, bot.live.current, now, bot.metrics),
+        agreed=SharedClock(bot.stores.database, now),
     )  # fmt: skip
     ringing.start()
     watch(bot, ringing.plan)

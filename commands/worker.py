@@ -60,9 +60,9 @@ def worker(path: Path, later: Path | None) -> None:
 
 
 def _sweep_restored(bot: Bot) -> None:
-    from handlers.privacy import sweep_restored
+    from bot.restored import erase_again
 
-    if back := sweep_restored(bot.stores, erased_register(bot.config)):
+    if back := erase_again(bot.stores, erased_register(bot.config)):
         click.echo(f"恢复的备份里有 {back} 位已删除的成员，已再次删除。", err=True)
 
 
@@ -165,6 +165,7 @@ def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | N
     from bot.leavers import Reach
     from bot.media import Media
     from bot.report_desk import BOOKS, book_file
+    from bot.second_look import SecondLook
     from bot.uploads import Uploads
     from bot.webhooks import WebhookKeys
     from handlers.privacy import COPIES, copy_file
@@ -196,7 +197,7 @@ def sender_of(bot: Bot, clock: Callable[[], datetime], *, rng: random.Random | N
     ways = Ways(wire, lookups, uploads).table() | _long_way(bot, reach.find_user, uploads, clock)
     return Sender(
         bot.stores.outbox, Limits(database), ways, now=clock, shards=range(bot.stores.shards), on_dead=alarms.delivery_died,
-        is_paused=bot.stores.pauses.holds,
+        is_paused=bot.stores.pauses.holds, look_again=SecondLook(bot.stores, bot.live, bot.communities),
         on_outcome=lambda via, outcome: bot.metrics.sent.labels(via, outcome).inc(), on_circuit=circuit_changed, rng=rng,
         threads=threads,
     )  # fmt: skip

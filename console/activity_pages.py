@@ -219,5 +219,5 @@ class ActivityPages:
 
 def _file(data: bytes, type: str, plain: str, name: str) -> Response:
     """A file to keep, by a name that any browser can write and one that people read."""
-    disposition = f"attachment; filename={plain}; filename*=UTF-8''{quote(name)}"
+    disposition = f"attachment; filename={plain}; filename*=UTF-8''{quote(name, safe='')}"
     return Response(data, content_type=type, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"})

@@ -128,7 +128,7 @@ def _day(text: str) -> date:
 
 
 def _page(text: str) -> int:
-    page = whole(text, MOST_PAGES)
+    page = whole(text, MOST_PAGES) if text.isascii() else None
     if page is None:
         raise BadValue(f"page 是 1 到 {MOST_PAGES} 的整数")
     return page

@@ -36,7 +36,7 @@ from console.push_forms import (
 from rules.calendar import AT, WEEKDAY_NAMES, WEEKDAYS, parse_at, rhythm_of, say_when
 from rules.contents import LONGEST_TITLE, Push
 from rules.experiments import say_size
-from rules.pushes import is_granted, texts_of
+from rules.pushes import is_granted
 from rules.workdays import SORTS
 from storage.activities import Changed
 from storage.moment import from_ms
@@ -198,8 +198,7 @@ class CalendarPages:
         once, desk, push = once_of(), self._desk(community), _shown_push(community)
         if not push.text or len(push.text) > LONGEST_TEXT:
             return "请先写上内容，最多 4,000 个字。", 400
-        for n, text in enumerate(texts_of(push)):
-            desk.show_to(visitor().number, text[:LONGEST_TEXT], once=f"{once}:{n}" if n else once)
+        desk.show_to(visitor().number, push, once=once)
         return "已私聊发给你，看看手机。没有应用通道的话，下次你私聊机器人时给你看。"
 
     # The page ---------------------------------------------------------------------------------------------------------------
@@ -248,7 +247,7 @@ class CalendarPages:
             "form": typed_over(form_of(push), typed), "plan": None, "kept": kept, "may_change": may_change,
             "bubbles": self._bubbles(desk.community, _shown_push(desk.community, push) if typed else push), "sorts": SORTS, "quiets": QUIETS,
             "events": EVENTS, "outcomes": OUTCOMES, "arm_names": ARM_NAMES[1:], "groups": self._groups(desk.community),
-            "rules": desk.contents.pushing.of(desk.community.id), "may_grant": visitor().may(desk.community.id, "admin"),
+            "rules": desk.contents.pushing.of(desk.community.id), "may_grant": kept is not None and desk.may_grant(kept.push),
             "asked": self._asked(desk, kept),
             "codes": list(zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)), "longest": LONGEST_TEXT, "longest_title": LONGEST_TITLE,
             "chosen": request.form.getlist("weekday") if typed else [WEEKDAYS[n] for n in rhythm_of(push).weekdays],

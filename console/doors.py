@@ -69,7 +69,8 @@ class Doors:
 
     def look(self) -> BaseResponse | None:
         """Lets the request through, or sends it to the login. Raises 403 for a change that does not come from a page of ours."""
-        if request.method not in ("GET", "HEAD", "OPTIONS") and self._is_foreign():
+        changes = request.method not in ("GET", "HEAD", "OPTIONS")
+        if changes and self._is_foreign():
             abort(403, "这个请求来自别的网站，已拒绝。")
         if request.endpoint in OPEN:
             return None
@@ -79,7 +80,7 @@ class Doors:
         g.visitor = found
         if request.endpoint in UPLOADS:
             request.max_content_length = MOST_UPLOADED
-        if request.method == "POST" and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
+        if changes and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
             abort(403, "这个页面已经过期：请返回、刷新以后再提交一次。")
         return None
 

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from bot.communities import Community
 from bot.errors import UserError
-from bot.mailing_desk import MOST, RUNNING, SKIPS, STATES, MailingDesk, left_of
+from bot.mailing_desk import MOST, RUNNING, SKIPS, STATES, MailingDesk, left_of, state_of
 from bot.permissions import Role
 from bot.push_desk import PushDesk
 from console.asked import fresh_once, once_of
@@ -72,7 +72,7 @@ class MailingPages:
         push = desk.said(mailing)
         others = [one for one in desk_of.stores.mailings.of_push(where.keys, mailing.push, MOST) if one.planned != mailing.planned]
         return render_template(
-            "mailing.html", mailing=mailing, push=push, texts=texts_of(push), left=left_of(mailing), skips=SKIPS,
+            "mailing.html", mailing=mailing, state=state_of(mailing), push=push, texts=texts_of(push), left=left_of(mailing), skips=SKIPS,
             states=STATES, is_running=mailing.state in RUNNING, others=others, problem=problem, once=fresh_once(), zone=where.zone, to_ms=to_ms,
         )  # fmt: skip
 

@@ -21,6 +21,8 @@ from rules.pushes import SHOWN_EPISODES, After, Arm, Body, Event, Outcome, Push,
 from rules.workdays import SORTS
 from rules.workdays import Sort as Days
 
+SHOWN_OWN = {"points": "120", "level": "常客"}
+"""What stands for a reader's own points and level where nobody in particular reads."""
 ARM_NAMES = "ABCD"
 """What the versions of a push are called that are written in the form; the first is the text itself."""
 PART = "---"
@@ -110,7 +112,7 @@ def bubbles(push: Push, community: Community, today: date) -> list[Bubble]:
     place = "私聊里" if push.to == "members" else "群里"
 
     def shown(name: str, body: Body) -> Bubble:
-        text = said(body.text, nickname=nickname, community=community.name, on=today)
+        text = said(body.text, nickname=nickname, community=community.name, on=today, own=SHOWN_OWN if push.to == "members" else None)
         drawn = preview(text, markdown=body.markdown) or Markup("（还没有写内容）")
         return Bubble(name, drawn, body.card, body.articles, body.image, body.file, HINT if push.to == "members" else "")
 

@@ -59,7 +59,7 @@ class ReportPages:
         report = desk.make(period)
         answer = Response(self._bytes(desk, report, form), content_type=FORMS[form])
         if form != "png":
-            name = quote(f"{community.name} {period.name} {period.id}.{form}")
+            name = quote(f"{community.name} {period.name} {period.id}.{form}", safe="")
             answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         return answer
 

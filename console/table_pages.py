@@ -48,7 +48,7 @@ class TablePages:
         lines = table.lines(source)
         body: Any = csv_pieces(lines) if form == "csv" else parts.write_table(name, table.title, lines)
         answer = Response(body, content_type=TYPES[form])
-        answer.headers["Content-Disposition"] = f"attachment; filename={table.name}.{form}; filename*=UTF-8''{quote(name)}"
+        answer.headers["Content-Disposition"] = f"attachment; filename={table.name}.{form}; filename*=UTF-8''{quote(name, safe='')}"
         return answer
 
 

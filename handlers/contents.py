@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 from bot.errors import UserError
 from bot.members import name_of
 from bot.permissions import Actor
+from bot.segment_desk import refuse_unagreed
 from rules.content_diff import difference, tell_change
-from rules.contents import KINDS, ContentProblem, Kind, is_one_of, text_of, to_items
+from rules.contents import KINDS, SEGMENTS, ContentProblem, Kind, is_one_of, text_of, to_items
 from storage.content import ChangedSince, NoSuchVersion, Outdated, Version
 from storage.stores import Stores
 
@@ -40,6 +42,7 @@ def publish(
         changes = difference(present, wanted, replace=not is_one_of(kind, text))
         if changes and expect not in (None, before):
             raise Outdated(before)
+        _refuse_unagreed(stores, kind, present, changes, now)
         version = stores.content.put(kind.name, changes, author, now, note=note, expect=before)
     except Outdated:
         raise UserError(f"{kind.title}刚刚被别人改过，请重新导出再改，免得盖掉他的修改") from None
@@ -85,6 +88,10 @@ def undo(stores: Stores, kind: Kind[Any], number: int, actor: Actor, now: dateti
     The FAQ is undone at its desk (bot/faq_desk.py), which tries the stored questions first.
     """
     try:
+        if kind is SEGMENTS and not stores.content.made(kind.name, once):
+            _, changes = stores.content.version(kind.name, number)
+            present = stores.content.snapshot(kind.name)[1]
+            _refuse_unagreed(stores, kind, present, {change.id: change.before for change in changes}, now)
         version = stores.content.undo(kind.name, number, actor.id, now, once=once)
     except NoSuchVersion:
         raise UserError(_no_version(kind, number)) from None
@@ -93,6 +100,13 @@ def undo(stores: Stores, kind: Kind[Any], number: int, actor: Actor, now: dateti
         raise UserError(f"不能撤销第 {number} 版：{names} 之后又改过，请先撤销后来的修改，或者直接修改") from None
     stores.audit.record("", actor.id, f"{kind.title} 撤销", f"第 {number} 版", "", f"第 {version} 版", now, once=once)
     return version
+
+
+def _refuse_unagreed(stores: Stores, kind: Kind[Any], present: Mapping[str, str], changes: Mapping[str, str | None], now: datetime) -> None:
+    """Raises UserError for saved segments by whose change a push would go to others than those for whom somebody agreed to it."""
+    if kind is SEGMENTS and changes:
+        would_be = {id: text for id, text in {**present, **changes}.items() if text is not None}
+        refuse_unagreed(stores, present, would_be, now)
 
 
 def _items(kind: Kind[Any], text: str) -> dict[str, str]:

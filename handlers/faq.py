@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from bot.cards import Button, ButtonInteraction, CardError, Link, NewsNotice, Picture, TextNotice, task_of
+from bot.channels.plain import without_marks
 from bot.context import Context
 from bot.message import Card, Message, Prompt, Reply
 from bot.permissions import Role, may
@@ -80,7 +81,7 @@ def click(message: Message, ctx: Context) -> list[Reply]:
     if entry is None or not opens_to(ctx)(entry) or not _is_sayable(entry, message, ctx):
         return [_face("问题", GONE, ctx)]
     text, *more = _answers(entry, message, ctx, {"faq": "chosen"})
-    face = _face(entry.question, text.text, ctx)
+    face = _face(entry.question, without_marks(text.text) if text.markdown else text.text, ctx)
     fits = len(text.text) <= ON_CARD and not (text.markdown or text.image or text.file or more)
     return [face, replace(text, text="") if fits else text, *more]
 

@@ -21,6 +21,7 @@ from bot.permissions import SYSTEM
 from bot.router import Router
 from rules.contents import fill
 from rules.numerals import whole
+from storage.connection import StorageAway
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -67,20 +68,6 @@ def erase_person(stores: Stores, register: ErasedRegister, number: int) -> Itera
     for name, store in stores.of_persons().items():
         yield name, store.erase_user(number)
     stores.database.rewrite_log()
-
-
-def sweep_restored(stores: Stores, register: ErasedRegister) -> int:
-    """Forgets again whom a restored backup brought back; gives how many they were."""
-    back = 0
-    for erased in dict.fromkeys(register.all()):
-        user = stores.directory.find_user(erased.number)
-        if user and register.is_meant(erased, user):
-            back += 1
-            for store in stores.of_persons().values():
-                store.erase_user(erased.number)
-    if back:
-        stores.database.rewrite_log()
-    return back
 
 
 @router.command("隐私", "隐私说明", "隐私政策", "隐私保护", "个人信息保护")
@@ -150,17 +137,27 @@ def ring_erasures(stores: Stores, config: Config, contents: Contents, communitie
         return 0
     register, done = ErasedRegister(config.data_path, sealing_key(config)), 0
     for member in waiting:
-        is_known = stores.directory.find_user(member) is not None
-        for _ in erase_person(stores, register, member):
-            stores.leases.hold("erasures", LEASE_MS)
-        if is_known:
-            stores.audit.record("", SYSTEM, "删除个人数据", f"成员 {member}", "", "", now, once=f"erasure:{member}")
-            log.info("forgot a member", member=member)
-            done += 1
-        else:
-            stores.wishes.settle(member)
+        try:
+            done += _forget(stores, register, member, now)
+        except StorageAway:
+            raise
+        except Exception as error:  # whom one store cannot forget yet is tried again in the next round, and those behind him do not wait
+            log.error("a member is not forgotten yet", member=member, error=type(error).__name__, exc_info=True)
     stores.leases.release("erasures")
     return done
+
+
+def _forget(stores: Stores, register: ErasedRegister, member: int, now: datetime) -> bool:
+    """Forgets a member; gives whether he was known still. Who is not, was looked for twice, and is waited for no more."""
+    is_known = stores.directory.find_user(member) is not None
+    for _ in erase_person(stores, register, member):
+        stores.leases.hold("erasures", LEASE_MS)
+    if is_known:
+        stores.audit.record("", SYSTEM, "删除个人数据", f"成员 {member}", "", "", now, once=f"erasure:{member}")
+        log.info("forgot a member", member=member)
+    else:
+        stores.wishes.settle(member)
+    return is_known
 
 
 def _alone(message: Message, words: str) -> None:

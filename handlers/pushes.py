@@ -10,14 +10,15 @@ from datetime import datetime, time
 from bot.context import Context
 from bot.errors import UserError
 from bot.faq_edits import behind_command, first_word, office_of
-from bot.mailing_desk import MailingDesk, words_of
+from bot.mailing_desk import MailingDesk, troubles, words_of
 from bot.message import Message, Reply
 from bot.outlook import DAYS, outlook, share_words
-from bot.push_desk import Braked, Done, Kept, Moved, PushDesk
+from bot.push_desk import LONGEST_SHOWN, Braked, Done, Kept, Moved, PushDesk
 from bot.router import Router
 from rules.activity_words import read_moment
 from rules.calendar import AT, WEEKDAY_NAMES, next_moment, parse_at, say_when
 from rules.contents import Push
+from rules.lines import one_line
 from rules.pushes import is_granted, texts_of
 from rules.questions import asks
 
@@ -41,7 +42,7 @@ NEW_USAGE = "写法是：推送 新建 时间 内容，例如：推送 新建 �
 SHOW_USAGE = "写法是：推送 预览 编号，例如：推送 预览 3。编号看“推送 列表”"
 STOP_USAGE = "写法是：推送 取消 编号，例如：推送 取消 3。编号看“推送 列表”"
 START_USAGE = "写法是：推送 启用 编号，人多的再加人数，例如：推送 启用 3，或者：推送 启用 3 1240。编号看“推送 列表”"
-GRANT_USAGE = "写法是：推送 批准 编号，人多的再加人数，例如：推送 批准 3 1240。哪些在等批准：推送 批准"
+GRANT_USAGE = "写法是：推送 批准 编号，例如：推送 批准 3，我会给你看现在的内容和接下来怎么说。哪些在等批准：推送 批准"
 HALT_USAGE = "写法是：推送 停 编号，例如：推送 停 3。编号看“推送 列表”"
 UNDO_USAGE = "写法是：推送 撤销，或者：推送 撤销 版本号，例如：推送 撤销 12"
 
@@ -50,6 +51,7 @@ _TIMELY = re.compile(r"[0-9一二三四五六七八九十点分半刻后]")
 
 _PRIVATELY = re.compile(r"(?s)私聊(?:发?给)?\s*@([^\s:：@]{1,30})(?:\s*[:：]\s*|\s+)(\S.*)")
 """What begins with so explicit words is said to the members of a saved segment one by one."""
+_LETTERS = re.compile(r"[A-Za-z]{4}")
 _NUMBER = re.compile(r"[0-9]{2}|[零〇一二两三四五六七八九十]{2}")
 _LIKE_A_MOMENT = re.compile(r"[0-9]{1,2}[:：点时日号月]")
 _BROKEN = re.compile(r"[:：][0-9]|[日号][0-9]{1,2}[:：点时]")
@@ -113,13 +115,19 @@ def _list(rest: str, message: Message, ctx: Context) -> Reply:
     found = [(desk.is_over(kept.push), _next(desk, kept.push), kept.push) for kept in desk.pushes()]
     # what comes soonest first, then what has no moment ahead
     left = sorted((one for one in found if not one[0]), key=lambda one: (not one[2].enabled, one[1] is None, one[1] or desk.now))
+    wrong = troubles(desk)
+    told = [line for _, _, push in found for line in _went_wrong(push, wrong)][:MOST_LISTED]
+    told = ["最近没有照常发的：", *told] if told else []
     if not left:
-        return Reply("还没有要发的推送。说一句就能建，例如：推送 新建 明天 9:00 早上好")
+        return Reply("\n".join([*told, "还没有要发的推送。说一句就能建，例如：推送 新建 明天 9:00 早上好"]))
     rows = [_row(push, moment, desk) for _, moment, push in left[:MOST_LISTED]]
     more = [f"……还有 {len(left) - MOST_LISTED} 条，请到控制台的“日历”看"] if len(left) > MOST_LISTED else []
-    return Reply(
-        "\n".join([f"“{ctx.community.name}”的推送（{len(left)} 条）：", *rows, *more, "看内容：推送 预览 编号；不发了：推送 取消 编号"])
-    )
+    shown = [f"“{ctx.community.name}”的推送（{len(left)} 条）：", *rows, *more, *told, "看内容：推送 预览 编号；不发了：推送 取消 编号"]
+    return Reply("\n".join(shown))
+
+
+def _went_wrong(push: Push, wrong: Mapping[str, str]) -> list[str]:
+    return [f"• {push.id}  {push.label}  {wrong[push.id]}"] if push.id in wrong else []
 
 
 def _make(rest: str, message: Message, ctx: Context) -> Reply:
@@ -161,8 +169,7 @@ def _made(push: Push) -> str:
 
 def _show(rest: str, message: Message, ctx: Context) -> Reply:
     desk, kept = _picked(rest, ctx, SHOW_USAGE)
-    for n, text in enumerate(texts_of(kept.push)):
-        desk.show_to(ctx.member, text, once=f"{message.id}:{n}" if n else message.id)
+    desk.show_to(ctx.member, kept.push, once=message.id)
     state = "" if kept.push.enabled else "它现在是草稿，不会发。"
     return Reply(f"“{kept.push.label}”（{say_when(kept.push)}）已私聊发给你。{state}")
 
@@ -199,15 +206,33 @@ def _grant(rest: str, message: Message, ctx: Context) -> Reply:
         return Reply(
             "\n".join([f"等批准的推送（{len(waiting)} 条）：", *rows, f"看内容：推送 预览 编号；同意：推送 批准 {waiting[0].push.id}"])
         )
-    id, typed = _numbered(rest, GRANT_USAGE)
+    words = rest.split()
+    letters = words.pop() if len(words) > 1 and _LETTERS.fullmatch(words[-1]) else ""
+    id, typed = _numbered(" ".join(words), GRANT_USAGE)
     kept = desk.get(id)
+    if kept.push.approval == "asked" and kept.letters != letters.lower():
+        return Reply(_to_agree_to(desk, kept, letters.lower()))
     try:
         done = desk.grant(id, kept.mark, once=message.id, typed=typed)
     except Braked as brake:
-        raise UserError(f"{brake}，例如：推送 批准 {id} {brake.reach.people}") from None
+        raise UserError(f"{brake}，例如：{desk.consent(kept, brake.reach)}") from None
     push = done.after or kept.push
     alone = "（只有你一位管理员，审计里记着是单人批准）" if push.granted_by and push.granted_by == push.asked_by else ""
     return Reply(f"批准了“{push.label}”：{say_when(push)}发{alone}。不发了：推送 取消 {push.id}")
+
+
+def _to_agree_to(desk: PushDesk, kept: Kept, letters: str) -> str:
+    """A push as it stands, with what is said by whoever agrees to it; and what he had seen, where that was another state."""
+    push, reach = kept.push, desk.reach(kept.push)
+    before = desk.version_of(push.id, letters) if letters else None
+    mistaken = "四个字母对不上，没有批准。" if letters else "请先看清要批准的内容。"
+    began = "你看过的那一版后来又改过，没有批准。" if before else mistaken
+    was = [f"你看过的：{say_when(before)}，{one_line('／'.join(texts_of(before)), LONGEST_SHOWN)}"] if before else []
+    shown = [f"> {one_line(text, LONGEST_SHOWN)}" for text in texts_of(push)]
+    return "\n".join([
+        began, *was, f"{'现在的' if before else ''}“{push.label}”：{say_when(push)}，发给 {reach.words}", *shown,
+        f"同意就说：{desk.consent(kept, reach)}（最后四个字母说的是这一版，再有人改就不作数）",
+    ])  # fmt: skip
 
 
 def _halt(rest: str, message: Message, ctx: Context) -> Reply:

@@ -23,7 +23,7 @@ def clean_up(stores: Stores, config: Config, now: datetime) -> dict[str, int]:
         "activities": stores.activities.drop_entries(now - timedelta(days=keep.activities_days)),
         "submissions": stores.submissions.drop_before(now - timedelta(days=keep.activities_days)),
         "audit": stores.audit.drop_before(now - timedelta(days=keep.audit_days)),
-        "dead letters": stores.inbox.drop_dead_letters(now - timedelta(days=keep.evidence_days)),
+        "dead letters": sum(box.drop_dead_letters(now - timedelta(days=keep.evidence_days)) for box in (stores.inbox, stores.outbox)),
         # nobody works on what was queued before the setting was changed, and it holds texts
         "mood jobs": 0 if config.mood.model == "snownlp" else stores.jobs.drop(),
         "processes": stores.machine.sweep(to_ms(now)),

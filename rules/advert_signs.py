@@ -92,10 +92,13 @@ class SignWords:
         """All words, but for those of the purposes that are left out."""
         return [word for word, purposes in self._words if not any(purpose in without for purpose in purposes)]
 
-    def find(self, text: str) -> Signs:
-        """The words that stand in a normalised text."""
+    def find(self, text: str, least: int = 0) -> Signs:
+        """The words that stand in a normalised text; only how many where fewer than ``least`` are of the trade: most texts are not looked at further."""
         hits = self._automaton.find_matches_as_indexes(text)
-        trade = len({which for which, _, _ in hits if not self._is_idle[which]})
+        is_idle = self._is_idle
+        trade = len({which for which, _, _ in hits if not is_idle[which]}) if hits else 0
+        if trade < least:
+            return Signs((), trade)
         return Signs(tuple(Sign(*self._words[which], start, end) for which, start, end in hits), trade)
 
     def count(self, signs: Signs) -> list[int]:

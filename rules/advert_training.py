@@ -138,8 +138,8 @@ def train(
     material: Material,
     *,
     seed: int = 7,
-    adverts: int = 20_000,
-    harmless: int = 14_000,
+    adverts: int = 22_000,
+    harmless: int = 18_000,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> AdvertModel:
     """The model. The signs' weights are learned beside logits of runs that were fitted without the text in question, so that they are not trusted too much."""

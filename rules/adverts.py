@@ -108,7 +108,7 @@ class AdvertModel:
         if allowed and (own := [contact for contact in contacts if is_allowed(contact, allowed)]):
             text = _without(text, own)
             contacts = tuple(contact for contact in contacts if contact not in own)
-        signs = self.words.find(text)
+        signs = self.words.find(text, 0 if contacts else LEAST_WORDS)
         is_worth_reading = contacts or signs.trade >= LEAST_WORDS
         return _Look(view, signs, contacts, mark(text) if is_worth_reading else "")
 

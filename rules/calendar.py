@@ -212,11 +212,12 @@ def _is_day_of(cron: Cron, day: date) -> bool:
 
 
 def _days_of(cron: Cron, first: date) -> Iterator[date]:
-    """The days from the first on that may fit."""
+    """The days from the first on that fit, whatever is worked on them."""
     day, last = first, first + timedelta(days=FARTHEST_DAYS)
     while day <= last:
         if day.month in cron.months:
-            yield day
+            if _is_day_of(cron, day):
+                yield day
             day += _DAY
         else:
             day = date(day.year + day.month // 12, day.month % 12 + 1, 1)

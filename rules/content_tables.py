@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from rules import quiz_sheets, survey_sheets, word_sheets
+from rules import push_sheets, quiz_sheets, survey_sheets, word_sheets
 from rules.content_file import ContentProblem
 from rules.contents import Kind, dump, from_items, items_of, to_items
 from rules.sheets import Sheet, decode, read_csv, read_excel, write_csv, write_excel
@@ -30,6 +30,7 @@ class Table:
 
 
 TABLES: Mapping[str, Table] = {
+    "pushes": Table(push_sheets.pushes_of, push_sheets.merged, push_sheets.rows_of, push_sheets.WIDTHS),
     "quizzes": Table(quiz_sheets.questions_of, quiz_sheets.merged, quiz_sheets.rows_of, quiz_sheets.WIDTHS),
     "surveys": Table(survey_sheets.surveys_of, survey_sheets.merged, survey_sheets.rows_of, survey_sheets.WIDTHS),
     "words": Table(word_sheets.words_of, word_sheets.merged, word_sheets.rows_of, word_sheets.WIDTHS),

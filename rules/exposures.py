@@ -42,8 +42,12 @@ class Did:
 
 
 def read_event(kind: str, member: int, data: Mapping[str, Any], at: datetime) -> Exposed | Did | None:
-    """What an entry of the log means for experiments; None: nothing."""
-    if kind == "push":
+    """What an entry of the log means for experiments; None: nothing.
+
+    A unit is reached when what was sent to it arrives (``outbound``), and held out when its page is made (``push``). Older logs tell of those that are reached
+    when they were queued, by ``push`` alone.
+    """
+    if kind in ("push", "outbound"):
         if not data.get("trial") or data.get("why", "") not in ("", HELD_OUT):
             return None
         unit = f"m:{member}" if member else f"g:{data['chat']}"

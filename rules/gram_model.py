@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +18,8 @@ from rules.grams import KINDS, LENGTHS, Grams, grams_of
 _HIGHEST = 127
 _SPREADS = (*LENGTHS, 3)
 """Characters from the first to the last of a run of each kind."""
+_SHARES = [np.full(width, 12 // width, np.int64) for width in _SPREADS]
+"""What each of a run's characters has of its weight, in twelfths, which one to four characters share without a rest."""
 
 
 _DAMAGE = (BadZipFile, EOFError, AttributeError, TypeError, SyntaxError, RuntimeError, MemoryError, zlib.error, struct.error)
@@ -70,25 +71,18 @@ class GramModel:
 
     def heaviest(self, text: str, most: int = 3) -> Sequence[tuple[int, int]]:
         """Up to ``most`` parts of ``text`` that speak most for it, in their order and apart from each other (start, end exclusive)."""
-        parts: list[tuple[float, int, int]] = []
-        at = 0
-        for is_for, weights in groupby(self._spread(text), lambda weight: round(weight, 9) > 0):
-            together = [*weights]
-            if is_for:
-                parts.append((-sum(together), at, at + len(together)))
-            at += len(together)
+        weighed = self._spread(text)
+        turns = np.flatnonzero(np.diff(weighed > 0, prepend=False, append=False))
+        so_far = np.concatenate(((0,), np.cumsum(weighed)))[turns]
+        parts = zip((so_far[::2] - so_far[1::2]).tolist(), turns[::2].tolist(), turns[1::2].tolist(), strict=True)
         return sorted((start, end) for _, start, end in sorted(parts)[:most])
 
-    def _spread(self, text: str) -> Sequence[float]:
-        """What each character weighs: a run's weight is shared among its characters."""
+    def _spread(self, text: str) -> NDArray[np.int64]:
+        """What each character weighs, in twelfths: a run's weight is shared among its characters, what lies beyond the text included."""
         size = len(text)
-        weighed = [0.0] * size
-        for run, width in zip(self._weights(grams_of(text)).tolist(), _SPREADS, strict=False):
-            for place, weight in enumerate(run, start=-1):
-                if weight:
-                    start, end = max(0, place), min(size, place + width)
-                    for at in range(start, end):
-                        weighed[at] += weight / (end - start)
+        weighed = np.zeros(size, np.int64)
+        for run, kernel in zip(self._weights(grams_of(text)), _SHARES, strict=False):
+            weighed += np.convolve(run, kernel)[1 : size + 1]
         return weighed
 
     def _weights(self, found: Grams) -> NDArray[np.int8]:

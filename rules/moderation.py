@@ -11,6 +11,7 @@ from typing import Protocol
 from rules import flooding
 from rules.judgement import NO_HISTORY, RULES, History, Reason, Verdict
 from rules.policy import Policy, Standard, decide
+from rules.restoring import shipped as shipped_restorer
 from rules.scanned import find_reason, is_words
 from rules.telling import is_addressed, unnamed, unquoted
 from rules.unmask import Reading, deepen, glance, read
@@ -75,6 +76,7 @@ class Judge:
         self.own = own
         self._models = models or Models()
         self._allowed = self.policy.allowed.union(own)
+        self._restorer = shipped_restorer().with_words(lexicon.worth_hiding)
         # 签到, the letters of a quiz, the question of the day: what many say costs its judging once
         self._said_before = lru_cache(maxsize=REMEMBERED)(self._judge)
 
@@ -87,7 +89,7 @@ class Judge:
         models, text = self._models, unnamed(text)
         reading = glance(text)
         abuse = models.abuse.score(reading) if models.abuse else 0.0
-        if _may_hide(reading, abuse, models) and len((whole := read(text)).views) > len(reading.views):
+        if _may_hide(reading, abuse, models) and len((whole := read(text, self._restorer)).views) > len(reading.views):
             reading = whole
             abuse = models.abuse.score(reading) if models.abuse else 0.0
         mood = models.mood.score(reading) if models.mood else NEUTRAL
@@ -101,7 +103,7 @@ class Judge:
             readings = [glance(text) for text in batch]
             abuse = list(models.abuse.scores(readings)) if models.abuse else [0.0] * len(readings)
             hiding = [at for at, score in enumerate(abuse) if _may_hide(readings[at], score, models)]
-            whole = deepen([readings[at] for at in hiding])
+            whole = deepen([readings[at] for at in hiding], self._restorer)
             deeper = {at: reading for at, reading in zip(hiding, whole, strict=True) if reading is not readings[at]}
             if models.abuse:
                 for at, score in zip(deeper, models.abuse.scores(list(deeper.values())), strict=True):
@@ -142,7 +144,7 @@ class Judge:
         rest = unquoted(reading.sent)
         if rest is None:
             return False
-        own, model = read(rest), self._models.abuse
+        own, model = read(rest, self._restorer), self._models.abuse
         return not self.lexicon.find(own, community) and (model is None or not _is_abuse(own, model.score(own), standard))
 
 

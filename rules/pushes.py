@@ -41,6 +41,8 @@ EVERYBODY = "大家"
 """What a push to a group calls whom it speaks to."""
 VARIABLES = ("nickname", "community", "date", "weekday")
 """What stands in braces in a push: to a member his own name, to a group :data:`EVERYBODY`; the community and the day are the same for all."""
+OWN_VARIABLES = ("points", "level")
+"""What else stands in braces in a push to members one by one: a reader's own points and level in the community."""
 EPISODES_SINCE = date(2024, 1, 1)
 """From when episodes are counted that nobody said a first day of."""
 _TRAIT_OF = {"joined": "joined", "active": "silent_days", "check_in": "check_in_days", "order": "order_days"}
@@ -257,9 +259,15 @@ def texts_of(push: Push) -> list[str]:
     return [f"【第 {n} 期】{text}" for n, text in enumerate(push.episodes[:SHOWN_EPISODES], 1)] or [push.text]
 
 
-def said(text: str, *, nickname: str = EVERYBODY, community: str = "", on: date | None = None) -> str:
-    """What is read where ``text`` is said: its variables filled as far as they are known."""
-    values = {"nickname": nickname} | ({"community": community} if community else {})
+def own_words_in(push: Push) -> frozenset[str]:
+    """Which of :data:`OWN_VARIABLES` any of the texts of a push asks for."""
+    texts = (push.text, *push.episodes, *(arm.body.text for arm in push.arms))
+    return frozenset(name for name in OWN_VARIABLES if any(f"{{{name}}}" in text for text in texts))
+
+
+def said(text: str, *, nickname: str = EVERYBODY, community: str = "", on: date | None = None, own: Mapping[str, str] | None = None) -> str:
+    """What is read where ``text`` is said: its variables filled as far as they are known; ``own`` are the reader's (:data:`OWN_VARIABLES`)."""
+    values = {"nickname": nickname, **(own or {})} | ({"community": community} if community else {})
     if on:
         values |= {"date": f"{on.month} 月 {on.day} 日", "weekday": f"星期{WEEKDAY_NAMES[on.weekday()]}"}
     return fill(text, values)

@@ -582,10 +582,11 @@ def _height(query: Query) -> int:
     return 1 if isinstance(query, Saved) else 1 + max(map(_height, parts_of(query)), default=0)
 
 
-def example(trait: Trait) -> str:
-    """The right way to write a condition of a trait."""
+def example(trait: Trait, name: str = "") -> str:
+    """The right way to write a condition of a trait, by one of its other names if one is given."""
+    name = name or trait.name
     if trait.sort == "word":
-        return f"{trait.name} = {next(iter(trait.words))}"
+        return f"{name} = {next(iter(trait.words))}"
     if trait.sort == "set":
-        return f"{trait.name}:新手" if trait.name == "tag" else f"{trait.name}:名字"
-    return {"days": f"{trait.name} > 7d", "share": f"{trait.name} > 70%", "flag": trait.name}.get(trait.sort, f"{trait.name} >= 3")
+        return f"{name}:新手" if trait.name == "tag" else f"{name}:名字"
+    return {"days": f"{name} > 7d", "share": f"{name} > 70%", "flag": name}.get(trait.sort, f"{name} >= 3")

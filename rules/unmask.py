@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple, overload
 
-from rules.restoring import STEPS, Restored
+from rules.restoring import STEPS, Restored, Restorer
 from rules.restoring import shipped as shipped_restorer
 from rules.text import fit, normalise
 
@@ -93,15 +93,15 @@ def glance(text: str) -> Reading:
 
 
 @lru_cache(maxsize=64)  # gates and features judge the same message, one after the other
-def read(text: str) -> Reading:
-    """The ways to read ``text``; an ordinary text has one."""
+def read(text: str, restorer: Restorer | None = None) -> Reading:
+    """The ways to read ``text``; an ordinary text has one. ``restorer`` knows an operator's own words besides those that are shipped."""
     found = glance(text)
-    return _deeper(found, shipped_restorer().restore(found.views[-1].text))
+    return _deeper(found, (restorer or shipped_restorer()).restore(found.views[-1].text))
 
 
-def deepen(glances: Sequence[Reading]) -> list[Reading]:
+def deepen(glances: Sequence[Reading], restorer: Restorer | None = None) -> list[Reading]:
     """What :func:`read` makes of texts of which there is a glance, in less time."""
-    restored = shipped_restorer().restore_many([found.views[-1].text for found in glances])
+    restored = (restorer or shipped_restorer()).restore_many([found.views[-1].text for found in glances])
     return [_deeper(found, words) for found, words in zip(glances, restored, strict=True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ahocorasick_rs import AhoCorasick
 
@@ -14,6 +15,10 @@ from rules.unmask import Reading, View
 
 GUESSED = 0.7
 """The score of a word that is only found where somebody guessed how the text was meant."""
+MOST_HIDDEN = 1_000
+"""Words of a list that are also looked for in disguise, the worst first: with more of them too many ordinary texts could be meant otherwise."""
+LEAST_HIDDEN = 2
+"""The severity from which a word is: nobody disguises what is only noted."""
 MOST_ABOVE = 500
 """Changes that are looked for beside the automaton they came after; with more of them it is built anew: seconds for 100,000 words."""
 
@@ -83,7 +88,7 @@ class Lexicon:
         if len(since) > MOST_ABOVE:
             return Lexicon.of({id: entry for id, entry in {**self._entries, **since}.items() if entry})
         made = Lexicon.__new__(Lexicon)
-        made._entries, made._base, made._since = self._entries, self._base, since
+        made._entries, made._base, made._worst, made._since = self._entries, self._base, self._worst, since
         gone = {entry for id in since if (entry := self._entries.get(id))}
         come = [entry for entry in since.values() if entry]
         touched = {normalise(entry.text) for entry in (*gone, *come)}
@@ -93,6 +98,7 @@ class Lexicon:
 
     def _stand_on(self, entries: dict[str, Entry]) -> None:
         self._entries, self._since = entries, dict[str, Entry | None]()
+        self._worst = _worst(entries)
         self._base, self._above, self._hidden = _Layer(entries.values()), _Layer(()), frozenset[str]()
 
     @property
@@ -101,6 +107,12 @@ class Lexicon:
         if not self._since:
             return self._entries
         return {id: entry for id, entry in {**self._entries, **self._since}.items() if entry}
+
+    @property
+    def worth_hiding(self) -> list[str]:
+        """The words that members would disguise, as they are compared: the worst first, at most ``MOST_HIDDEN``."""
+        words = _worst({**self._worst, **self._since})
+        return [normalise(word.text) for word in words.values()]
 
     def __len__(self) -> int:
         """How many entries there are."""
@@ -129,6 +141,12 @@ class Lexicon:
         if self._since:
             matches = [match for match in matches if match[0] not in self._hidden] + self._above.matches(text)
         return matches
+
+
+def _worst(entries: Mapping[str, Entry | None]) -> Mapping[str, Word]:
+    """Those of the entries that are looked for in disguise, by their ids."""
+    words = ((id, entry) for id, entry in entries.items() if isinstance(entry, Word) and entry.severity >= LEAST_HIDDEN)
+    return dict(islice(sorted(words, key=lambda each: -each[1].severity), MOST_HIDDEN))
 
 
 _Match = tuple[str, Sequence[Entry], int, int]

@@ -7,7 +7,7 @@ goes before both.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -81,10 +81,10 @@ class Workdays:
         return bool(_FIRST_YEAR <= year <= _LAST_YEAR)
 
 
-def _rest_of_month(day: date, *, is_before: bool) -> list[date]:
-    """The days of its month before a day, or behind it."""
-    days = range(1, day.day) if is_before else range(day.day + 1, monthrange(day.year, day.month)[1] + 1)
-    return [day.replace(day=number) for number in days]
+def _rest_of_month(day: date, *, is_before: bool) -> Iterator[date]:
+    """The days of its month before a day, or behind it; the nearest first, for most often that one decides."""
+    days = range(day.day - 1, 0, -1) if is_before else range(day.day + 1, monthrange(day.year, day.month)[1] + 1)
+    return (day.replace(day=number) for number in days)
 
 
 def _known(day: date) -> SpecialDay | None:

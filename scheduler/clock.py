@@ -145,19 +145,21 @@ class Agenda:
     """What falls due and what is done then, without threads and whatever the time is: the clock rings it, and so does whoever makes time go by himself.
 
     :meth:`ring` does what is due by a moment, and :meth:`next` says when that is the case again. ``slowest_s`` lets rounds be looked at less often than
-    in life, for a time that goes by fast; rounds named ``without`` are left out.
+    in life, for a time that goes by fast; rounds named ``without`` are left out. ``agreed`` is the time that all processes agree on, whatever their own
+    ``clock`` shows: mailings go on by it.
     """
 
     def __init__(
         self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime],
         on_tickets: Callable[[int, int], None] = lambda waiting, overdue: None, on_minute: Callable[[], None] = lambda: None, slowest_s: int = 0,
-        without: Collection[str] = (),
+        without: Collection[str] = (), agreed: Callable[[], datetime] | None = None,
     ) -> None:  # fmt: skip
         self._stores = stores
         self._config = config
         self._live = live
         self._communities = communities
         self._clock = clock
+        self._agreed = agreed
         self._on_tickets = on_tickets
         self._on_minute = on_minute
         self._slowest_s = slowest_s
@@ -168,6 +170,7 @@ class Agenda:
         self._rung_at = datetime.min.replace(tzinfo=UTC)
         self._turns: dict[str, _Turn] = {}
         self._seen: Contents | None = None
+        self._mailing_at: datetime | None = None
 
     # By a time of one's own -----------------------------------------------------------------------------------------------
 
@@ -188,6 +191,7 @@ class Agenda:
     def next_push(self, after: datetime) -> datetime | None:
         """The next moment, later than ``after``, at which a push is due or a mailing goes on; None where none is. One round trip."""
         mailing = self._stores.mailings.next_due({community.shard for community in self._communities.listed})
+        self._mailing_at = mailing or NEVER
         found = [moment for moment in (self._moments[0][0] if self._moments else None, mailing) if moment]
         return max(min(found), after + timedelta(microseconds=1)) if found else None
 
@@ -209,10 +213,12 @@ class Agenda:
             fired += self.attempt(*self._pushes[number], partial(self._ring_push, *self._pushes[number], moment, now))
             heappop(self._moments)
             self._plan_moment(number, now)
-        for turn in self._turns.values():
+        # whoever has just looked when the next mailing goes on need not look again
+        idle, self._mailing_at = not fired and self._mailing_at is not None and self._mailing_at > now, None
+        for name, turn in self._turns.items():
             if turn.at > now + turn.every:  # the time was put back
                 turn.at = now
-            if turn.at <= now:
+            if turn.at <= now and not (idle and name == "mailings"):
                 turn.act()
                 turn.at = max(turn.at + turn.every, now)
         return fired
@@ -297,6 +303,8 @@ class Agenda:
             return False
         if _when(found) != _when(push) and (push.at or not was_changed_since(self._stores, planned)):
             return False
+        if self._agreed:  # rung by this machine's clock, said by that of all: where one is ahead, the others would wait for it
+            now = max(self._agreed(), planned)
         return fire(found, community, planned, self._stores, self._config, self._live.current, now)
 
     # Rounds -----------------------------------------------------------------------------------------------------------------
@@ -311,7 +319,7 @@ class Agenda:
         yield "honours", HONOURS_S, 0, partial(self._do, award_firsts, crown_months)
         yield "flows", TICKETS_S, 0, partial(self._do, ring_flows, ring_welcomes, ring_moods)
         yield "tickets", TICKETS_S, 0, self._ring_tickets
-        yield "mailings", MAILINGS_S, 0, partial(self._do, ring_mailings)
+        yield "mailings", MAILINGS_S, 0, self._carry_on
         yield "points", LAPSE_S, 30, self._lapse
         yield "erasures", ERASURES_S, 5, partial(self._do, ring_erasures)
         yield "vitals", VITALS_S, 5, self._on_minute
@@ -342,6 +350,9 @@ class Agenda:
         for act in acts:
             act(self._stores, self._config, self._live.current, self._communities, self._clock())
 
+    def _carry_on(self) -> None:
+        ring_mailings(self._stores, self._config, self._live.current, self._communities, (self._agreed or self._clock)())
+
     def _lapse(self) -> None:
         """Points that lapse; one process looks, each goes once all the same, and nobody is told twice."""
         if not self._stores.leases.hold("points", LAPSE_LEASE_MS):
@@ -361,8 +372,9 @@ class Clock:
     def __init__(
         self, stores: Stores, config: Config, live: LiveContents, communities: Communities, clock: Callable[[], datetime],
         on_tickets: Callable[[int, int], None] = lambda waiting, overdue: None, on_minute: Callable[[], None] = lambda: None,
+        agreed: Callable[[], datetime] | None = None,
     ) -> None:  # fmt: skip
-        self._agenda = Agenda(stores, config, live, communities, clock, on_tickets, on_minute)
+        self._agenda = Agenda(stores, config, live, communities, clock, on_tickets, on_minute, agreed=agreed)
         self._live = live
         self._clock = clock
         self._scheduler = BackgroundScheduler(

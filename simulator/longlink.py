@@ -161,7 +161,7 @@ class LongLink:
         """How many connections get this bot's callbacks: 0 or 1."""
         return int(bot_id in self._lines)
 
-    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 60.0) -> bool:
         """Waits until a frame or a connection made the condition true; False when time is up."""
         with self._changed:
             return self._changed.wait_for(lambda: holds() or self._closing.is_set(), timeout_s) and holds()

@@ -6,9 +6,10 @@ import hashlib
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+
+import msgspec
 
 from storage import keys
 from storage.connection import Database, Script
@@ -23,8 +24,7 @@ LEARNED_AT_ONCE = 5_000
 ONCE_LIFE_MS = 7 * 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, gc=False):  # tens of thousands are remembered: no collection need look at them
     """A member: number, home and the learned name ('' unknown).
 
     His home is the community where he was last seen in a group ('' never); in a single chat it is the one that he chose for it, if he did.

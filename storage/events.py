@@ -14,7 +14,7 @@ import msgspec
 from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database, Script, pairs
-from storage.log_files import Id, LogFile, LogFiles, Row, id_of, parse_id
+from storage.log_files import Id, Index, LogFile, LogFiles, Row, id_of, parse_id
 from storage.moment import from_ms, to_ms
 from storage.personal import Personal
 from storage.roster import speaks_of
@@ -91,7 +91,8 @@ class Events:
         """When the oldest entry of each shard's log happened; shards without any are left out. One round trip."""
         pages = self._database.pipeline(("XRANGE", keys.EVENTS(shard=s), "-", "+", "COUNT", 1) for s in range(self._shards))
         found = {shard: next(_wanted(page, "", None)).at for shard, page in enumerate(pages) if page}
-        return found | {shard: from_ms(files[0].index().first_ms) for shard in range(self._shards) if (files := self._files_of(shard))}
+        oldest = {shard: next(_indexed(self._files_of(shard)), None) for shard in range(self._shards)}
+        return found | {shard: from_ms(filed[1].first_ms) for shard, filed in oldest.items() if filed}
 
     def tail(self) -> dict[int, str]:
         """Where each shard's stream ends now, to follow from."""
@@ -241,8 +242,7 @@ class Events:
 
     def _trim_files(self, shard: int, limit: int) -> int:
         gone = 0
-        for file in self._files_of(shard):
-            index = file.index()
+        for file, index in _indexed(self._files_of(shard)):
             if self.files is None or index.first_ms >= limit:
                 break
             if index.last_ms < limit:
@@ -263,7 +263,7 @@ class Events:
         while True:
             newer = [file for file in self._files_of(shard) if file.last > last]
             for file in newer:
-                if member is None or member in file.index().members:
+                if member is None or any(member in index.members for _, index in _indexed([file])):
                     yield from _paged(row for row in file.rows() if id_of(row) > last)
                 last = file.last
             if newer:
@@ -324,8 +324,8 @@ class Events:
                 if hold:
                     gone += self._database.command("XDEL", keys.EVENTS(shard=shard), *hold)
                 last = f"({page[-1][0]}"
-            for file in self._files_of(shard):
-                if self.files and number in file.index().members:
+            for file, index in _indexed(self._files_of(shard)):
+                if self.files and number in index.members:
                     gone += self.files.rewrite(shard, file, lambda row: not _tells_of(row, number))
         return f"已删除 {gone} 条含原文的记录；其余记录只含编号（不再指向任何人）"
 
@@ -334,6 +334,16 @@ def _tells_of(row: Row, number: int) -> bool:
     """Whether an entry holds texts of a member, or about him."""
     flat = row[1]
     return '"text":' in flat[13] and (flat[9] == str(number) or speaks_of(flat[13], number))
+
+
+def _indexed(files: Iterable[LogFile]) -> Iterator[tuple[LogFile, Index]]:
+    """Files with what each holds; without those that another process let go of meanwhile, for what they held was too old."""
+    for file in files:
+        try:
+            index = file.index()
+        except FileNotFoundError:
+            continue
+        yield file, index
 
 
 def _text(id: Id) -> str:

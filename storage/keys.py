@@ -465,7 +465,8 @@ RECEIPTS = _family(
 )  # fmt: skip
 MAILING = _family(
     "qb:{{{shard}}}:{community}:mailing:{name}", "hash", "400 days",
-    "one planned moment of a push (push@planned ms): how many it is for, queued, sent, failed, skip:why → how many, its state, how far it is",
+    "one planned moment of a push (push@planned ms): how many it is for, queued, sent (twice: perhaps so), failed, skip:why → how many (back: of the queued "
+    "ones), its state, how far it is, why it was given up",
 )  # fmt: skip
 MAILING_GOT = _family(
     "qb:{{{shard}}}:{community}:mailing_got:{name}",
@@ -478,6 +479,10 @@ MAILINGS_DUE = _family("qb:{{{shard}}}:mailings:due", "zset", "until it is throu
 MAILINGS_STOPPED = _family(
     "qb:{{{shard}}}:mailings:stopped", "hash", "400 days after the last",
     "community|name of a mailing that was stopped → how many were taken back from the queues",
+)  # fmt: skip
+MAILING_READERS = _family(
+    "qb:{{{shard}}}:readers:{push}:{moment}", "hash", "8 days",
+    "of a push to the members of all communities at a moment of the wall clock: member number → community that speaks to him",
 )  # fmt: skip
 PUSH_COUNTS = _family(
     "qb:{{{shard}}}:{community}:push_counts:{day}", "hash", "100 days", "m:member or g:chat, |, kind → pushes of a day (2026-12-01)"
@@ -813,7 +818,7 @@ OUTBOX = _family("qb:{{{shard}}}:out:{lane}:{target}", "list", "until sent", "de
 OUTBOX_DUE = _family("qb:{{{shard}}}:due", "zset", "until sent", "lane:target → when the head of that queue may next be tried (ms)")
 OUTBOX_LEASES = _family("qb:{{{shard}}}:leases", "hash", "until settled", "lane:target → owner#number#losses of its lease; # → last number")
 OUTBOX_DEAD = _family(
-    "qb:{{{shard}}}:dead", "hash", "until replayed or dropped", "delivery id → JSON of a delivery that was given up, and why"
+    "qb:{{{shard}}}:dead", "hash", "retention.evidence_days", "delivery id → JSON of a delivery that was given up, and why"
 )
 OUTBOX_SETTLED = _family(
     "qb:{{{shard}}}:settled:{id}",

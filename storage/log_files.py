@@ -12,7 +12,7 @@ import fcntl
 import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,8 @@ class LogFile:
         return msgspec.json.decode(gzip.decompress(self._index_bytes()), type=Index)
 
     def rows(self) -> Iterator[Row]:
-        """Its entries, oldest first."""
-        with gzip.open(self.path, "rb") as lines:
+        """Its entries, oldest first; none where another process let go of it meanwhile: what it held was too old."""
+        with suppress(FileNotFoundError), gzip.open(self.path, "rb") as lines:
             for line in lines:
                 if not line.startswith(b"{"):
                     yield _decode(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -23,26 +23,28 @@ from storage.personal import Personal
 
 LIFE_MS = RECEIPTS_LIFE_MS
 COUNTS_LIFE_MS = 100 * 86_400_000
+READERS_LIFE_MS = 8 * 86_400_000
 MOST_DUE = 100
 """Mailings of a shard that one look goes on with."""
 
 State = Literal["running", "first", "waits", "stopped", "done"]
 """How a mailing stands: it is being queued or sent; its first readers have it and the others wait; it waits for the end of the quiet hours; it was stopped;
 all that was to go has gone."""
-Skipped = Literal["", "no_way", "opted_out", "cap", "holdout", "quiet", "crisis", "body", "stopped", "erased"]
+Skipped = Literal["", "no_way", "opted_out", "cap", "holdout", "quiet", "crisis", "body", "elsewhere", "stopped", "erased"]
 """Why a unit gets nothing: '' it does; no way leads there; it wants none; it had enough; it was held out of a trial; it is night; the community is in a
-crisis; what is said cannot be shown there; it was taken back from the queue; he was forgotten while it waited there."""
-
-TAKEN_BACK: tuple[Skipped, ...] = ("stopped", "erased")
-"""Why something leaves the queue unsent."""
+crisis; what is said cannot be shown there; he gets it in another of his communities; it was taken back from the queue; he was forgotten while it waited
+there."""
+GivenUp = Literal["", "off", "segment", "paused"]
+"""Why a mailing was stopped by itself: '' somebody did; its push was switched off, changed or lost its consent; whom it is for cannot be read; the
+community was paused for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
     """How far a planned moment of a push is: for ``of`` units, of which ``looked`` were gone through, so many ``queued``, ``sent`` and ``failed``.
 
-    ``skipped`` says why the others get nothing, ``stopped`` and ``erased`` of the queued ones among them. ``next_at`` is when it goes on. ``by`` is who
-    stopped it (0: the clock, for the push was switched off).
+    ``skipped`` says why the others get nothing, those among them who were queued and ``taken_back``. ``next_at`` is when it goes on. ``by`` is who
+    stopped it (0: the bot itself, and ``why``). So many of those that were ``sent`` it may have reached ``twice``.
     """
 
     push: str
@@ -62,6 +64,9 @@ class Mailing:
     next_at: datetime | None
     cursor: str
     by: int = 0
+    why: GivenUp = ""
+    taken_back: int = 0
+    twice: int = 0
 
     @property
     def name(self) -> str:
@@ -71,7 +76,7 @@ class Mailing:
     @property
     def in_flight(self) -> int:
         """How many are queued and not settled."""
-        return self.queued - self.sent - self.failed - sum(self.skipped.get(why, 0) for why in TAKEN_BACK)
+        return self.queued - self.sent - self.failed - self.taken_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +146,10 @@ class Mailings:
     PERSONAL = Personal(
         "推送的去向",
         "不重复推送，数得清送到几个人",
-        (keys.MAILING, keys.MAILING_GOT, keys.MAILINGS, keys.MAILINGS_DUE, keys.MAILINGS_STOPPED, keys.PUSH_COUNTS),
+        (keys.MAILING, keys.MAILING_GOT, keys.MAILING_READERS, keys.MAILINGS, keys.MAILINGS_DUE, keys.MAILINGS_STOPPED, keys.PUSH_COUNTS),
         what="收到过哪些推送、一天几条",
         erasing="全部删除；合计不记是谁",
-        passing=(keys.PUSH_COUNTS,),
+        passing=(keys.PUSH_COUNTS, keys.MAILING_READERS),
         passing_why="由收到的推送算出来的",
     )
 
@@ -152,6 +157,7 @@ class Mailings:
         self._database = database
         self._page = Script("mailing_page")
         self._stop = Script("mailing_stop")
+        self._claim_readers = Script("claim_readers")
 
     # Going on -----------------------------------------------------------------------------------------------------------
 
@@ -179,6 +185,16 @@ class Mailings:
             ],
             [msgspec.json.encode(told)],
         ))  # fmt: skip
+
+    def claim_readers(self, where: CommunityKeys, push: str, moment: str, members: Sequence[int]) -> frozenset[int]:
+        """Has a community speak to those of the members to whom no other does at a moment (2026-12-01 09:00) of a push to all; gives the others.
+
+        What one community has asked for stays its own, so that a page may be made again.
+        """
+        if not members:
+            return frozenset()
+        key = keys.MAILING_READERS(shard=keys.shard_of(push), push=push, moment=moment)
+        return frozenset(map(int, self._database.act(self._claim_readers, [key], [where.id, READERS_LIFE_MS, *members])))
 
     def due(self, shards: Collection[int], now: datetime) -> list[Due]:
         """The mailings of some shards that go on by now, the longest waiting first in each; one round trip."""
@@ -235,27 +251,31 @@ class Mailings:
 
     # Stopping -----------------------------------------------------------------------------------------------------------
 
-    def stop(self, where: CommunityKeys, push: str, planned: datetime, by: int, now: datetime, once: str) -> Mailing | None:
+    def stop(
+        self, where: CommunityKeys, push: str, planned: datetime, by: int, now: datetime, once: str, why: GivenUp = ""
+    ) -> Mailing | None:  # fmt: skip
         """Stops a mailing: nothing of it is queued any more, and what is queued is taken back as it is leased. Gives how it stands, None where there is none.
 
         In force at once for all processes; what a sender has in hand at this moment still goes.
         """
-        return self._settle(where, push, planned, "stop", by, now, once)
+        return self._settle(where, push, planned, "stop", by, now, once, why)
 
     def go_on(self, where: CommunityKeys, push: str, planned: datetime, by: int, now: datetime, once: str) -> Mailing | None:
         """Has a mailing that waits after its first readers go on now. Gives how it stands, None where there is none."""
         return self._settle(where, push, planned, "go_on", by, now, once)
 
-    def _settle(self, where: CommunityKeys, push: str, planned: datetime, act: str, by: int, now: datetime, once: str) -> Mailing | None:
+    def _settle(
+        self, where: CommunityKeys, push: str, planned: datetime, act: str, by: int, now: datetime, once: str, why: GivenUp = ""
+    ) -> Mailing | None:  # fmt: skip
         name = name_of(push, planned)
-        data = {"act": f"mailing_{act}", "push": push, "planned": planned.isoformat()}
+        data = {"act": f"mailing_{act}", "push": push, "planned": planned.isoformat()} | ({"why": why} if why else {})
         self._database.act(
             self._stop,
             [
                 keys.MAILING(shard=where.shard, community=where.id, name=name), keys.MAILINGS_DUE(shard=where.shard),
                 keys.MAILINGS_STOPPED(shard=where.shard), keys.EVENTS(shard=where.shard),
             ],
-            [to_ms(now), where.id, name, act, by, msgspec.json.encode(data), LIFE_MS, once],
+            [to_ms(now), where.id, name, act, by, msgspec.json.encode(data), LIFE_MS, once, why],
         )  # fmt: skip
         return self.find(where, push, planned)
 
@@ -303,6 +323,8 @@ class Mailings:
                 fields = [name for name, _ in self._database.rows(key, f"m:{number}|*")]
                 if fields:
                     self._database.command("HDEL", key, *fields)
+        for key in self._database.scan(keys.MAILING_READERS(shard="*", push="*", moment="*")):
+            self._database.command("HDEL", key, number)
         return f"已删除收到过哪些推送的记录 {gone} 条"
 
     def _names(self, where: CommunityKeys) -> list[str]:
@@ -339,13 +361,14 @@ def _mailing(where: CommunityKeys, name: str, kept: Mapping[str, str], stopped: 
     skipped = {field.removeprefix("skip:"): int(many) for field, many in kept.items() if field.startswith("skip:")}
     if stopped:
         skipped["stopped"] = stopped
-    queued, sent, failed = (int(kept.get(field, 0)) for field in ("queued", "sent", "failed"))
+    queued, sent, failed, back, twice = (int(kept.get(field, 0)) for field in ("queued", "sent", "failed", "back", "twice"))
     state: Any = kept["state"]
-    if state == "done" and queued > sent + failed + sum(skipped.get(why, 0) for why in TAKEN_BACK):
+    if state == "done" and queued > sent + failed + stopped + back:
         state = "running"
-    ended = int(kept.get("ended", 0))
+    ended, why = int(kept.get("ended", 0)), cast(GivenUp, kept.get("why", ""))
     return Mailing(
         push, from_ms(int(planned)), where.id, kept["to"], kept["title"], int(kept["of"]), int(kept.get("looked", 0)), queued, sent, failed, skipped,
         state, from_ms(int(kept["begun"])), from_ms(ended) if ended and state != "running" else None,
-        None if state in ("done", "stopped") else from_ms(int(kept["next"])), kept["cursor"], int(kept.get("by", 0)),
+        None if state in ("done", "stopped") else from_ms(int(kept["next"])), kept["cursor"], int(kept.get("by", 0)), why,
+        stopped + back, twice,
     )  # fmt: skip

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -27,7 +28,7 @@ from redis.exceptions import RedisError
 
 from storage import keys
 from storage.connection import Database, Script
-from storage.moment import from_ms
+from storage.moment import from_ms, to_ms
 from storage.personal import Personal
 from storage.tallies import counts_key, place_of
 
@@ -36,9 +37,13 @@ GOT_LIFE_MS = 90 * 86_400_000
 """How long it is known whom a mailing arrived at."""
 RECENT_MS = 86_400_000
 """A planned push that was given up in this time may still arrive in its day's figures."""
+TakenBack = Literal["stopped", "erased", "opted_out", "crisis", "quiet"]
+"""Why a unit's delivery leaves its queue unsent: its mailing was stopped; its receiver is forgotten, or wants none any more; marketing, and a crisis began;
+the quiet hours began, in which it is not said."""
 LANES = ("now", "bulk")
 """The lanes by rank: answers, warnings and alarms go before pushes."""
-_HELD_AT_ONCE = 500
+_NEVER_MS = 2**52
+"""A time by which everything is due."""
 _DUE_AT_ONCE = 5_000
 """How many due targets of one shard are read in one round trip."""
 
@@ -58,6 +63,7 @@ class Delivery:
     ``pushed`` is day|chat of a planned push, which counts there when it arrives or is given up. ``mailing`` is the mailing that queued it, and
     ``whom`` the unit (member number or chat) that it settles there: with the first of several, which is the text, '' for those behind.
     ``counted`` is what that unit took of the caps: the day, then the fields of its counts. It is handed back where nothing arrives.
+    ``trial`` is mark|arm of what is tried with it: it counts as shown when it arrives. ``unsure``: an earlier try may have arrived already.
     """
 
     id: str
@@ -82,16 +88,22 @@ class Delivery:
     mailing: str = ""
     whom: str = ""
     counted: tuple[str, ...] = ()
+    trial: str = ""
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery lent to one sender. ``losses`` counts the leases before this one that ran out unsettled: it may have been sent already."""
+    """A delivery lent to one sender. ``losses`` counts the leases before this one that ran out unsettled: it may have been sent already.
+
+    ``item`` is the delivery as it stands in its queue.
+    """
 
     shard: int
     delivery: Delivery
     fence: str
     losses: int = 0
+    item: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +163,6 @@ class Outbox:
         self._replay = Script("outbox_replay")
         self._drop = Script("outbox_drop")
         self._take_back = Script("outbox_take_back")
-        self._hold = Script("outbox_hold")
 
     def prepare(self) -> None:
         """Loads the scripts."""
@@ -213,10 +224,14 @@ class Outbox:
         if not got:
             return None
         item, fence, losses = got
-        return Lease(shard, _decode_delivery(item), fence, int(losses))
+        return Lease(shard, _decode_delivery(item), fence, int(losses), item)
 
-    def _withdraw(self, shard: int, item: str, why: Literal["stopped", "erased"], now_ms: int) -> int:
-        """Takes a delivery out of its queue as it stands there; gives 1, 0 where it does so no more."""
+    def take_back(self, lease: Lease, why: TakenBack, now_ms: int) -> bool:
+        """Settles: it goes to nobody any more, and its mailing counts ``why``. False when the lease was lost."""
+        return self._withdraw(lease.shard, lease.item, why, now_ms, lease.fence) > 0
+
+    def _withdraw(self, shard: int, item: str, why: TakenBack, now_ms: int, fence: str = "") -> int:
+        """Takes a delivery out of its queue as it stands there; gives 1, 0 where it does so no more, or the lease with this ``fence`` was lost."""
         delivery = _decode_delivery(item)
         queue, member, _ = encode_delivery(shard, delivery)
         names = [
@@ -225,25 +240,31 @@ class Outbox:
         ]  # fmt: skip
         args: list[str | int] = [
             member, item, now_ms, why, f"{delivery.community}|{delivery.mailing}", delivery.community, delivery.mailing,
-            delivery.member or 0, _told(delivery) if why == "stopped" else "", *delivery.counted[1:],
+            delivery.member or 0, "" if why == "erased" else _told(delivery, why), fence, *delivery.counted[1:],
         ]  # fmt: skip
         return int(self._database.act(self._take_back, names, args))
 
-    def done(self, lease: Lease, now_ms: int, event: str = "{}") -> int:
-        """Settles: it arrived. ``event`` is the JSON of the outbound event. Gives 2 when more waits for this target, 1 when nothing does, 0
-        when the lease was lost: nothing was done."""
+    def done(self, lease: Lease, now_ms: int, facts: Mapping[str, Any] | None = None, *, is_doubtful: bool = False) -> int:
+        """Settles: it arrived. ``facts`` are those of the outbound event; ``is_doubtful``: perhaps it arrived twice. Gives 2 when more waits for this target,
+        1 when nothing does, 0 when the lease was lost: nothing was done."""
         delivery = lease.delivery
+        event = _encode({**(facts or {}), **_shown(delivery)}).decode()
         args: list[str | int] = [
-            now_ms, delivery.community, delivery.member or 0, event, delivery.whom, GOT_LIFE_MS, delivery.id, *delivery.merged
+            now_ms, delivery.community, delivery.member or 0, event, delivery.whom, GOT_LIFE_MS, int(is_doubtful), delivery.id, *delivery.merged
         ]  # fmt: skip
         also = [*_counted_in(lease.shard, delivery), *_mailed_in(lease.shard, delivery)]
         return self._settle(self._done, lease, keys.EVENTS, args, also=also)
 
-    def again(self, lease: Lease, at_ms: int, *, count_attempt: bool) -> bool:
-        """Settles: try again, not before ``at_ms``. False when the lease was lost."""
+    def again(self, lease: Lease, at_ms: int, *, count_attempt: bool, is_unsure: bool = False, lets_pass: bool = False) -> bool:
+        """Settles: try again, not before ``at_ms``. False when the lease was lost.
+
+        ``is_unsure``: what was tried may have arrived. ``lets_pass``: others of its queue may go before it; what its mailing has for this target stays
+        together.
+        """
         delivery = lease.delivery
         attempts = delivery.attempts + lease.losses + int(count_attempt)
-        return self._settle(self._again, lease, None, [at_ms, _encode(replace(delivery, attempts=attempts)).decode()]) > 0
+        put_off = replace(delivery, attempts=attempts, unsure=delivery.unsure or is_unsure or lease.losses > 0)
+        return self._settle(self._again, lease, None, [at_ms, _encode(put_off).decode(), int(lets_pass)]) > 0
 
     def dead(self, lease: Lease, reason: str, now_ms: int, code: int | None = None) -> bool:
         """Settles: given up, kept as a dead letter. False when the lease was lost."""
@@ -346,16 +367,22 @@ class Outbox:
         args: list[str | int] = [id, "|".join(told), ONCE_LIFE_MS]
         return bool(self._database.act(self._drop, [keys.OUTBOX_DEAD(shard=shard), *_settled_by(shard, once)], args))
 
+    def drop_dead_letters(self, before: datetime) -> int:
+        """Removes what was given up before ``before``, with the texts in it; gives how many went."""
+        gone, limit = 0, to_ms(before)
+        for shard in range(self._shards):
+            for id, letter in self._database.rows(keys.OUTBOX_DEAD(shard=shard)):
+                if _decode_letter(letter).died_ms < limit:
+                    gone += self.drop(shard, id)
+        return gone
+
     def hold(self, reason: str, now_ms: int) -> int:
-        """Keeps all that waits as dead letters, for an admin to send or to drop; gives how many. A rare act, in pieces of an act each."""
-        end, held = f',"reason":{_encode(reason).decode()},"died_ms":{now_ms},"code":null}}', 0
+        """Gives up all that waits, for an admin to send or to drop; gives how many. A rare act: each is settled like any that cannot be sent."""
+        held = 0
         for shard, lane, target in self._queues():
-            names = [
-                keys.OUTBOX(shard=shard, lane=lane, target=target), keys.OUTBOX_DUE(shard=shard), keys.OUTBOX_LEASES(shard=shard),
-                keys.OUTBOX_DEAD(shard=shard),
-            ]  # fmt: skip
-            while taken := int(self._database.act(self._hold, names, [f"{lane}:{target}", _HELD_AT_ONCE, end])):
-                held += taken
+            # lent until now: whoever dies here holds nothing up
+            while lease := self.lease(shard, lane, target, "hold", _NEVER_MS, now_ms - _NEVER_MS):
+                held += self.dead(lease, reason, now_ms)
         return held
 
     def settled(self, shard: int, once: str) -> tuple[str, str] | None:
@@ -448,18 +475,32 @@ def _capped_in(shard: int, delivery: Delivery) -> list[str]:
     return [keys.PUSH_COUNTS(shard=shard, community=delivery.community, day=delivery.counted[0])] if delivery.counted else []
 
 
-def _told(delivery: Delivery) -> str:
+def _told(delivery: Delivery, why: TakenBack) -> str:
     """What the event tells of a unit that was taken back (JSON), '' where a delivery settles none."""
     if not delivery.whom:
         return ""
     push, _, planned = delivery.mailing.rpartition("@")
     to = "members" if delivery.member else "groups"
-    told = {"push": push, "planned": from_ms(int(planned)).isoformat(), "why": "stopped", "to": to}
+    told = {"push": push, "planned": from_ms(int(planned)).isoformat(), "why": why, "to": to}
     return _encode(told if delivery.member else told | {"chat": delivery.whom}).decode()
+
+
+def _shown(delivery: Delivery) -> dict[str, str]:
+    """What the event of a delivery tells that shows a unit what is tried, nothing for any other."""
+    if not delivery.whom or not delivery.trial:
+        return {}
+    mark, _, arm = delivery.trial.partition("|")
+    told = {"push": delivery.mailing.rpartition("@")[0], "trial": mark, "arm": arm}
+    return told if delivery.member else told | {"chat": delivery.whom}
 
 
 def _settled_by(shard: int, once: str) -> list[str]:
     return [keys.OUTBOX_SETTLED(shard=shard, id=once)] if once else []
+
+
+def is_later_part(id: str) -> bool:
+    """Whether a delivery is a part of a long one whose first part goes before it."""
+    return _whole(id) != id and not id.endswith("/1")
 
 
 def _whole(id: str) -> str:

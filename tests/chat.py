@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -242,16 +242,18 @@ def settings(
     pictures: bool = True,
     console: dict[str, Any] | None = None,
     extensions: dict[str, Any] | None = None,
+    further: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A configuration as an operator would write it."""
+    """A configuration as an operator would write it; ``further`` are more groups of the main community, each with a webhook."""
     channels: list[dict[str, Any]] = [{"name": "assistant", "kind": "aibot", "token": "t", "aes_key": KEY}]
     if app:
         channels.append({"name": "desk", "kind": "app", "token": "t", "aes_key": KEY, "agent_id": 1000002, "secret": "s"})
     main = {
         "id": "main",
         "name": "主群",
-        "groups": [MAIN, SUB],
+        "groups": [MAIN, SUB, *further],
         "webhook": "hook-main",
+        "webhooks": {chat: f"hook-{chat}" for chat in further},
         "admin_group": ADMINS,
         "admin_webhook": "hook-admin",
     }

@@ -25,9 +25,11 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 LONG = (
-    "demo_page", "console_browser", "console_walk", "console_live", "chaos", "hostile", "console", "docs", "longholder",
-    "sender_faults", "pauses", "sheets", "wordlists", "flow_machine", "activity_machine", "ledger_machine", "shop_machine", "faq_journey",
-    "journeys", "month", "archive", "customers", "channels", "lotteries", "member_transfer", "simulator", "processes", "live",
+    "demo_page", "chaos", "console_walk", "console_browser", "topologies", "longholder", "rolling", "hostile", "backup", "console_live", "console",
+    "console_calendar", "console_experiments", "clock", "console_members", "experiments", "faq_transfer", "sender", "shop", "live_check",
+    "log_level", "embedded", "pauses", "sheets", "open_interface", "patterns", "invitations", "customers", "mailings", "live", "watch", "access",
+    "architecture", "migrate", "archive", "trials", "app_api", "member_transfer", "console_activities", "points", "security_names", "console_overview",
+    "privacy_proof", "extensions", "vendor_peers", "docs", "sender_faults", "faq_journey", "journeys", "month", "simulator", "lotteries",
 )  # fmt: skip
 """Files of tests that take longest, about the longest first. A worker has a file to itself, and its servers and browsers once."""
 

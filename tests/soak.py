@@ -32,6 +32,7 @@ from tests.chaos.life import LONG, live
 from tests.fuzz import TARGETS
 from tests.fuzz import fuzz as fuzz_one
 from tests.segment_texts import fuzz
+from tests.steady import hold
 from tests.storm import kill_in_storms
 from tests.ten_thousand import push_to_many
 from tests.test_activity_machine import run_machine as live_as_activities
@@ -61,6 +62,22 @@ MACHINES: Mapping[str, Callable[[str, int, int], int]] = {
 """State machines by name: each takes a Redis, a number of steps and a seed, and gives how many steps it made."""
 
 
+WHOLE: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
+    "walk": (
+        "tests/test_console_walk.py",
+        "every page of the console as owner, operator and viewer, two widths, by day and by night: nothing sticks out, axe finds nothing serious",
+        {"BOT_WALK": "whole"},
+    ),
+    "pictures": ("tests/test_demo_page.py", "every picture of the demo and of the handbooks is what it says", {"BOT_DRAW": "all"}),
+    "doors": (
+        "tests/test_security_doors.py",
+        "20,000 pages with strange arguments and as many forms with strange fields: none breaks",
+        {"BOT_DOORS": "20000"},
+    ),
+}
+"""Files of tests of which the suite runs a part: what they show whole, and what makes them run so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One trial: ``run`` raises AssertionError when a promise was broken, else says what it saw."""
@@ -73,7 +90,7 @@ def main(words: list[str]) -> int:
     """Runs the parts that were asked for; gives how many failed."""
     asked = _parser().parse_args(words)
     seed = asked.seed or int.from_bytes(os.urandom(4), "big")
-    parts = [part for part in _parts(asked.runs, asked.messages, asked.steps) if not asked.only or part.name in asked.only]
+    parts = [part for part in _parts(asked.runs, asked.messages, asked.steps, asked.minutes) if not asked.only or part.name in asked.only]
     print(f"seed {seed}\n", flush=True)
     print("| when (UTC) | part | seed | took | result |\n|---|---|---|---|---|", flush=True)
     return sum(not _try(part, seed) for part in parts)
@@ -85,17 +102,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages in each storm")
     parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each state machine, texts of segments")
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long the highest rate is held")
     parser.add_argument(
         "--only",
         nargs="*",
         default=[],
-        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, fuzz, segments, filing, "
+        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, pictures, doors, fuzz, segments, filing, "
+        f"rate, "
         f"migrate, {', '.join(MACHINES)}",
     )
     return parser
 
 
-def _parts(runs: int, messages: int, steps: int) -> list[Part]:
+def _parts(runs: int, messages: int, steps: int, minutes: float) -> list[Part]:
     return [
         Part("kills", functools.partial(_kills, runs, messages)),
         Part("chaos", functools.partial(_chaos, runs)),
@@ -108,11 +127,12 @@ def _parts(runs: int, messages: int, steps: int) -> list[Part]:
         Part("quarter", functools.partial(live_a_month, scale=QUARTER)),
         Part("year", live_a_year),
         Part("groups", push_to_many),
-        Part("walk", _walk),
+        *(Part(name, functools.partial(_whole, *whole)) for name, whole in WHOLE.items()),
         Part("fuzz", functools.partial(_fuzz, steps)),
         Part("segments", functools.partial(_segments, steps)),
         Part("members", _members),
         Part("filing", _filing),
+        Part("rate", functools.partial(hold, minutes=minutes)),
         Part("migrate", _migrate),
         *(Part(name, functools.partial(_machine, run_machine, steps)) for name, run_machine in MACHINES.items()),
     ]
@@ -211,23 +231,13 @@ def _fuzz(steps: int, folder: Path, seed: int) -> str:
     return "; ".join(told)
 
 
-def _walk(folder: Path, seed: int) -> str:
-    del seed  # every page in every way: nothing to draw
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "0",
-        "--show-capture=no",
-        "--basetemp",
-        str(folder / "walk"),
-        "tests/test_console_walk.py",
-    ]
-    walked = subprocess.run(words, env=os.environ | {"BOT_WALK": "whole"}, capture_output=True, text=True, check=False)
-    assert walked.returncode == 0, "\n".join(line for line in walked.stdout.splitlines() if line.startswith("E "))[-4_000:]
-    return "every page of the console as owner, operator and viewer, two widths, by day and by night: nothing sticks out, axe finds nothing serious"
+def _whole(file: str, told: str, environment: Mapping[str, str], folder: Path, seed: int) -> str:
+    """A file of tests of which the suite runs a part; all of it."""
+    del seed  # everything in turn: nothing to draw
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--show-capture=no", "--basetemp", str(folder / "whole"), file]
+    done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith("E "))[-4_000:]
+    return told
 
 
 def _members(folder: Path, seed: int) -> str:

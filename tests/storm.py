@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from storage.points import Points
 from tests.outside import Answer, WeCom, aibot_text, app, new_id, wecom
 from tests.timing import await_until
 from tests.tree import GROUP, Tree
+from tests.weather import Weather
 
 REPEATS = 3
 MEMBERS = 240
@@ -62,38 +63,13 @@ class Said:
         return [answer.plain for _, answer in self.answers if answer.status == 200]
 
 
-class Storm:
+class Storm(Weather[Said]):
     """Sends ``count`` messages of ``MEMBERS`` people, ``WIDTH`` at a time."""
 
     def __init__(self, tree: Tree, side: WeCom, rng: random.Random, count: int, *, once_share: float = 0.1, width: int = WIDTH) -> None:
-        self.flowing = threading.Event()
-        self.calm = threading.Event()
         self.said = [self._invent(side, rng, once_share) for _ in range(count)]
+        super().__init__(self.said, width)
         self._tree = tree
-        self._fresh = deque(self.said)
-        self._again: deque[Said] = deque()
-        self._pending = count
-        self._settled = 0
-        self._change = threading.Condition()
-        self._threads = [threading.Thread(target=self._work, name="storm", daemon=True) for _ in range(width)]
-        self.flowing.set()
-        self.calm.set()
-
-    def begin(self) -> None:
-        """Lets it break loose."""
-        for thread in self._threads:
-            thread.start()
-
-    def settled(self) -> int:
-        """How many messages WeCom is done with: answered, or given up."""
-        with self._change:
-            return self._settled
-
-    def end(self, within_s: float) -> None:
-        """Waits until WeCom is done with all messages."""
-        await_until(lambda: self.settled() == len(self.said), within_s, "the end of the storm")
-        for thread in self._threads:
-            thread.join(10)
 
     def _invent(self, side: WeCom, rng: random.Random, once_share: float) -> Said:
         user, words, id = f"user{rng.randrange(MEMBERS):03}", rng.choice(_WORDS), new_id()
@@ -105,21 +81,7 @@ class Storm:
         payload = aibot_text(user, f"@小助手 {words}" if chat else words, id=id, chat=chat, url=side.url(id))
         return Said("assistant", id, user, words, payload, repeats)
 
-    def _work(self) -> None:
-        while (said := self._next()) is not None:
-            self._deliver(said)
-
-    def _next(self) -> Said | None:
-        with self._change:
-            while self._settled < self._pending:
-                if self._again and self.calm.is_set():
-                    return self._again.popleft()
-                if self._fresh and self.flowing.is_set():
-                    return self._fresh.popleft()
-                self._change.wait(0.05)
-            return None
-
-    def _deliver(self, said: Said) -> None:
+    def _deliver(self, said: Said) -> bool:
         while True:
             started = time.monotonic()
             answer = self._tree.client.tell(self._tree.channels[said.channel], said.payload)
@@ -128,13 +90,9 @@ class Storm:
             if is_over or said.repeats_left < REPEATS:
                 break
             said.repeats_left -= 1  # the first repeat comes at once
-        with self._change:
-            if is_over:
-                self._settled += 1
-            else:
-                said.repeats_left -= 1
-                self._again.append(said)
-            self._change.notify_all()
+        if not is_over:
+            said.repeats_left -= 1
+        return is_over
 
 
 @dataclass(frozen=True, slots=True)

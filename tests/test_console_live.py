@@ -17,10 +17,10 @@ from commands.past import bring_past, pasts
 from storage.keys import SHARDS
 from storage.moment import DEFAULT_TIMEZONE
 from tests.outside import aibot_text
-from tests.timing import await_until
+from tests.timing import SLOWER, await_until
 from tests.tree import GROUP, Tree
 
-PAGE_MS = 20_000
+PAGE_MS = 60_000
 PLACE = "/console/in/main/"
 
 _DRAWN = "() => document.querySelector('[data-chart] canvas').toDataURL()"
@@ -104,7 +104,7 @@ def test_the_first_page_is_there_within_a_second_and_light(bot: Tree, chromium: 
     print(f"first page: {sum(received) / 1000:.0f} KB over the wire, interactive after {ready_ms:.0f} ms")
     context.close()
     assert 10_000 < sum(received) < 300_000
-    assert ready_ms < 5_000, "a second on a quiet machine; here others work too"
+    assert ready_ms < 1_000 * SLOWER, "a second on a quiet machine; here others work too"
 
 
 @needs_browser
@@ -153,7 +153,7 @@ def test_fifty_open_pages_keep_no_message_waiting(bot: Tree) -> None:
             began = time.perf_counter()
             assert says(bot, "我的积分", chat=GROUP)
             waited.append(time.perf_counter() - began)
-        assert max(waited) < 4, f"WeCom waits five seconds: {waited}"
+        assert max(waited) < 4 * SLOWER, f"WeCom waits five seconds: {waited}"
         answers = [line.getresponse() for line in lines]
         assert {answer.status for answer in answers} == {200}
         assert all(b"retry: 5000" in answer.read(12) for answer in answers), "each got its first line"

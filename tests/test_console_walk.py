@@ -1,6 +1,7 @@
 """Every page of the console in a real Chromium, and every write route against those who may not use it: both follow the table of routes.
 
-The suite sees each page once, as somebody, in a width and colours that change from page to page; ``BOT_WALK=whole`` sees all of them (``make soak``).
+The suite sees half of the pages, the other half tomorrow, each as somebody, in a width and colours that change from page to page and from day to
+day; ``BOT_WALK=whole`` sees all of them (``make soak``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from rules.metrics import METRICS
 from storage.machine import Machine
 from storage.moment import to_ms
 from storage.outbox import Delivery
+from tests.drawn import DAY, drawn
 
 pytest_plugins = ("chat",)
 
@@ -40,7 +42,9 @@ ROLES = {"owner": "boss", "operator": "lilei", "viewer": "john"}
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SIZES = {"desk": DESK, "phone": PHONE}
 IS_WHOLE = os.environ.get("BOT_WALK", "") == "whole"
-PAGE_MS = 20_000
+TURN = 0 if DAY == "all" else int(DAY) // 2
+"""Which day's widths, colours and visitors."""
+PAGE_MS = 60_000
 EXAMPLES = Path(__file__).parent.parent / "examples" / "extensions"
 AXE = Path(__file__).parent / "vendor_peers" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
@@ -102,15 +106,15 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "inviter": (f"{WHERE}invitations/of/{{member}}",),
     "tickets": (f"{WHERE}tickets",),
     "ticket": (f"{WHERE}tickets/1",),
-    "cases": (f"{WHERE}cases?show=all", f"{WHERE}cases?category=scam"),
-    "case": (f"{WHERE}cases/1", f"{WHERE}cases/2"),
+    "cases": (f"{WHERE}cases", f"{WHERE}cases?show=all", f"{WHERE}cases?category=scam"),
+    "case": tuple(f"{WHERE}cases/{number}" for number in (1, 2, 3)),
     "cases_appeals": (f"{WHERE}cases/appeals",),
     "cases_report": (f"{WHERE}cases/report",),
     "cases_trial": (f"{WHERE}cases/trial",),
-    "words": (f"{WHERE}words", f"{WHERE}words?q=没有这个词"),
+    "words": (f"{WHERE}words", f"{WHERE}words?kind=allow", f"{WHERE}words?q=没有这个词"),
     "words_try": (f"{WHERE}words/try",),
     "words_history": (f"{WHERE}words/history",),
-    "words_new": (f"{WHERE}words/new",),
+    "words_new": (f"{WHERE}words/new", f"{WHERE}words/new?word=坏坏坏"),
     "words_edit": (f"{WHERE}words/edit?id=傻叉",),
     "words_files": (f"{WHERE}words/files",),
     "rules": (f"{WHERE}rules/points", f"{WHERE}rules/flows?id=newcomer"),
@@ -245,10 +249,10 @@ class Look:
 
 
 def looks(member: int, quiet: int) -> Iterator[Look]:
-    """All of them, or one of each state of a page: as somebody, in a width and colours that change from one to the next."""
+    """All of them, or one of each second state of a page: as somebody, in a width and colours that change from one to the next."""
     ways = list(itertools.product(SIZES, ("light", "dark")))
     states = [(name, at, path) for name, paths in ADDRESSES.items() for at, path in enumerate(paths)]
-    for place, (name, at, path) in enumerate(states):
+    for place, (name, at, path) in enumerate(states if IS_WHOLE else drawn(states, 2), TURN):
         roles = list(ROLES) if IS_WHOLE else [("owner", "operator", "owner", "viewer", "owner")[place % 5]]
         for role, (size, scheme) in itertools.product(roles, ways if IS_WHOLE else [ways[place % 4]]):
             yield Look(f"{name}{f'-{at + 1}' if at else ''}", path.format(member=member, quiet=quiet), role, size, scheme)

@@ -50,7 +50,7 @@ def send(chat: Chat, *, arrives: bool = True) -> None:
     for _, lane, target in outbox.due([shard], now):
         lease = outbox.lease(shard, lane, target, "test", now, 1000)
         assert lease
-        settled = outbox.done(lease, now, f'{{"pushed":"{lease.delivery.pushed}"}}') if arrives else outbox.dead(lease, "没有这个群", now)
+        settled = outbox.done(lease, now, {"pushed": lease.delivery.pushed}) if arrives else outbox.dead(lease, "没有这个群", now)
         assert settled
 
 

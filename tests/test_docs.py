@@ -179,6 +179,27 @@ def test_paths_exist(name: str) -> None:
     assert missing == []
 
 
+def test_each_threat_is_kept_off_by_tests_that_run() -> None:
+    table = text_of("docs/security.md").partition("## Threats")[2].partition("\n## ")[0]
+    rows = {
+        line.split("|")[1].strip(): re.findall(r"`([^`]+)`", line.split("|")[-2]) for line in table.splitlines() if line.startswith("| ")
+    }
+    rows.pop("threat")
+    assert len(rows) > 15
+    tests = {f"tests/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}
+    for threat, named in rows.items():
+        run = [name for name in named if re.search(r"^def test_", tests.get(name, ""), re.MULTILINE)]
+        used = [
+            name
+            for name in {*named} - {*run}
+            if any(f"import {Path(name).stem}" in text or f"from {Path(name).stem} " in text for text in tests.values())
+        ]
+        assert named, threat
+        assert {*run, *used} == {*named}, threat
+        assert all((ROOT / name).is_file() for name in named), threat
+    assert {name for name in tests if "security" in name} <= {name for named in rows.values() for name in named}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_exist(name: str) -> None:
     code = code_of(text_of(name))

@@ -15,6 +15,7 @@ import pytest
 
 from storage.connection import Database
 from storage.embedded import SOCKET_PATH_BYTES, EmbeddedServer, EmbeddedServerError, FolderTaken, ask, join_or_start
+from tests.timing import PATIENCE_S, SLOWER
 
 ROOT = Path(__file__).parent.parent
 OWNER = """
@@ -37,7 +38,7 @@ time.sleep(60)
 """
 
 
-def until(true: Callable[[], object], within_s: float = 5.0) -> bool:
+def until(true: Callable[[], object], within_s: float = PATIENCE_S) -> bool:
     """Waits for a condition; whether it came true."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -149,7 +150,7 @@ def test_a_stop_is_quick_and_leaves_no_process(folder: Path) -> None:
         pid = server.pid
         assert pid
         began = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * SLOWER
     assert not lives(pid)
     assert not server.socket.exists()
 
@@ -160,7 +161,7 @@ def test_a_server_that_hangs_is_stopped_too(folder: Path) -> None:
         assert pid
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
-    assert time.monotonic() - began < 5.5
+    assert time.monotonic() - began < 5 * SLOWER
     assert not lives(pid)
 
 
@@ -187,7 +188,7 @@ def test_a_killed_owner_leaves_no_orphan_and_loses_nothing(folder: Path, tie: st
     acknowledged += [int(line) for line in owner.stdout if line.endswith("\n")]
     owner.wait()
 
-    assert until(lambda: not lives(pid), within_s=2)
+    assert until(lambda: not lives(pid))
     with EmbeddedServer(folder) as server:
         kept = Database(server.url).command("LRANGE", "kept", 0, -1)
     assert [int(n) for n in kept[: len(acknowledged)]] == acknowledged

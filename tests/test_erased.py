@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chat import Chat, OpenChat
 
-from handlers.privacy import erase_person, sweep_restored
+from bot.restored import erase_again
+from handlers.privacy import erase_person
 from storage.connection import Database
 
 pytest_plugins = ("chat",)
@@ -35,17 +36,17 @@ def test_a_restored_backup_is_swept(open_chat: OpenChat) -> None:
     list(erase_person(chat.stores, chat.erased, number))
     restore(chat.stores.database, kept)
     assert chat.stores.directory.find_user(number) == "lilei"
-    assert sweep_restored(chat.stores, chat.erased) == 1
+    assert erase_again(chat.stores, chat.erased) == 1
     assert chat.stores.directory.find_user(number) is None
     assert chat.stores.directory.find_user(chat.member("hanmei")) == "hanmei"
-    assert sweep_restored(chat.stores, chat.erased) == 0
+    assert erase_again(chat.stores, chat.erased) == 0
 
 
 def test_a_number_that_went_to_somebody_else_after_a_restore_is_left_alone(open_chat: OpenChat) -> None:
     chat, number = lively(open_chat)
     list(erase_person(chat.stores, chat.erased, number))
     chat.stores.database.command("HSET", "qb:{people}:users", number, "newcomer")
-    assert sweep_restored(chat.stores, chat.erased) == 0
+    assert erase_again(chat.stores, chat.erased) == 0
     assert chat.stores.directory.find_user(number) == "newcomer"
 
 

@@ -50,6 +50,7 @@ from storage.community import CommunityKeys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
 from storage.experiments import Experiments
+from storage.moment import to_ms
 
 pytest_plugins = ("chat",)
 
@@ -432,6 +433,8 @@ def test_the_log_tells_what_counts() -> None:
     sent = {"push": "trial", "trial": MARK, "arm": "B"}
     assert read_event("push", 3, sent, NOW) == exposed("m:3", arm="B")
     assert read_event("push", 0, sent | {"chat": "wr1"}, NOW) == exposed("g:wr1", arm="B")
+    assert read_event("outbound", 0, sent | {"chat": "wr1", "via": "webhook"}, NOW) == exposed("g:wr1", arm="B")
+    assert read_event("outbound", 3, {"via": "app"}, NOW) is None
     assert read_event("push", 3, sent | {"arm": "", "why": "holdout"}, NOW) == exposed("m:3", arm="")
     assert read_event("push", 3, sent | {"why": "no_way"}, NOW) is None
     assert read_event("push", 3, {"push": "trial", "arm": ""}, NOW) is None
@@ -444,6 +447,15 @@ def test_the_log_tells_what_counts() -> None:
 
 
 # The whole way ------------------------------------------------------------------------------------------------------------
+
+
+def arrive(chat: Chat, *, is_dead: bool = False) -> None:
+    """All that is queued arrives, or is given up."""
+    outbox, now = chat.stores.outbox, to_ms(chat.clock())
+    for shard, lane, target in outbox.due(range(chat.stores.shards), now):
+        while lease := outbox.lease(shard, lane, target, "sender", now, 30_000):
+            settled = outbox.dead(lease, "没有送到", now) if is_dead else outbox.done(lease, now)
+            assert settled
 
 
 @pytest.fixture
@@ -563,13 +575,43 @@ def test_a_mailing_to_groups_is_an_exposure_of_each(tried: Chat) -> None:
     moment = tried.clock()
     assert fire(groups, tried.community, moment, tried.stores, tried.config, tried.live.current, moment)
     tend(tried)
-    total = desk(tried).get("groups").total
     arm = assign(groups, f"g:{MAIN}")
     assert arm
-    assert total[arm.name].units >= 1
+    assert desk(tried).get("groups").total[arm.name].units == 0, "queued is not shown"
+    arrive(tried)
+    tend(tried)
+    assert desk(tried).get("groups").total[arm.name].units == 1
+    assert list(recount(tried.stores, tried.communities, "groups")) == []
     other = next(one.name for one in groups.arms if one != arm)
     desk(tried).roll_out("groups", other, OPERATOR, once="r")
     tried.later(days=1)
     assert fire(groups, tried.community, tried.clock(), tried.stores, tried.config, tried.live.current, tried.clock())
-    told = [entry.data for entry in tried.log("push") if entry.data["push"] == "groups" and entry.data.get("chat") == MAIN]
-    assert [(data["arm"], "trial" in data) for data in told] == [(arm.name, True), (other, False)]
+    assert [entry.data["arm"] for entry in tried.log("push") if entry.data["push"] == "groups" and entry.data.get("chat") == MAIN] == [
+        arm.name,
+        other,
+    ]
+    arrive(tried)
+    tend(tried)
+    assert desk(tried).get("groups").total[other].units == 0, "what all get is no trial any more"
+
+
+@pytest.mark.parametrize("ends", ["failed", "stopped"])
+def test_what_never_arrived_was_shown_to_nobody_until_it_is_sent_again(tried: Chat, ends: str) -> None:
+    groups = replace(push_of(tried), id="groups", to="groups")
+    tried.stores.content.put(PUSHES.name, {"groups": msgspec.json.encode(push_row(groups)).decode()}, "boss", tried.clock())
+    tried.live.refresh()
+    moment = tried.clock()
+    assert fire(groups, tried.community, moment, tried.stores, tried.config, tried.live.current, moment)
+    if ends == "failed":
+        arrive(tried, is_dead=True)
+    else:
+        tried.stores.mailings.stop(tried.community.keys, "groups", moment, 1, moment, "s")
+        arrive(tried)
+    tend(tried)
+    assert [one.units for one in desk(tried).get("groups").total.values()] == [0, 0]
+    for letter in tried.stores.outbox.dead_letters(tried.community.shard):
+        assert tried.stores.outbox.replay(tried.community.shard, letter.delivery.id, to_ms(tried.clock()))
+    arrive(tried)
+    tend(tried)
+    assert sum(one.units for one in desk(tried).get("groups").total.values()) == (1 if ends == "failed" else 0)
+    assert list(recount(tried.stores, tried.communities, "groups")) == []

@@ -22,6 +22,7 @@ from rules.entries import Entry
 from rules.faq import MOST_CANDIDATES, Faq
 from rules.faq_likeness import ANSWER_FROM, OFFER_FROM
 from rules.text import Words, core
+from tests.timing import SLOWER
 
 SHIPPED = Path(__file__).parent.parent / "rules" / "content" / "faq.yaml"
 REFUND = Entry("refund", "怎么退款", "点申请退款", ("如何申请退款", "钱能退吗"), ("退款", "退钱"))
@@ -245,7 +246,7 @@ def test_the_order_of_entries_does_not_change_the_scores(words: Words, entries: 
 def test_a_page_of_text_costs_no_more_than_a_moment(shipped: Faq, said: str) -> None:
     started = time.process_time()
     shipped.ask(said)
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < 0.2 * SLOWER
 
 
 def test_similar_questions_stay_cheap_with_a_thousand_entries(words: Words) -> None:

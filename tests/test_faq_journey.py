@@ -11,14 +11,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.outside import aibot_text
-from tests.timing import await_until
+from tests.timing import SLOWER, await_until
 from tests.tree import GROUP, Tree
 
 IN_VAIN = ("停车场怎么收费", "停车场收费标准是什么", "请问停车场怎么收费呢", "停车场收费多少钱")
 ANSWER = "每小时五元，前半小时免费。"
 USERS = ("asker", "lilei", "hanmei", "lily")
-SLOWER = 3
-"""How much slower a machine may be that does other things as well."""
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from storage.keys import SHARDS
 from storage.points import Points
 from tests.outside import Answer, aibot, aibot_event, aibot_text, app, callback, new_id, opened, robot_json, robot_xml
 from tests.storm import communities_of
-from tests.timing import await_until
+from tests.timing import SLOWER, await_until
 from tests.tree import GROUP, Tree
 
 URL = "https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=CODE"
@@ -46,7 +46,7 @@ def test_saving_an_address_in_wecoms_console_succeeds(bot: Tree, name: str) -> N
     answer = bot.client.verify(bot.channels[name], "1288432023552776189")
 
     assert (answer.status, answer.body) == (200, b"1288432023552776189")
-    assert answer.took_s < 1
+    assert answer.took_s < 1 * SLOWER, "a second where nothing else runs"
 
 
 @pytest.mark.parametrize(

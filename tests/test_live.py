@@ -31,6 +31,7 @@ from rules.text import Words
 from storage import content
 from storage.connection import Database
 from storage.content import ContentStore
+from tests.timing import PATIENCE_S
 
 NOW = datetime(2026, 3, 10, 10, 0, tzinfo=UTC)
 LARGE = 20
@@ -85,7 +86,7 @@ def inode(folder: Path) -> int:
     return (folder / NAME).stat().st_ino
 
 
-def wait_for(what: Callable[[], bool], within_s: float = 30.0) -> None:
+def wait_for(what: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < deadline

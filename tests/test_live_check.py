@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.outside import aibot_text
 from tests.tree import GROUP, HERE, Tree
 
@@ -22,7 +20,6 @@ def live(tree: Tree, *more: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(120)
 def test_a_running_bot_is_seen_and_one_without_a_worker_is_told_of_with_the_cure(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     try:

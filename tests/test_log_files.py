@@ -293,3 +293,19 @@ def file_under_kills(folder: Path, entries: int, kills: int, seed: int) -> str:
 
 def test_a_mover_may_be_killed_at_any_moment(tmp_path: Path) -> None:
     assert " of 3 processes" in file_under_kills(tmp_path, 3_000, 3, seed=2)
+
+
+def test_a_file_that_another_lets_go_of_meanwhile_is_passed_over(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(events)
+    events.file_away(after(8), stretch=50)
+    assert events.files
+    files = events.files
+    listed = {shard: files.of(shard) for shard in range(SHARDS)}
+    for shard in range(SHARDS):
+        files.drop(listed[shard][0])
+    left = looks(events)
+    monkeypatch.setattr(files, "of", listed.__getitem__)
+    assert looks(events) == left
+    events.erase_user(3)
+    assert not any(entry.member == 3 and "text" in entry.data for entry in events.read())
+    assert events.trim(from_ms(3 * DAY_MS)) > 0

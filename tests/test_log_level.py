@@ -54,7 +54,6 @@ def test_what_was_said_ends_by_itself(database: Database) -> None:
     assert machine.log_level(6_000) == ""
 
 
-@pytest.mark.timeout(120)
 def test_every_process_of_a_running_bot_hears_of_it(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     try:

@@ -19,6 +19,7 @@ from bot.longlink import CHUNK_BYTES, Callback, Ending, LongLink
 from simulator.config import Channel, Group, Person, SimulatorConfig
 from simulator.longlink import LongLink as PretendLink
 from simulator.world import World
+from tests.timing import PATIENCE_S
 
 BOT, SECRET, GROUP = "BOTID", "the-secret-of-the-bot", "wrMAIN"
 
@@ -34,7 +35,7 @@ class Peer:
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
-    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
         with self._changed:
             return self._changed.wait_for(holds, timeout_s)
 

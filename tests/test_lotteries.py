@@ -48,6 +48,7 @@ from rules.lottery import (
 )
 from storage import keys
 from tests.test_docs import blocks
+from tests.timing import SLOWER
 
 pytest_plugins = ("chat", "command_line")
 
@@ -503,7 +504,7 @@ def test_a_hundred_thousand_tickets_are_drawn_and_a_changed_one_is_found(drawing
     desk.close(lottery_of(drawing), COMMAND_LINE, once="")
     began = time.process_time()
     desk.settle(lottery_of(drawing), COMMAND_LINE, once="")
-    assert time.process_time() - began < 6, "of CPU, for reading, hashing and drawing twice: about one on a machine of its own"
+    assert time.process_time() - began < 1 * SLOWER, "of CPU, for reading, hashing and drawing twice: about one on a machine of its own"
     text = proof(drawing)
     assert holds_elsewhere(text, tmp_path / "proof.txt")
     at = text.index("\n77777 ") + 10

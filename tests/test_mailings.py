@@ -2,103 +2,39 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from chat import MAIN, SUB, Chat, OpenChat
+from ringing import SHANGHAI, Desk, desk_at_half_past_eight
 
-from bot.traits import ring_traits
+from bot.mailing import fire
+from bot.mailing_desk import left_of
+from bot.push_reach import reach_of
 from handlers.contents import publish
 from rules.calendar import end_of_quiet
 from rules.contents import PUSHES
+from rules.levels import level_of
+from rules.pushes import Push
 from scheduler.clock import Agenda
 from storage import keys
-from storage.mailings import Mailing
+from storage.firings import MOST_MOMENTS
 from storage.moment import to_ms
-from storage.outbox import Lease
+from storage.tallies import place_of
 
 pytest_plugins = ("chat",)
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-
-
-class Desk:
-    """A chat whose pushes are rung by hand."""
-
-    def __init__(self, chat: Chat) -> None:
-        self.chat = chat
-        self.agenda = Agenda(chat.stores, chat.config, chat.live, chat.communities, chat.clock)
-
-    def writes(self, **row: Any) -> None:
-        """The only push there is: at nine, to the main community, unless ``row`` says otherwise."""
-        pushes = [{"id": "p", "cron": "0 9 * * *", "community": "main", "text": "早安"} | row]
-        publish(self.chat.stores, PUSHES, msgspec.json.encode(pushes).decode(), "boss", self.chat.clock())
-        self.chat.live.refresh()
-        self.agenda.ring(self.chat.clock())
-
-    def pushing(self, **rules: Any) -> None:
-        """The manners of pushing everywhere."""
-        self.chat.stores.content.put("pushing", {"default": msgspec.json.encode(rules).decode()}, "boss", self.chat.clock())
-        self.chat.live.refresh()
-
-    def at(self, hour: int, minute: int = 0, *, days: int = 0) -> None:
-        """It becomes so late by the clocks of Shanghai, and everything due is done."""
-        now = self.chat.clock().astimezone(SHANGHAI)
-        then = now.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=days)
-        self.chat.later(seconds=(then - now).total_seconds())
-        self.agenda.ring(self.chat.clock())
-
-    def pass_s(self, seconds: float) -> None:
-        """Seconds pass, and everything due is done."""
-        self.chat.later(seconds=seconds)
-        self.agenda.ring(self.chat.clock())
-
-    def members(self, count: int) -> list[int]:
-        """So many colleagues say something, and are known to segments."""
-        for number in range(count):
-            self.chat.says("签到", user=f"user{number}", name=f"成员{number}")
-        while ring_traits(self.chat.stores, self.chat.config, self.chat.live.current, self.chat.communities, self.chat.clock()):
-            pass
-        return [self.chat.member(f"user{number}") for number in range(count)]
-
-    @property
-    def mailing(self) -> Mailing:
-        """The newest mailing of the push."""
-        return self.chat.stores.mailings.of_push(self.chat.community.keys, "p", 1)[0]
-
-    def pushed(self) -> list[str]:
-        """The ids of what waits to be sent, without the moment."""
-        return [re.sub("@[0-9]+", "", one.id) for one in self.chat.outbox() if one.id.startswith("push:")]
-
-    def send(self, count: int, *, is_dead: bool = False) -> int:
-        """A sender takes so many of what is queued; gives how many it got."""
-        outbox, now, done = self.chat.stores.outbox, to_ms(self.chat.clock()), 0
-        for shard, lane, target in outbox.due(range(self.chat.stores.shards), now):
-            while done < count and (lease := self._lease(shard, lane, target, now)):
-                done += outbox.dead(lease, "没有送到", now) if is_dead else bool(outbox.done(lease, now))
-        return done
-
-    def _lease(self, shard: int, lane: str, target: str, now: int) -> Lease | None:
-        return self.chat.stores.outbox.lease(shard, lane, target, "sender", now, 30_000) if target else None
-
-    def why(self) -> dict[str, str]:
-        """What became of each unit, by the log: '' it was queued."""
-        return {(f"m:{one.member}" if one.member else one.data["chat"]): one.data.get("why", "") for one in self.chat.log("push")}
 
 
 @pytest.fixture
 def desk(chat: Chat) -> Desk:
-    """08:00 in Shanghai at the latest; nothing is planned but what a test writes."""
-    desk = Desk(chat)
-    desk.writes()
-    now = chat.clock().astimezone(SHANGHAI)
-    chat.later(seconds=((now + timedelta(days=1)).replace(hour=8, minute=30, second=0) - now).total_seconds())
-    return desk
+    return desk_at_half_past_eight(chat)
 
 
 def test_one_group_is_one_act_and_counts_as_it_arrives(desk: Desk) -> None:
@@ -131,6 +67,23 @@ def test_members_are_spoken_to_one_by_one_by_their_names(desk: Desk) -> None:
     receivers, mark = desk.chat.stores.mailings.receivers(desk.chat.community.keys, "p", desk.mailing.planned, 0, 99)
     assert set(receivers) == set(texts)
     assert mark is None
+
+
+def test_a_member_reads_his_own_points_and_level_and_a_group_nobodys(desk: Desk) -> None:
+    members = desk.members(2)
+    chat = desk.chat
+    today = chat.community.day_of(chat.clock())
+    chat.stores.points.award(chat.community.keys, members[0], chat.clock(), today=today, reason="gift", points=1_234, once="x")
+    desk.writes(to="members", segment="all", text="你有 {points} 分，是{level}")
+    desk.at(9)
+    texts = {one.member: str(one.body) for one in chat.outbox() if one.mailing}
+    for member in members:
+        account = chat.stores.points.account(chat.community.keys, member, chat.community.day_of(chat.clock()))
+        level = level_of(chat.live.current.levels, account.earned).name
+        assert f"你有 {account.balance:,} 分，是{level}" in texts[member]
+    assert "1,2" in texts[members[0]]
+    refused = chat.as_admin("推送 新建 明天 9:00 你们有 {points} 分")
+    assert "{points} 是每个人自己的，只能用在一个一个发的推送里" in refused
 
 
 def test_who_wants_no_pushes_gets_none_and_is_answered_all_the_same(desk: Desk) -> None:
@@ -416,7 +369,12 @@ def test_arms_share_the_readers_and_the_held_out_are_told_of(desk: Desk) -> None
     told = [entry for entry in desk.chat.log("push") if entry.member in members]
     assert {entry.data["arm"] for entry in told} == {"A", "B", ""}
     assert all((entry.data["arm"] == "") == (entry.data.get("why") == "holdout") for entry in told)
-    assert len({entry.data["trial"] for entry in told}) == 1
+    assert {one.trial.partition("|")[2] for one in desk.chat.outbox() if one.mailing} == {
+        entry.data["arm"] for entry in told if entry.data["arm"]
+    }
+    assert {bool(entry.data.get("trial")) for entry in told if entry.data.get("why") == "holdout"} == {True}, (
+        "whoever is held out is counted from here on"
+    )
 
 
 def test_a_correction_goes_to_exactly_those_who_got_it(desk: Desk) -> None:
@@ -506,3 +464,146 @@ def test_a_person_is_forgotten_by_mailings_and_wishes(desk: Desk) -> None:
 def test_quiet_hours_end_by_the_clocks_of_the_place(span: str, at: str, end: str | None) -> None:
     found = end_of_quiet(span, datetime.fromisoformat(f"{at}+00:00"), SHANGHAI)
     assert found == (datetime.fromisoformat(f"{end}+00:00") if end else None)
+
+
+# Members of several communities, and callings of many groups -----------------------------------------------------------------
+
+
+def test_what_is_said_to_the_members_of_all_communities_is_said_to_each_once(desk: Desk) -> None:
+    members = desk.members(3)
+    far = desk.chat.communities.named("far")
+    desk.chat.stores.traits.write(far.keys, {member: {"level": 1} for member in members[1:]})
+    for member in members[1:]:
+        desk.chat.stores.database.command("SETBIT", keys.HERE(shard=far.shard, community="far"), member, 1)
+    push = Push("all", "", "放假通知", "*", at="2026-12-01 09:00", to="members", segment="all")
+    where = list(desk.chat.communities.listed)
+    reach = reach_of(push, where, desk.chat.stores, desk.chat.config, desk.chat.live.current, desk.chat.clock())
+    assert (
+        reach.people
+        == reach_of(
+            replace(push, community="main"), where[:1], desk.chat.stores, desk.chat.config, desk.chat.live.current, desk.chat.clock()
+        ).people
+    )
+    desk.writes(community="*", to="members", segment="all", quiet="ignore")
+    desk.at(9)
+    desk.at(21, 30)  # it is half past nine in New York
+    got = Counter(one.member for one in desk.chat.outbox() if one.mailing)
+    assert set(members) <= set(got)
+    assert set(got.values()) == {1}
+    [other] = desk.chat.stores.mailings.of_push(far.keys, "p", 1)
+    assert other.skipped["elsewhere"] == 2
+    assert desk.chat.stores.mailings.claim_readers(far.keys, "p", "2026-12-01 09:00", members) == frozenset(), (
+        "another moment, others may speak"
+    )
+    desk.chat.stores.mailings.erase_user(members[0])
+    for key in desk.chat.stores.database.scan(keys.MAILING_READERS(shard="*", push="*", moment="*")):
+        assert str(members[0]) not in desk.chat.stores.database.command("HKEYS", key)
+
+
+def test_calling_costs_no_more_round_trips_for_many_groups(open_chat: OpenChat) -> None:
+    costs = []
+    for count in (2, 3, 40):  # the first has the scripts loaded, too
+        chats = [MAIN, *(f"wr{number}" for number in range(1, count))]
+        chat = open_chat(further=chats[1:])
+        where, numbers = chat.community.keys, range(1_000, 1_000 + 3 * count)
+        chat.stores.traits.write(where, {number: {"level": 3, "opted_out": number % 3 == 0} for number in numbers})
+        for number in numbers:
+            for place in (where.id, place_of(where.id, chats[number % count])):
+                chat.stores.database.command("SETBIT", keys.HERE(shard=where.shard, community=place), number, 1)
+        push = Push(f"p{count}", "0 9 * * *", "早安", "main", segment="level >= 3")
+        trips = list[int]()
+        chat.stores.database._on_round_trip = partial(trips.append, 1)
+        assert fire(push, chat.community, chat.clock(), chat.stores, chat.config, chat.live.current, chat.clock())
+        costs.append(len(trips))
+        called = [one.body["markdown"]["content"] for one in chat.outbox() if one.id.startswith(f"push:main:p{count}@")]
+        assert len(called) == count
+    assert 0 < costs[1] == costs[2]
+
+
+# Time, and several processes ------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_ahead_keeps_nobody_waiting(open_chat: OpenChat, desk: Desk) -> None:
+    """A process whose clock is an hour ahead begins a mailing; others carry it on by the time that all agree on."""
+    desk.members(3)
+    desk.writes(to="members", segment="all", first=1, first_minutes=10, quiet="ignore")
+    chat = desk.chat
+    ahead = Agenda(chat.stores, chat.config, chat.live, chat.communities, lambda: chat.clock() + timedelta(hours=1), agreed=chat.clock)
+    ahead.ring(chat.clock() + timedelta(hours=1))
+    assert desk.mailing.state == "first"
+    assert desk.mailing.next_at
+    assert desk.mailing.next_at < chat.clock() + timedelta(minutes=41), "ten minutes after its moment, not after the clock that is ahead"
+    there = open_chat(clock=chat.clock)
+    behind = Agenda(there.stores, there.config, there.live, there.communities, lambda: chat.clock() - timedelta(hours=1), agreed=chat.clock)
+    desk.chat.later(seconds=(desk.mailing.next_at - chat.clock()).total_seconds())
+    behind.ring(chat.clock() - timedelta(hours=1))
+    assert desk.mailing.looked == desk.mailing.of
+
+
+def test_two_processes_at_once_leave_no_room_under_a_cap_for_two(open_chat: OpenChat, desk: Desk) -> None:
+    """Eight pushes fall due at one moment, rung by four processes at once: who may hear two a day hears two."""
+    members = desk.members(5)
+    desk.pushing(caps=[{"kind": "all", "most": 2, "days": 1}], quiet="")
+    rows = [{"id": f"p{n}", "cron": "0 9 * * *", "community": "main", "text": f"{n}", "to": "members", "segment": "all"} for n in range(8)]
+    publish(desk.chat.stores, PUSHES, msgspec.json.encode(rows).decode(), "boss", desk.chat.clock())
+    now = desk.chat.clock().astimezone(SHANGHAI)
+    desk.chat.later(seconds=(now.replace(hour=9, minute=0, second=0, microsecond=0) - now).total_seconds())
+    chats = [open_chat(clock=desk.chat.clock) for _ in range(4)]
+    moment = desk.chat.clock().replace(second=0, microsecond=0)
+
+    def ring(chat: Chat) -> None:
+        for push in chat.live.current.pushes:
+            fire(push, chat.community, moment, chat.stores, chat.config, chat.live.current, moment)
+
+    with ThreadPoolExecutor(len(chats)) as pool:
+        list(pool.map(ring, chats))
+    got = Counter(one.member for one in desk.chat.outbox() if one.mailing)
+    assert {got[member] for member in members} == {2}
+    where = desk.chat.community.keys
+    held = sum(desk.chat.stores.mailings.of_push(where, f"p{n}", 1)[0].skipped.get("cap", 0) for n in range(8))
+    assert held == 6 * len(got)
+
+
+def test_a_mailing_is_stopped_in_the_middle_of_a_long_run_through_groups(open_chat: OpenChat) -> None:
+    """What was said stays said, what is queued is taken back, the rest is never begun – and every group is accounted for."""
+    desk = desk_at_half_past_eight(open_chat(further=[f"wr{number:04}" for number in range(1, 700)]))
+    desk.at(9)
+    desk.send(40)
+    desk.pass_s(1)
+    mailing = desk.mailing
+    assert (mailing.of, mailing.sent, mailing.state) == (700, 40, "running")
+    assert 40 < mailing.queued < 700
+    desk.chat.stores.mailings.stop(desk.chat.community.keys, "p", mailing.planned, 1, desk.chat.clock(), "stop")
+    assert desk.send(1_000) == 0
+    desk.pass_s(5)
+    done = desk.mailing
+    assert (done.sent, done.skipped, done.in_flight) == (40, {"stopped": done.queued - 40}, 0)
+    assert done.looked == mailing.looked
+    assert left_of(done) == 700 - done.looked
+
+
+def test_quiet_hours_that_end_in_an_hour_that_comes_twice_end_the_first_time() -> None:
+    zone = ZoneInfo("America/New_York")
+    night = datetime(2026, 11, 1, 0, 30, tzinfo=zone)
+    end = end_of_quiet("22:00-01:30", night, zone)
+    assert end
+    assert end.astimezone(UTC) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    assert end_of_quiet("22:00-01:30", end, zone) is None
+    again = datetime(2026, 11, 1, 6, 10, tzinfo=UTC)  # 01:10 for the second time
+    later = end_of_quiet("22:00-01:30", again, zone)
+    assert later is None or later - again <= timedelta(minutes=20)
+    spring = end_of_quiet("22:00-02:30", datetime(2026, 3, 8, 1, 30, tzinfo=zone), zone)
+    assert spring
+    assert spring.astimezone(UTC) == datetime(2026, 3, 8, 7, 30, tzinfo=UTC), "half past two does not come: it ends when it would have been"
+
+
+def test_more_moments_of_a_day_than_a_receipt_tells_are_counted_all_the_same(desk: Desk) -> None:
+    desk.writes(cron="*/15 9-23 * * *", quiet="ignore")
+    desk.chat.stores.pauses.set("main", "posts", once="p")
+    for number in range(9 * 4, 24 * 4):
+        desk.at(number // 4, number % 4 * 15)
+    day = desk.chat.clock().astimezone(SHANGHAI).date()
+    [receipt] = [one for one in desk.chat.stores.firings.receipts(desk.chat.community.keys, day, day) if one.push == "p"]
+    assert (receipt.count, len(receipt.moments)) == (60, MOST_MOMENTS)
+    assert {one.why for one in receipt.moments} == {"paused"}
+    assert receipt.moments[-1].planned.astimezone(SHANGHAI).strftime("%H:%M") == "23:45"

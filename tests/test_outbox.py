@@ -121,7 +121,7 @@ def test_a_sent_delivery_is_an_event_of_its_shard(outbox: Outbox, database: Data
     outbox.enqueue(SHARD, [delivery("1", member=42)], NOW)
     lease = outbox.lease(SHARD, "now", "hook.main.g1", "a", NOW, LEASE)
     assert lease
-    assert outbox.done(lease, NOW + 3, '{"via":"webhook"}')
+    assert outbox.done(lease, NOW + 3, {"via": "webhook"})
     [[_, fields]] = database.command("XRANGE", keys.EVENTS(shard=SHARD), "-", "+")
     assert fields == [
         "v", "1", "t", str(NOW + 3), "kind", "outbound", "c", "main", "m", "42", "id", "1", "data", '{"via":"webhook"}',

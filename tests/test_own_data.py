@@ -10,6 +10,7 @@ from chat import Chat
 from bot.errors import UserError
 from handlers import privacy
 from handlers.privacy import CONFIRM, COPIES, copy_file, ring_erasures
+from storage import keys
 
 pytest_plugins = ("chat",)
 
@@ -127,3 +128,22 @@ def test_a_moderator_loses_his_role_with_his_data(chat: Chat) -> None:
     assert ring(chat) == 1
     chat.says("签到")
     assert chat.stores.roles.export_user(chat.member()) in ({}, [])
+
+
+def test_whom_a_store_cannot_forget_holds_up_nobody(chat: Chat) -> None:
+    chat.says("签到", user="lilei")
+    chat.says("签到", user="hanmei")
+    first, second = chat.member("lilei"), chat.member("hanmei")
+    assert first < second
+    wishes_to_go(chat, "lilei")
+    wishes_to_go(chat, "hanmei")
+    damaged = keys.LEDGER_ROWS(shard=chat.community.shard, community=chat.community.id, member=first)
+    database = chat.stores.database
+    database.pipeline([("RENAME", damaged, f"{damaged}:whole"), ("SET", damaged, "no list")])
+    chat.later(seconds=11)
+    assert ring(chat) == 1
+    assert chat.stores.directory.find_number("hanmei") is None
+    assert first in chat.stores.wishes.to_erase(chat.clock()), "he waits"
+    database.command("RENAME", f"{damaged}:whole", damaged)
+    assert ring(chat) == 1
+    assert chat.stores.directory.find_number("lilei") is None

@@ -95,7 +95,7 @@ def test_none_takes_long(patterns: list[re.Pattern[str]]) -> None:
 @pytest.mark.parametrize("bad", [r"(?:a|a?)+b", r"^(\d+)*x$"])
 def test_one_that_does_is_found(bad: str) -> None:
     short = re.compile(bad)
-    text = ("a" if "a" in bad else "1") * 24 + "!"
+    text = ("a" if "a" in bad else "1") * 21 + "!"
     began = time.process_time()
     short.search(text)
     assert time.process_time() - began > MOST_S / 4, "with 600 characters it would not end in this life"

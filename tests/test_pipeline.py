@@ -422,7 +422,7 @@ def test_what_may_not_have_been_kept_is_not_acknowledged_and_its_repeat_is_done_
 def _when_back(asks: Callable[[], str]) -> str:
     """The answer, as soon as the database's own short rest after a failure is over."""
     pause = Flag()
-    for _ in range(100):
+    for _ in range(1_200):
         try:
             return asks()
         except StorageAway:

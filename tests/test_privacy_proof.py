@@ -140,7 +140,7 @@ def plain_log(redis_server: EmbeddedServer) -> Iterator[EmbeddedServer]:
 def await_rewritten(server: EmbeddedServer) -> None:
     """Returns when the server writes its file anew no more."""
     pause = threading.Event()
-    for _ in range(2_000):
+    for _ in range(12_000):
         told = ask(server.socket, "INFO persistence")
         if "aof_rewrite_in_progress:0" in told and "aof_rewrite_scheduled:0" in told:
             return

@@ -150,12 +150,55 @@ def test_consent_by_chat_lists_asks_for_the_number_and_agrees(chat: Chat) -> Non
     assert "没有推送在等批准" in chat.as_admin("推送 批准")
     push = put(chat, TOMORROW, who="lilei")
     assert f"{push.id}  周年庆" in chat.as_admin("推送 批准")
-    assert f"推送 批准 {push.id} 40" in chat.as_admin(f"推送 批准 {push.id}")
-    assert "人数不对" in chat.as_admin(f"推送 批准 {push.id} 400")
-    assert "批准了“周年庆”" in chat.as_admin(f"推送 批准 {push.id} 40")
-    assert "不在等批准" in chat.as_admin(f"推送 批准 {push.id} 40")
+    letters = desk(chat).get(push.id).letters
+    shown = chat.as_admin(f"推送 批准 {push.id}")
+    assert "> 周年庆开始了" in shown
+    assert f"同意就说：推送 批准 {push.id} 40 {letters}（" in shown
+    assert not is_granted(desk(chat).get(push.id).push), "only looked at"
+    assert f"推送 批准 {push.id} 40 {letters}" in chat.as_admin(f"推送 批准 {push.id} {letters}"), "the number is missing"
+    assert "人数不对" in chat.as_admin(f"推送 批准 {push.id} 400 {letters}")
+    assert "批准了“周年庆”" in chat.as_admin(f"推送 批准 {push.id} 40 {letters.upper()}")
+    assert "不在等批准" in chat.as_admin(f"推送 批准 {push.id} 40 {letters}")
     assert "例如" in chat.as_admin("推送 批准 3 很多")
     assert "例如" in chat.as_admin("推送 启用 3 4 5")
+
+
+def test_who_agrees_agrees_to_what_he_was_shown(chat: Chat) -> None:
+    make_admin(chat)
+    push = put(chat, TOMORROW, who="lilei")
+    said = next(one for one in chat.outbox() if one.id.startswith("push:asked:")).body["markdown"]["content"]
+    agrees = said.partition("同意就说：")[2].partition("；")[0]
+    kept = desk(chat, "lilei").get(push.id)
+    desk(chat, "lilei").change(push.id, kept.mark, replace(kept.push, text="全部五折，点这里"), once="2")
+    refused = chat.as_admin(agrees)
+    assert "后来又改过，没有批准" in refused
+    assert "你看过的：2026-03-11 09:00" in refused
+    assert "周年庆开始了" in refused
+    assert "> 全部五折，点这里" in refused
+    assert not is_granted(desk(chat).get(push.id).push)
+    assert "四个字母对不上，没有批准" in chat.as_admin(f"推送 批准 {push.id} 40 zzzz")
+    assert "批准了" in chat.as_admin(refused.partition("同意就说：")[2].partition("（")[0])
+
+
+def test_what_goes_to_all_is_agreed_to_by_an_administrator_of_all(chat: Chat) -> None:
+    make_admin(chat)
+    chat.says("签到", user="hanmei")
+    push = put(chat, replace(TOMORROW, community="*"), who="lilei")
+    kept = desk(chat).get(push.id)
+    with pytest.raises(UserError, match="所有社群的管理员"):
+        desk(chat, "hanmei", "admin").grant(push.id, kept.mark, once="2", typed=desk(chat).reach(push).people)
+    assert chat.stores.roles.grant(chat.member("hanmei"), "*", "admin", seen="", once="all")
+    above = replace(desk(chat, "hanmei", "admin"), may_agree=True)
+    assert is_granted(above.grant(push.id, kept.mark, once="3", typed=desk(chat).reach(push).people).after or push)
+
+
+def test_who_is_an_administrator_elsewhere_is_not_waited_for_with_what_goes_to_all(chat: Chat) -> None:
+    """The only one who may agree to it may do so himself, after a while."""
+    make_admin(chat)
+    push = put(chat, replace(TOMORROW, community="*"))
+    own = replace(desk(chat), may_agree=True)
+    with pytest.raises(UserError, match="10 分钟"):
+        own.grant(push.id, own.get(push.id).mark, once="2", typed=own.reach(push).people)
 
 
 # The brake ----------------------------------------------------------------------------------------------------------------

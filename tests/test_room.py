@@ -113,7 +113,7 @@ def fill(chat: Chat, share: float) -> None:
 def test_near_its_limit_the_log_goes_into_files_and_nothing_is_lost(small: Database, chat: Chat, tmp_path: Path) -> None:
     chat.says("签到")
     before = chat.points()
-    fill(chat, 0.9)
+    fill(chat, 0.95)
     events = Events(small, 16, LogFiles(tmp_path / "log"))
     stores = replace(chat.stores, events=events)
     told, server = list(events.read()), stores.machine.server()

@@ -25,9 +25,9 @@ SAID = (
 HIDDEN = tuple(word for word in SAID if word not in ("韩梅梅", "周年抽奖", "周六爬山", "你最近怎么读书"))
 """Those that are in no example of a command either."""
 FILES = {
-    "activity_picture": (f"{WHERE}activities/2/picture",),
-    "activity_proof": (f"{WHERE}activities/2/proof",),
-    "activity_answers": (f"{WHERE}activities/4/answers",),
+    "activity_picture": (f"{WHERE}activities/2/picture.png",),
+    "activity_proof": (f"{WHERE}activities/2/proof.txt",),
+    "activity_answers": (f"{WHERE}activities/4/answers.csv",),
 }
 
 
@@ -114,7 +114,7 @@ def kept(chat: Chat) -> Mapping[str, object]:
         f"{key}:{name}": value
         for key in database.scan("qb:{content}:*:items")
         for name, value in database.rows(key)
-        if not str(value).startswith("far|")
+        if not (str(value).startswith("far|") or str(name).endswith("＠far"))
     }
     return content | {key: database.command("DUMP", key) for key in database.scan("qb:*main*")}
 

@@ -11,11 +11,11 @@ from chat import Chat, OpenChat
 
 from bot.communities import Community
 from bot.errors import UserError
-from bot.permissions import Actor, Role
+from bot.permissions import COMMAND_LINE, Actor, Role
 from bot.segment_desk import Moved, SegmentDesk
-from handlers.contents import publish
+from handlers.contents import current_text, publish, undo
 from rules.content_pushing import PUSHING
-from rules.contents import PUSHES
+from rules.contents import PUSHES, SEGMENTS
 from rules.saved_segments import Segment
 
 pytest_plugins = ("chat",)
@@ -197,3 +197,19 @@ def test_what_was_said_once_leaves_its_segment_free(told: Chat) -> None:
     at = (told.clock().astimezone(told.community.zone) - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
     writes_push(told, cron="", at=at, approval="granted", asked_by=1, granted_by=2)
     assert "改成：" in told.as_admin("群体 修改 高手 level >= 1")
+
+
+def test_no_door_widens_a_push_that_was_agreed_to(told: Chat) -> None:
+    """By the command line, too: a file of segments, and a version that is taken back."""
+    told.as_admin("群体 新建 高手 level >= 1")
+    told.as_admin("群体 修改 高手 level >= 3")
+    writes_push(told, community="*", approval="granted", asked_by=1, granted_by=2)
+    file = current_text(told.stores, SEGMENTS)
+    with pytest.raises(UserError, match="不能这样换成别的人"):
+        publish(told.stores, SEGMENTS, file.replace("level >= 3", "level >= 1"), "命令行", told.clock())
+    with pytest.raises(UserError, match="不能这样换成别的人"):
+        undo(told.stores, SEGMENTS, told.stores.content.history(SEGMENTS.name, 1)[0].number, COMMAND_LINE, told.clock())
+    before = told.stores.content.history(SEGMENTS.name, 1)[0].number
+    assert publish(told.stores, SEGMENTS, file.replace("level >= 3", "等级 >= 3"), "命令行", told.clock()) > before, (
+        "the same members in other words"
+    )

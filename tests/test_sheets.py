@@ -23,6 +23,7 @@ from rules.contents import FAQ, ContentProblem, dump, entry_to_json, from_items,
 from rules.entries import Entry, LinkCard, id_of
 from rules.faq_sheets import HEADS, Reading, entries_of, rows_of
 from rules.sheets import read_csv, read_excel, write_csv, write_excel
+from tests.timing import SLOWER
 
 PLAIN = "字 ab;；|｜\"'=+-@＝,，\n、{}#12："
 
@@ -277,7 +278,7 @@ def test_a_small_file_with_a_member_out_of_proportion_is_refused_unread(member: 
     started = time.process_time()
     with pytest.raises(ContentProblem, match="大得不正常"):
         read_excel(data)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * SLOWER
 
 
 @pytest.fixture(scope="module")
@@ -296,8 +297,8 @@ def test_what_would_take_too_long_or_too_much_is_given_up_elsewhere(heavy: bytes
     used, started = time.process_time(), time.monotonic()
     reading = read_apart("faq.xlsx", heavy, {}, **limits)
     assert [said in problem for problem in reading.problems] == [True]
-    assert time.monotonic() - started < 20
-    assert time.process_time() - used < 1
+    assert time.monotonic() - started < 2 * SLOWER
+    assert time.process_time() - used < 1 * SLOWER
 
 
 def test_what_is_read_elsewhere_is_the_same() -> None:

@@ -161,7 +161,7 @@ def node_peer(link: LongLink) -> Iterator[None]:
         assert process.stderr is not None
         process.stdin.write(f"{SECRET}\n".encode())
         process.stdin.flush()
-        connected = link.wait_until(lambda: link.live_connections("BOT1") == 1, 20)
+        connected = link.wait_until(lambda: link.live_connections("BOT1") == 1)
         if connected:
             yield
         process.stdin.close()
@@ -202,11 +202,11 @@ def python_peer(link: LongLink) -> Iterator[None]:
     client.on("error", problems.append)
     thread = threading.Thread(target=_run_forever, args=(loop, client.connect), daemon=True)
     thread.start()
-    connected = link.wait_until(lambda: link.live_connections("BOT1") == 1, 20)
+    connected = link.wait_until(lambda: link.live_connections("BOT1") == 1)
     if connected:
         yield
     loop.call_soon_threadsafe(client.disconnect)
-    gone = link.wait_until(lambda: link.live_connections("BOT1") == 0, 10)
+    gone = link.wait_until(lambda: link.live_connections("BOT1") == 0)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
     assert (connected, gone, problems) == (True, True, [])
@@ -282,7 +282,7 @@ def talk(link: LongLink, *, with_file: bool) -> None:
     """One conversation in which every command of a bot comes up; each step waits until members see its outcome."""
 
     def answered(turn: Turn) -> None:
-        assert link.wait_until(lambda: turn.settled, 10), link.frames[-3:]
+        assert link.wait_until(lambda: turn.settled), link.frames[-3:]
 
     answered(link.say("zhang", "故事", chat="g1"))
     assert [(post.text, post.state) for post in link.shown("g1")] == [("从前有座山", "")]
@@ -291,12 +291,12 @@ def talk(link: LongLink, *, with_file: bool) -> None:
     answered(link.click("zhang", link.shown("zhang")[-1], "ok"))
     assert link.shown("zhang")[-1].card_of("zhang") == THANKS
     link.say("zhang", "推送")
-    assert link.wait_until(lambda: link.shown("zhang")[-1].text == "**早**", 10)
+    assert link.wait_until(lambda: link.shown("zhang")[-1].text == "**早**")
     if with_file:
         answered(link.say("zhang", "文件"))
         assert [(post.kind, post.text) for post in link.shown("zhang")][-1] == ("file", "a.txt")
     said = len(link.frames)
-    assert link.wait_until(lambda: any(frame.cmd == "ping" for frame in link.frames[said:]), 10)
+    assert link.wait_until(lambda: any(frame.cmd == "ping" for frame in link.frames[said:]))
 
 
 def shape(frames: Sequence[Frame]) -> list[dict[str, Any]]:
@@ -354,9 +354,9 @@ def test_the_vendors_clients_and_ours_hold_the_same_conversation(link: LongLink,
 def test_the_node_client_uploads_in_chunks_that_it_counts_from_zero(link: LongLink) -> None:
     with node_peer(link):
         link.say("zhang", "大文件")
-        assert link.wait_until(lambda: [post.text for post in link.shown("zhang")] == ["big.bin"], 10)
+        assert link.wait_until(lambda: [post.text for post in link.shown("zhang")] == ["big.bin"])
     chunks = [frame.frame["body"]["chunk_index"] for frame in link.frames if frame.cmd == "aibot_upload_media_chunk"]
-    assert sorted(chunks) == [0, 1, 2]
+    assert set(chunks) == {0, 1, 2}  # where the machine is slow the client sends some again
 
 
 @needs_node

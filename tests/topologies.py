@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -49,9 +50,9 @@ class Node:
         node._first, node._options = (str(file), "--sentinel"), {}
         return node
 
-    @property
+    @functools.cached_property
     def client(self) -> Any:
-        """A client of its own; not the bot's."""
+        """A client of its own, not the bot's. One, for it is asked again and again whether its server is there."""
         return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
 
     def start(self) -> None:

@@ -18,8 +18,9 @@ import yaml
 
 from storage.connection import Database
 from storage.embedded import find_server, socket_path
+from storage.machine import Machine, Process
 from tests.outside import Channel, Client, make_channel
-from tests.timing import await_until
+from tests.timing import PATIENCE_S, await_until
 
 HERE = Path(__file__).resolve().parent.parent
 CORP = "wwOUTSIDE00000000"
@@ -48,7 +49,7 @@ class Tree:
         self.folder = folder
         self.port = free_port()
         self.channels = make_channels()
-        self.client = Client(self.port)
+        self.client = Client(self.port, within_s=PATIENCE_S)
         self.log = folder / "stderr.log"
         self._redis_url = redis_url
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,8 +131,10 @@ class Tree:
         return [pid for pid in self.pids() if _command(pid).endswith(" worker ")]
 
     def all_pids(self) -> set[int]:
-        """All its processes, once the worker is among them: it begins after the web processes answer."""
-        await_until(lambda: any(" worker" in _command(pid) for pid in self.pids()), READY_WITHIN_S, "a worker", every_s=0.05)
+        """All its processes, once the worker is at work: it begins after the web processes answer."""
+        with self.database() as database:
+            machine = Machine(database, str, 16)
+            await_until(lambda: any(_number(one) in self.pids() for one in machine.processes() if one.role == "worker"), what="a worker")
         return self.pids()
 
     def memory_kb(self) -> int:
@@ -251,6 +254,11 @@ def free_port() -> int:
 def is_running(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     return _fields(pid)[:1] not in ([], ["Z"])
+
+
+def _number(process: Process) -> int:
+    """The process id in a name such as ``worker.host.17``."""
+    return int(process.name.rpartition(".")[2])
 
 
 def _below(root: int) -> set[int]:

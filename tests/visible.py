@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+PATIENCE_MS = 60_000
+"""How long a page may take to show what is expected of it: nobody knows how busy the machine is."""
 CHROMIUM = Path("/usr/bin/chromium")
 FOLDER = os.environ.get("BOT_PICTURES", "")
 """Where pictures are kept, below the project unless absolute; nothing keeps none."""
@@ -27,6 +29,7 @@ FLAGS = (
 @contextmanager
 def a_browser() -> Iterator[Browser]:
     """A headless Chromium; its start takes a second, so a test module has one."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -14,7 +14,6 @@ import os
 import random
 import resource
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +43,8 @@ ZONES = {"main": ZoneInfo("Asia/Shanghai"), "far": ZoneInfo("America/New_York")}
 HOUR = timedelta(hours=1)
 PROCESSES = 3
 GRACE_MINUTES = (5, 30, 120)
+SPARED_S = 86_400
+"""How far a process may go, by its own time, beyond the moment at which it is to be killed."""
 
 Span = tuple[datetime, datetime]
 
@@ -144,8 +145,8 @@ def _is_of(day: date, sort: str) -> bool:
 # How it is lived --------------------------------------------------------------------------------------------------------------
 
 
-def _live(chat: Chat, at: Any, end: datetime, jumps: Sequence[tuple[datetime, timedelta]]) -> None:
-    """One process, from ``at`` on: rings what falls due, by a clock that is put forward and back."""
+def _live(chat: Chat, at: Any, doom: Any, end: datetime, jumps: Sequence[tuple[datetime, timedelta]]) -> None:
+    """One process, from ``at`` on: rings what falls due, by a clock that is put forward and back. Some way behind its ``doom`` it waits to be killed."""
     now = datetime.fromtimestamp(at.value, UTC)
     chat.stores.pauses.keep_up()
     seen = [now]
@@ -154,6 +155,8 @@ def _live(chat: Chat, at: Any, end: datetime, jumps: Sequence[tuple[datetime, ti
         off = next((off for since, off in reversed(jumps) if since <= now), timedelta())
         seen[0] = now + off
         at.value = now.timestamp()
+        while 0 < doom.value < at.value - SPARED_S:
+            time.sleep(0.001)  # until somebody kills it, or spares it
         agenda.ring(seen[0])
         jump = min((since for since, _ in jumps if since > now), default=end)
         now = min(max((agenda.next_push(seen[0]) or end) - off, now + timedelta(seconds=1)), jump, end)
@@ -170,19 +173,23 @@ def _window(chat: Chat, rng: random.Random, begin: datetime, end: datetime, kill
         jumps = jumps if rng.random() < 0.4 else []
         happened.jumps += len(jumps)
         happened.away += [(since - HOUR, since + 2 * HOUR) for since, _ in jumps]
-        lives.append((fork.Value("d", begin.timestamp()), jumps))
-    processes = [fork.Process(target=_live, args=(chat, at, end, jumps)) for at, jumps in lives]
+        lives.append((fork.Value("d", begin.timestamp()), fork.Value("d", 0.0), jumps))
+    processes = [fork.Process(target=_live, args=(chat, at, doom, end, jumps)) for at, doom, jumps in lives]
     for process in processes:
         process.start()
     for _ in range(kills):
-        threading.Event().wait(rng.uniform(0.0, 0.25))
         number = rng.randrange(PROCESSES)
-        victim, (at, jumps) = processes[number], lives[number]
+        victim, (at, doom, jumps) = processes[number], lives[number]
+        doom.value = at.value + (end.timestamp() - at.value) * rng.uniform(0.0, 0.5)
+        while victim.is_alive() and at.value < doom.value:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.02))  # wherever it is by then
         if victim.is_alive() and victim.pid:
             os.kill(victim.pid, signal.SIGKILL)
             happened.kills += 1
         victim.join()
-        processes[number] = fork.Process(target=_live, args=(chat, at, end, jumps))
+        doom.value = 0.0
+        processes[number] = fork.Process(target=_live, args=(chat, at, doom, end, jumps))
         processes[number].start()
     for process in processes:
         process.join()

@@ -34,7 +34,7 @@ from simulator.server import serve
 from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer, ask
-from storage.moment import from_ms
+from storage.moment import from_ms, to_ms
 from storage.schema import settle_schema
 
 ASSISTANT, DESK = "assistant", "desk"
@@ -137,7 +137,7 @@ def _settle_one_shard(url: str, start: datetime) -> None:
     """One shard: there is one server, and whatever walks over all shards asks it once."""
     database = Database(url)
     database.command("HSET", keys.SCHEMA(), "shards", 1)
-    settle_schema(database, int(start.timestamp() * 1000))
+    settle_schema(database, to_ms(start))
     database.close()
 
 

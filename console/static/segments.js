@@ -9,7 +9,7 @@ document.addEventListener("click", (event) => {
   const at = condition.selectionStart ?? condition.value.length;
   const before = condition.value.slice(0, at).trimEnd();
   const behind = condition.value.slice(condition.selectionEnd ?? at).trimStart();
-  const joins = before && !/(?:\(|（|且|或|非|and|or|not)$/i.test(before) ? " and " : before ? " " : "";
+  const joins = before && !/(?:\(|（|且|或|非|and|or|not)$/i.test(before) ? " 且 " : before ? " " : "";
   const written = `${before}${joins}${chosen.dataset.insert}`;
   condition.value = behind ? `${written} ${behind}` : written;
   condition.focus();

@@ -1,9 +1,12 @@
 -- uses: caps
--- Takes one delivery out of its queue unsent: its mailing was stopped, or its receiver is forgotten. What it took of the caps of its day is handed back.
+-- Takes one delivery out of its queue unsent: its mailing was stopped, its receiver is forgotten, or it may not go any more. What it took of the caps of
+-- its day is handed back.
 -- KEYS 1 queue  2 due  3 leases  4 stopped mailings  5 events  6 the mailing  7 counts of the day (6, 7 of one that counts in a mailing)
--- ARGV 1 member of due  2 item as it stands in the queue  3 now_ms  4 why: stopped or erased  5 community|name of its mailing
---      6 community  7 name of its mailing  8 member number (0: none)  9 data of its event (JSON; '' it tells of nobody)  then the fields of the counts
--- Gives 1; or 0 where it stands there no more: then nothing was done. A lease on it is lost; its holder cannot settle any more.
+-- ARGV 1 member of due  2 item as it stands in the queue  3 now_ms  4 why: stopped, erased, or another reason  5 community|name of its mailing
+--      6 community  7 name of its mailing  8 member number (0: none)  9 data of its event (JSON; '' it tells of nobody)
+--      10 fence of the lease under which it is taken ('' none)  then the fields of the counts
+-- Gives 1; or 0 where it stands there no more, or that lease was lost: then nothing was done. A lease on it is lost; its holder cannot settle any more.
+if ARGV[10] ~= '' and redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[10] then return 0 end
 local was_head = redis.call('LINDEX', KEYS[1], 0) == ARGV[2]
 if redis.call('LREM', KEYS[1], 1, ARGV[2]) == 0 then return 0 end
 if redis.call('LLEN', KEYS[1]) == 0 then
@@ -17,9 +20,10 @@ if #KEYS >= 6 then
     redis.call('HINCRBY', KEYS[4], ARGV[5], 1)
   elseif redis.call('EXISTS', KEYS[6]) == 1 then
     redis.call('HINCRBY', KEYS[6], 'skip:' .. ARGV[4], 1)
+    redis.call('HINCRBY', KEYS[6], 'back', 1)
   end
   local fields = {}
-  for i = 10, #ARGV do fields[#fields + 1] = ARGV[i] end
+  for i = 11, #ARGV do fields[#fields + 1] = ARGV[i] end
   if #fields > 0 then caps.hand_back(KEYS[7], fields) end
 end
 if ARGV[9] ~= '' then

@@ -10,14 +10,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.chaos.record import Told
 from tests.outside import Channel, Client
-from tests.timing import await_until
+from tests.weather import Weather
 
 REPEATS = 3
 AT_ONCE, ONCE_MORE = 0.1, 0.1
@@ -45,55 +44,26 @@ class Message:
         return any(told.status == 200 for told in self.told)
 
 
-class Storm:
+class Storm(Weather[Message]):
     """Delivers ``messages``, ``width`` at a time, each to a machine that the dice choose."""
 
     def __init__(
         self, machines: Sequence[Client], channels: dict[str, Channel], messages: Sequence[Message], rng: random.Random, *, width: int
     ) -> None:
-        self.flowing, self.calm = threading.Event(), threading.Event()
+        super().__init__(messages, width)
         self.messages = messages
         self._machines, self._channels, self._rng = machines, channels, rng
-        self._fresh, self._again = deque(messages), list[Message]()
-        self._settled = 0
-        self._change = threading.Condition()
         self._twins = ThreadPoolExecutor(width, "twin")
-        self._threads = [threading.Thread(target=self._work, name="storm", daemon=True) for _ in range(width)]
-        self.flowing.set()
-        self.calm.set()
-
-    def begin(self) -> None:
-        """Lets it break loose."""
-        for thread in self._threads:
-            thread.start()
-
-    def settled(self) -> int:
-        """How many messages WeCom is done with: answered, or given up."""
-        with self._change:
-            return self._settled
 
     def end(self, within_s: float) -> None:
         """Waits until WeCom is done with all messages."""
-        await_until(lambda: self.settled() == len(self.messages), within_s, "the end of the storm")
-        for thread in self._threads:
-            thread.join(15)
+        super().end(within_s)
         self._twins.shutdown()
 
-    def _work(self) -> None:
-        while (message := self._next()) is not None:
-            self._deliver(message)
+    def _next_again(self) -> int:
+        return self._rng.randrange(len(self._again))
 
-    def _next(self) -> Message | None:
-        with self._change:
-            while self._settled < len(self.messages):
-                if self._again and self.calm.is_set():
-                    return self._again.pop(self._rng.randrange(len(self._again)))
-                if self._fresh and self.flowing.is_set():
-                    return self._fresh.popleft()
-                self._change.wait(0.05)
-            return None
-
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: Message) -> bool:
         is_fresh = not message.told
         if message.comes_twice and is_fresh:
             twins = [self._twins.submit(self._tell, message) for _ in range(2)]
@@ -103,16 +73,13 @@ class Storm:
         if not message.is_answered and is_fresh and message.repeats_left:
             message.repeats_left -= 1
             message.told.append(self._tell(message))
-        with self._change:
-            if message.is_answered and message.comes_again:
-                message.comes_again = False
-                self._again.append(message)
-            elif message.is_answered or not message.repeats_left:
-                self._settled += 1
-            else:
-                message.repeats_left -= 1
-                self._again.append(message)
-            self._change.notify_all()
+        if message.is_answered and message.comes_again:
+            message.comes_again = False
+            return False
+        if message.is_answered or not message.repeats_left:
+            return True
+        message.repeats_left -= 1
+        return False
 
     def _tell(self, message: Message) -> Told:
         with self._change:

@@ -1,0 +1,70 @@
+"""The second look: whether what a mailing queued still goes, at the moment when a sender has it in hand.
+
+A page decides whom a push goes to; what it queued may wait behind a limit, an outage, a pause. Meanwhile somebody wants no more pushes, a crisis or the
+quiet hours begin, or the push is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from bot.communities import Communities, Community
+from bot.live import Contents, LiveContents
+from bot.mailing import find_in_force, give_up
+from rules.calendar import end_of_quiet
+from rules.pushes import EVERYWHERE, Push, is_granted
+from storage.moment import from_ms
+from storage.outbox import Delivery, TakenBack, is_later_part
+from storage.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Whether a delivery goes: ``why`` it does so no more, or ``until`` when it waits; neither: it goes."""
+
+    why: TakenBack | Literal[""] = ""
+    until: datetime | None = None
+
+
+GOES = Stand()
+
+
+class SecondLook:
+    """What holds for the deliveries of mailings now. One round trip for what is said to a member alone, none for any other."""
+
+    def __init__(self, stores: Stores, live: LiveContents, communities: Communities) -> None:
+        self._stores = stores
+        self._live = live
+        self._communities = communities
+        self._known: tuple[Contents, Mapping[str, Push]] | None = None
+
+    def __call__(self, delivery: Delivery, now: datetime) -> Stand:
+        """How a delivery stands. What has begun to be said is said to its end."""
+        if not delivery.mailing or is_later_part(delivery.id):
+            return GOES
+        community, contents = self._communities.named(delivery.community), self._live.current
+        id, _, planned = delivery.mailing.rpartition("@")
+        push = self._find(id, contents)
+        if push is None or not is_granted(push) or push.community not in (EVERYWHERE, community.id):
+            give_up(self._stores, community.keys, id, from_ms(int(planned)), "off", now)
+            return Stand("stopped")
+        if push.marketing and self._stores.pauses.crisis_since(community.id):
+            return Stand("crisis")
+        if push.quiet != "ignore" and (until := end_of_quiet(contents.pushing.of(community.id).quiet, now, community.zone)):
+            return Stand("quiet") if push.quiet == "skip" else Stand(until=until)
+        return Stand("opted_out") if self._is_unwanted(delivery, push, community) else GOES
+
+    def _is_unwanted(self, delivery: Delivery, push: Push, community: Community) -> bool:
+        """Whether the member whom it is for wants none of it any more."""
+        wish = self._stores.subscriptions.of(community.keys, delivery.member) if delivery.member else ""
+        return wish == "all" or (wish == "marketing" and push.marketing)
+
+    def _find(self, id: str, contents: Contents) -> Push | None:
+        """The push of an id; what this process has not noticed yet is asked for."""
+        known = self._known
+        if known is None or known[0] is not contents:
+            known = self._known = (contents, {push.id: push for push in contents.pushes if push.enabled})
+        return known[1].get(id) or find_in_force(self._stores, id)
