@@ -15,7 +15,7 @@ endif
 
 VENV = .venv/bin/python
 
-.PHONY: help install install-dev run test lint lint-deploy types docs sbom audit soak bench lock clean
+.PHONY: help install install-tracing install-dev run test lint lint-deploy types docs sbom audit soak bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## 显示本列表
@@ -23,6 +23,9 @@ help: ## 显示本列表
 
 install: ## 建 .venv，安装锁定的依赖（已装好则什么也不做，也不联网）
 	@$(PYTHON) tools/bootstrap.py runtime
+
+install-tracing: ## 另装 OpenTelemetry，配了 tracing.endpoint 才用得到
+	@$(PYTHON) tools/bootstrap.py tracing
 
 install-dev: ## 另装测试与检查工具
 	@$(PYTHON) tools/bootstrap.py dev

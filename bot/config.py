@@ -486,6 +486,18 @@ class ConsoleConfig(Section):
     )
 
 
+class TracingConfig(Section):
+    """追踪：把每条消息经过的步骤发给 OpenTelemetry。"""
+
+    endpoint: str = Field(
+        default="",
+        max_length=500,
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="收集器的 OTLP/HTTP 地址，例如 http://127.0.0.1:4318/v1/traces；空着就不追踪，也不用装什么",
+    )
+    share: float = Field(default=1.0, gt=0, le=1, description="追踪多少消息：0.01 是每一百条一条")
+
+
 class MetricsConfig(Section):
     """监控指标（/metrics，Prometheus 格式）。"""
 
@@ -539,6 +551,7 @@ class Config(Section):
     boards: BoardsConfig = Field(default=BoardsConfig(), description="排行榜")
     console: ConsoleConfig = Field(default=ConsoleConfig(), description="网页控制台")
     metrics: MetricsConfig = Field(default=MetricsConfig(), description="监控指标")
+    tracing: TracingConfig = Field(default=TracingConfig(), description="追踪")
     extensions: ExtensionsConfig = Field(default=ExtensionsConfig(), description="扩展")
 
     _folder: Path = PrivateAttr(default=Path())

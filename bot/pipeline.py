@@ -25,6 +25,7 @@ from bot.message import Message, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
 from bot.router import Follower, Match, Producer, Route, Router
+from bot.tracing import span
 from bot.work import Work
 from rules.flooding import copy_digest
 from rules.judgement import NO_HISTORY, History
@@ -119,7 +120,9 @@ class Pipeline:
 
     def receive(self, message: Message, *, as_json: bool = False) -> Outcome:
         """Accepts a message once and answers it; a repeat gets the first answer. Raises StorageAway when it may not be kept."""
-        outcome = self._receive(message, as_json=as_json)
+        with span("receive", f"{message.channel}:{message.id}", is_first=True) as note:
+            outcome = self._receive(message, as_json=as_json)
+            note("outcome", outcome.state)
         return Outcome(outcome.state, self._files.put_in(outcome.answer)) if outcome.answer else outcome
 
     def _receive(self, message: Message, *, as_json: bool) -> Outcome:
@@ -179,7 +182,9 @@ class Pipeline:
         if accepted is None:
             return
         person = Person(kept.member, kept.community, self._stores.directory.find_name(kept.member) if kept.member else "")
-        self._see_through(Work(message, place, community, person, accepted, now, kept.as_json), in_time=False)
+        with span("recover", message.id) as note:
+            note("tries", left.tries)
+            self._see_through(Work(message, place, community, person, accepted, now, kept.as_json), in_time=False)
 
     # The way through ----------------------------------------------------------------------------------------------------
 
@@ -190,7 +195,9 @@ class Pipeline:
         work.is_confidential = match is not None and match.route.is_confidential
         context = self._context(work, match)
         try:
-            replies = self._handle(work.message, context, match)
+            with span("handle") as note:
+                note("route", match.route.logged if match else "none")
+                replies = self._handle(work.message, context, match)
             if work.message.overheard:  # the gates judged it; what they say to somebody else than the group stays
                 replies = [reply for reply in replies if reply.to is not None or not _is_shown(reply)]
             ending = self._endings.make(work, match, replies, in_time=in_time, took_ms=(time.perf_counter() - started) * 1000)

@@ -27,6 +27,7 @@ from bot.client import NoAnswer
 from bot.errors import ApiError
 from bot.parts import MOST_MERGED, merged, parts_of
 from bot.second_look import GOES, Stand
+from bot.tracing import span
 from bot.verdicts import BUG, MOST_ATTEMPTS, NETWORK, UNKNOWN, UNSURE, VERDICTS, Verdict
 from bot.ways import Order, Undeliverable, Way
 from storage.connection import StorageAway
@@ -238,7 +239,10 @@ class Sender:
             self._put_off(lease, turn.wait_ms)
             return NOT_SENT
         try:
-            answer = order.send()
+            with span("send", lease.delivery.message or lease.delivery.id) as note:
+                note("via", lease.delivery.via)
+                note("attempt", lease.delivery.attempts + lease.losses + 1)
+                answer = order.send()
         except ApiError as error:
             self._failed(lease, way, order, turn, error)
             return NOT_SENT

@@ -69,9 +69,11 @@ def build(config: Config, role: str, *, clock: Callable[[], datetime] = now) -> 
     from bot.live import LiveContents
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
+    from bot.tracing import check_tracing
     from handlers import GATES, discover
     from rules.text import Words
 
+    check_tracing(config)
     metrics, extensions = Metrics(), find_extensions(config)
     stores = open_all(config, role, on_round_trip=metrics.round_trips.inc, clock=clock, extensions=extensions)
     words = Words(private_folder(config, "jieba"))
@@ -228,12 +230,14 @@ def _table_of(kind: Kind[Any], items: Mapping[str, str], name: str) -> bytes:
 
 def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     """Looks for new content from now on, in a thread of its own, and calls ``on_change`` after each; others keep the
-    count of arrivals, learn of pauses, webhooks and how much to log, and give signs of life."""
+    count of arrivals, learn of pauses, webhooks and how much to log, and give signs of life; and tells of its spans, where that is wanted."""
     import structlog
 
     from bot.logs import turn_logs
+    from bot.tracing import start_tracing
     from bot.watch import LOG_LEVEL_S, PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
 
+    start_tracing(bot.config, bot.stores.machine.name())
     alive = (bot.stores.machine, now, program_mark, threading.Event())
     threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()

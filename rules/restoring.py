@@ -141,7 +141,8 @@ class Pairs:
         single, following, levels = dict(self.single), dict(self.following), dict(self.levels)
         for char in "".join(words):
             single.setdefault(char, float(_USUAL_LEVEL))
-        for one, other in dict.fromkeys(pair for word in words for pair in pairs_of(word)):
+        for pair in dict.fromkeys(pair for word in words for pair in pairs_of(word)):
+            one, other = pair[0], pair[1]
             at = following.setdefault(one, "").find(other)
             seen = levels.setdefault(one, b"")
             if at < 0:

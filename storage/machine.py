@@ -138,12 +138,12 @@ class Machine:
 
     def __init__(self, database: Database, name: Callable[[], str], shards: int) -> None:
         self._database = database
-        self._name = name
+        self.name = name
         self._shards = range(shards)
 
     def beat(self, since_ms: int, now_ms: int, program: str) -> None:
         """This process, which runs since then, gives a sign of life."""
-        self._database.command("HSET", keys.PROCESSES(), self._name(), f"{since_ms}|{now_ms}|{program}")
+        self._database.command("HSET", keys.PROCESSES(), self.name(), f"{since_ms}|{now_ms}|{program}")
 
     def server(self) -> Server:
         """How Redis does; one round trip, of a cluster one for each master."""

@@ -232,10 +232,11 @@ def _fuzz(steps: int, folder: Path, seed: int) -> str:
 
 
 def _whole(file: str, told: str, environment: Mapping[str, str], folder: Path, seed: int) -> str:
-    """A file of tests of which the suite runs a part; all of it."""
-    del seed  # everything in turn: nothing to draw
+    """A file of tests of which the suite runs a part; all of it, or where that is too much, what the seed deals."""
     words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--show-capture=no", "--basetemp", str(folder / "whole"), file]
-    done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, env={**os.environ, **environment, "BOT_DOORS_SEED": str(seed)}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith("E "))[-4_000:]
     return told
 

@@ -8,6 +8,7 @@ than :data:`MOST_AN_HOUR` allows: neither minds a few strange values.
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -84,10 +85,12 @@ def trend(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def held_by(pid: int) -> dict[str, float]:
-    """What a process holds: memory of its own and its part of what it shares, open files, threads."""
+    """What a process holds: memory of no file (what it shares with others changes with them), open files, threads."""
     place = Path(f"/proc/{pid}")
+    anonymous_kb = re.search(r"^RssAnon:\s+(\d+) kB", (place / "status").read_text(), re.MULTILINE)
+    assert anonymous_kb
     return {
-        "MB": usage.memory_mb([pid]),
+        "MB": int(anonymous_kb[1]) / 1024,
         "open files": len(list((place / "fd").iterdir())),
         "threads": len(list((place / "task").iterdir())),
     }

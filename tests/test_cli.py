@@ -331,7 +331,7 @@ def test_an_apps_menu_comes_from_a_file(cli: Cli, wecom: PretendWeCom, tmp_path:
     assert cli("app", "menu", str(file)).code == 0
     assert [button["type"] for button in wecom.world.menus["desk"]] == ["click", "view"]
     file.write_text("- {name: 签到", encoding="utf-8")
-    assert "不是 YAML" in cli("app", "menu", str(file)).err
+    assert "YAML 写法有误" in cli("app", "menu", str(file)).err
     assert cli("app", "menu", "--remove").code == 0
     assert wecom.world.menus == {}
 

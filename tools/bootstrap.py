@@ -1,6 +1,6 @@
 """What the Makefile does, in Python: a machine with make and Python alone has neither rm nor sha256sum.
 
-Standard library only; ``python tools/bootstrap.py runtime|dev|lock [--upgrade]|clean|help``.
+Standard library only; ``python tools/bootstrap.py runtime|tracing|dev|lock [--upgrade]|clean|help``.
 
 An installation counts only when its stamp is there, written last and named by the hash of all that went in: an interrupted one
 begins anew, a finished one needs neither pip nor network.
@@ -22,12 +22,16 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 BUILD = "requirements-build.txt"
-LOCKS = {"runtime": ["requirements.txt"], "dev": ["requirements.txt", "requirements-dev.txt"]}
+LOCKS = {
+    "runtime": ["requirements.txt"],
+    "tracing": ["requirements.txt", "requirements-tracing.txt"],
+    "dev": ["requirements.txt", "requirements-tracing.txt", "requirements-dev.txt"],
+}
 LITTER = (".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache", "artifacts")
 
 
 def install(kind: str) -> None:
-    """Makes sure that ``.venv`` holds exactly the locked packages of ``runtime`` or ``dev``."""
+    """Makes sure that ``.venv`` holds exactly the locked packages of ``runtime``, ``tracing`` or ``dev``."""
     with open(ROOT / BUILD, encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` may start side by side
         if _stamp(kind).exists() and PYTHON.exists():
@@ -44,7 +48,7 @@ def install(kind: str) -> None:
 
 def lock(words: Sequence[str]) -> None:
     """Writes the locks anew. Versions stay as they are where they still fit, unless ``--upgrade`` is among the words."""
-    for name in ("requirements", "requirements-dev", "requirements-build"):
+    for name in ("requirements", "requirements-tracing", "requirements-dev", "requirements-build"):
         print(f"{name}.in → {name}.txt", flush=True)
         done = _run(
             *(PYTHON, "-m", "uv", "pip", "compile", "--quiet", f"{name}.in", "--output-file", f"{name}.txt"),
