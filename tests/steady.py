@@ -77,6 +77,8 @@ def trend(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """
     at, value = np.array(points, dtype=float).T
     first, second = np.triu_indices(len(at), 1)
+    apart = at[second] != at[first]
+    first, second = first[apart], second[apart]
     rise = value[second] - value[first]
     n, ties = len(at), np.unique(value, return_counts=True)[1]
     variance = (n * (n - 1) * (2 * n + 5) - np.sum(ties * (ties - 1) * (2 * ties + 5))) / 18

@@ -111,6 +111,32 @@ def test_most_disguises_of_a_listed_word_are_found(kind: str) -> None:
     assert len(found) >= least * len(written), sorted(set(written) - set(found))
 
 
+@pytest.mark.parametrize(
+    ("text", "word", "step"),
+    [
+        ("这人就是割九菜", "割韭菜", "同音字"),
+        ("又来割韭莱的", "割韭菜", "形近字"),
+        ("shui jun又来了", "水军", "拼音"),
+        ("又来灌毒鸡烫", "毒鸡汤", "同音字"),
+    ],
+)
+def test_an_operators_own_words_are_restored_as_the_shipped_ones_are(text: str, word: str, step: str) -> None:
+    own = shipped().with_words(["割韭菜", "水军", "毒鸡汤"])
+    assert all(word not in view.text for view in read(text).views)
+    last = read(text, own).views[-1]
+    assert (word in last.text, step in last.steps) == (True, True)
+    assert [reading.views[-1].text for reading in deepen([glance(text)], own)] == [last.text]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_own_words_leave_ordinary_texts_alone(text: str) -> None:
+    assert [view.text for view in read(text, shipped().with_words(["割韭菜", "水军", "毒鸡汤"])).views] == [normalise(text)]
+
+
+def test_own_words_that_cannot_be_disguised_or_are_known_change_nothing() -> None:
+    assert shipped().with_words(["傻逼", "abc", "呸", "5块", "九个字的词没有人会去拆"]) is shipped()
+
+
 @given(st.text(max_size=80))
 @example("ﷺ傻·逼")
 @example("a\u0301\u0301 ᄀ\u1161\u11a8 ½㎏ … ")

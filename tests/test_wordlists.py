@@ -23,9 +23,10 @@ from rules import ordinary_chat
 from rules.content_tables import items_of_file, table_of, text_of_table
 from rules.content_words import entry_from_json, entry_to_json
 from rules.contents import WORDS, ContentProblem, from_items, parse, to_items
+from rules.moderation import Judge
 from rules.text import normalise
 from rules.unmask import read
-from rules.wordlist import MOST_ABOVE, Allowed, Entry, Lexicon, Word, WordList, id_of
+from rules.wordlist import MOST_ABOVE, MOST_HIDDEN, Allowed, Entry, Lexicon, Word, WordList, id_of
 from storage.connection import Database
 from storage.content import ContentStore
 from storage.embedded import EmbeddedServer
@@ -94,6 +95,22 @@ def test_a_list_that_was_edited_finds_what_one_that_was_made_anew_finds() -> Non
             for text in texts:
                 for place in ("", "main"):
                     assert set(lexicon.find(read(text), place)) == set(anew.find(read(text), place))
+
+
+def test_the_worst_words_are_looked_for_in_disguise_and_an_edit_counts_at_once() -> None:
+    words = [Word("只记下", 1, "other", ""), Word("割韭菜", 2, "other", ""), Word("毒鸡汤", 3, "insult", "")]
+    first = Lexicon(words)
+    assert first.worth_hiding == ["毒鸡汤", "割韭菜"]
+    edited = first.with_changes({id_of(words[2]): None, "只记下": Word("只记下", 3, "other", "")})
+    assert edited.worth_hiding == ["只记下", "割韭菜"]
+    assert len(Lexicon(Word(chr(0x4E00 + n) * 2, 2, "other", "") for n in range(MOST_HIDDEN + 500)).worth_hiding) == MOST_HIDDEN
+
+
+def test_an_own_word_in_disguise_is_shown_to_a_person_and_never_warned_of() -> None:
+    judge = Judge(Lexicon([Word("毒鸡汤", 3, "insult", "规")]))
+    for verdict in (judge.judge("又来灌毒鸡烫"), *judge.judge_many(["又来灌毒鸡烫"])):
+        assert (verdict.verdict, verdict.hits) == ("review", ("毒鸡汤",))
+        assert "同音字" in verdict.reasons[0].said
 
 
 def test_after_many_edits_the_automaton_is_built_anew() -> None:

@@ -13,8 +13,6 @@ from pathlib import Path
 from random import Random
 
 ABUSIVE, HARMLESS = "abusive", "harmless"
-TOPICS = ("crime", "offender", "victim", "office", "punished", "site")
-"""Words of the news: what they speak of is bad, to speak of it is not."""
 _FILE = Path(__file__).with_name("sayings.txt")
 _SECTION = re.compile(r"^\[(\w+)\]\n", re.MULTILINE)
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -32,13 +30,6 @@ def sayings(kind: str, count: int, dice: Random, around: Sequence[str] = ()) -> 
             beside = dice.choice(around)
             said = f"{beside} {said}" if dice.random() < 0.5 else f"{said}，{beside}"
         yield said
-
-
-def on_a_topic(text: str, dice: Random) -> str:
-    """``text`` with a word of the news somewhere in it."""
-    _, words = _listed()
-    at = dice.randrange(len(text) + 1)
-    return text[:at] + dice.choice(words[dice.choice(TOPICS)]) + text[at:]
 
 
 @cache
