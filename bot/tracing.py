@@ -1,4 +1,4 @@
-"""Traces of messages for OpenTelemetry, where ``tracing.endpoint`` asks for them; without it nothing here is loaded and nothing is spent.
+"""Traces of messages, where ``tracing.endpoint`` asks for them (bot/telemetry.py); until then spans are nothing and cost nothing.
 
 A message's trace is named by the message's id, which every process that has to do with it knows: the one that answers the callback, the one that takes
 up what another left, the one that sends. So their spans join up without anything being carried along. Spans hold ids, names of routes and outcomes; never
@@ -26,30 +26,30 @@ def _forget(name: str, value: Fact) -> None:
     """Where nobody asks."""
 
 
-_OFF = nullcontext[Note](_forget)
+class Spans:
+    """Where the spans of this process go: nowhere, until somebody wants them."""
+
+    def __init__(self) -> None:
+        nothing = nullcontext[Note](_forget)
+        self._begin: Begin = lambda *_: nothing
+
+    def begin_by(self, begin: Begin) -> None:
+        """Has spans begun so from now on."""
+        self._begin = begin
+
+    def __call__(self, name: str, message: str = "", *, is_first: bool = False) -> AbstractContextManager[Note]:
+        """A span while the ``with`` lasts, in the trace of the ``message`` with this id, '' of the span that is open.
+
+        ``is_first``: it stands above all others of its message.
+        """
+        return self._begin(name, message, is_first)
 
 
-_begin: Begin = lambda *_: _OFF  # noqa: E731 - until somebody asks
-
-
-def span(name: str, message: str = "", *, is_first: bool = False) -> AbstractContextManager[Note]:
-    """A span while the ``with`` lasts, in the trace of the ``message`` with this id, '' of the span that is open.
-
-    ``is_first``: it stands above all others of its message.
-    """
-    return _begin(name, message, is_first)
+span = Spans()
+"""The spans of this process."""
 
 
 def check_tracing(config: Config) -> None:
     """Raises StartError where traces are wanted and what they need is not installed."""
     if config.tracing.endpoint and find_spec("opentelemetry") is None:
         raise StartError(MISSING)
-
-
-def start_tracing(config: Config, process: str) -> None:
-    """Has this process, of this name, tell of its spans from now on. To be called behind every fork, for a thread sends them."""
-    global _begin
-    if config.tracing.endpoint:
-        from bot.telemetry import Telemetry
-
-        _begin = Telemetry(config.tracing, process).begin

@@ -234,10 +234,13 @@ def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     import structlog
 
     from bot.logs import turn_logs
-    from bot.tracing import start_tracing
     from bot.watch import LOG_LEVEL_S, PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
 
-    start_tracing(bot.config, bot.stores.machine.name())
+    if bot.config.tracing.endpoint:  # behind every fork, for a thread sends them; and without it there is no OpenTelemetry
+        from bot.telemetry import Telemetry
+        from bot.tracing import span
+
+        span.begin_by(Telemetry(bot.config.tracing, bot.stores.machine.name()).begin)
     alive = (bot.stores.machine, now, program_mark, threading.Event())
     threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()

@@ -14,9 +14,8 @@ from chat import Chat
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from bot import tracing
-from bot.telemetry import trace_of
-from bot.tracing import span, start_tracing
+from bot.telemetry import Telemetry, trace_of
+from bot.tracing import Spans, span
 from tests.outside import aibot_text, app, new_id, wecom
 from tests.timing import await_until
 from tests.tree import GROUP, Tree
@@ -103,9 +102,16 @@ def test_what_processes_do_with_a_message_is_one_trace(tmp_path: Path, collector
         assert secret.encode() not in collector.raw
 
 
-def test_what_fails_is_told_by_its_kind_alone(chat: Chat, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "_begin", tracing._begin)
-    start_tracing(chat.config.model_copy(update={"tracing": chat.config.tracing.model_copy(update={"endpoint": collector.endpoint})}), "it")
+def telling(chat: Chat, collector: Collector, share: float = 1.0) -> Spans:
+    """Spans that go to the collector."""
+    spans = Spans()
+    wanted = chat.config.tracing.model_copy(update={"endpoint": collector.endpoint, "share": share})
+    spans.begin_by(Telemetry(wanted, "it").begin)
+    return spans
+
+
+def test_what_fails_is_told_by_its_kind_alone(chat: Chat, collector: Collector) -> None:
+    span = telling(chat, collector)
 
     def fail() -> None:
         with span("send", "desk:1") as note:
@@ -121,10 +127,8 @@ def test_what_fails_is_told_by_its_kind_alone(chat: Chat, collector: Collector, 
     assert SECRET_WORDS.encode() not in collector.raw
 
 
-def test_one_in_so_many_messages_is_traced_by_all_alike(chat: Chat, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "_begin", tracing._begin)
-    wanted = chat.config.tracing.model_copy(update={"endpoint": collector.endpoint, "share": 0.2})
-    start_tracing(chat.config.model_copy(update={"tracing": wanted}), "it")
+def test_one_in_so_many_messages_is_traced_by_all_alike(chat: Chat, collector: Collector) -> None:
+    span = telling(chat, collector, share=0.2)
     messages = [f"desk:{n}" for n in range(300)]
     for message in messages:
         with span("receive", message, is_first=True), span("handle"):
