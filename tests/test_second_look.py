@@ -40,14 +40,14 @@ def outside() -> Iterator[Vendor]:
 
 @pytest.fixture
 def sender(desk: Desk, outside: Vendor) -> Sender:
-    """A worker's."""
+    """A worker's; of one thread, so that nobody waits for a token that another fetches."""
     stores, wire = desk.chat.stores, Wire(outside.base)
     client = WeComClient("ww", "S", wire=wire, tokens=TokenStore(stores.database), now=desk.chat.clock)
     lookups = Lookups(webhook_key=lambda community, place: "KEY", user_id=stores.directory.find_user, app=lambda name: (client, 1))
     return Sender(
         stores.outbox, Limits(stores.database), Ways(wire, lookups).table(), now=desk.chat.clock, shards=range(stores.shards),
         on_dead=lambda delivery, reason: None, is_paused=stores.pauses.holds,
-        look_again=SecondLook(stores, desk.chat.live, desk.chat.communities), threads=2,
+        look_again=SecondLook(stores, desk.chat.live, desk.chat.communities), threads=1,
     )  # fmt: skip
 
 
