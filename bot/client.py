@@ -11,6 +11,7 @@ import http.client
 import io
 import ipaddress
 import logging
+import os
 import re
 import socket
 import threading
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -167,6 +169,14 @@ class _Http(requests.Session):
         if not any(isinstance(kept, _Scrubber) for kept in logger.filters):
             logger.addFilter(_Scrubber())
 
+    def obey_machine(self, base: str) -> None:
+        """Takes the proxy and the certificates that the machine's environment names for ``base``, once and for all.
+
+        requests would look again for each request, which costs about as much as a round trip to Redis, and for passwords in ~/.netrc.
+        """
+        self.proxies = get_environ_proxies(base)
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["allow_redirects"], kwargs["stream"] = False, True
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
@@ -223,9 +233,11 @@ class Wire:
         self._origin = _origin(self.base)
         self._is_loopback = urlsplit(self.base).hostname in _LOOPBACK
         self.http = _Http(pool=pool)
-        self.http.trust_env = not self._is_loopback  # a proxy of the machine is for the outside only
+        self.http.trust_env = False
+        if not self._is_loopback:  # a proxy of the machine is for the outside only
+            self.http.obey_machine(self.base)
         self._downloads = _Http(pool=4)
-        self._downloads.trust_env = self.http.trust_env
+        self._downloads.trust_env = not self._is_loopback
         if not self._is_loopback:
             self._downloads.mount("https://", _ToTheOutside(max_retries=0))
 

@@ -107,7 +107,7 @@ class Endings:
             ],
             counts=_counts(work, named, felt),
             deliveries=queued,
-            prompt=self._waiting(work, prompt) if prompt else "-" if match and match.answers_prompt else "",
+            prompt=self._waiting(work, prompt) if prompt else "-" if _closes_prompt(match, replies) else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
             unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
             job=self._feelings.job(work, match),
@@ -218,17 +218,26 @@ class Endings:
 
 def find_prompt(work: Work) -> Prompt | None:
     """The question whose answer is waited for here; None when there is none, or it was asked too long ago or in another community."""
+    waiting = _read_waiting(work)
+    if waiting is None or waiting.community not in ("", work.community.id):
+        return None
+    return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s, waiting.is_secret, anywhere=not waiting.community)
+
+
+def asked_elsewhere(work: Work) -> str:
+    """The other community that asked what is waited for in a single chat, '' where none did."""
+    waiting = None if work.message.chat else _read_waiting(work)
+    return waiting.community if waiting and waiting.community != work.community.id else ""
+
+
+def _read_waiting(work: Work) -> _Waiting | None:
     if not work.accepted.waiting:
         return None
     try:
         waiting = _decode_waiting(work.accepted.waiting)
     except msgspec.DecodeError:  # asked by another version
         return None
-    is_fresh = work.now_ms - waiting.at < waiting.life_s * 1000
-    # a member's single chat belongs now to one community and then to another, and the same number means something else there
-    if not is_fresh or waiting.community not in ("", work.community.id):
-        return None
-    return Prompt(waiting.kind, waiting.choices, waiting.none, waiting.life_s, waiting.is_secret, anywhere=not waiting.community)
+    return waiting if work.now_ms - waiting.at < waiting.life_s * 1000 else None
 
 
 def waiting_for(prompt: Prompt, now_ms: int, community: str, *, by_number: bool = False) -> str:
@@ -250,6 +259,10 @@ def _answers_secret(work: Work, match: Match | None) -> bool:
         return match is not None and match.route.is_secret
     prompt = find_prompt(work)
     return prompt is not None and prompt.is_secret
+
+
+def _closes_prompt(match: Match | None, replies: Sequence[Reply]) -> bool:
+    return (match is not None and match.answers_prompt) or any(reply.closes_prompt for reply in replies)
 
 
 def _next_prompt(replies: Sequence[Reply], *, shown: Reply | None) -> Prompt | None:

@@ -15,7 +15,7 @@ from bot import deliveries, streams
 from bot.communities import Communities, Community
 from bot.config import Config
 from bot.context import Context
-from bot.endings import Endings, find_prompt, is_harmless
+from bot.endings import Endings, asked_elsewhere, find_prompt, is_harmless
 from bot.errors import RetryLater, UserError
 from bot.feelings import Feelings
 from bot.files import Files
@@ -228,6 +228,17 @@ class Pipeline:
         return Said(digest, (*fast, limits.same, limits.same_by_others))
 
     def _find_route(self, work: Work) -> Match | None:
+        """The message's route. An answer in a single chat goes to the community that asked, wherever its member was seen since."""
+        if elsewhere := asked_elsewhere(work):
+            asking = self._communities.named(elsewhere)
+            there = replace(work, community=asking, place=self._place(work.message, asking, work.place.member))
+            match = self._found(there)
+            if match and match.answers_prompt:
+                work.community, work.place = there.community, there.place
+                return match
+        return self._found(work)
+
+    def _found(self, work: Work) -> Match | None:
         return self._router.find(work.message, find_prompt(work), lambda route: may(self._role(work, work.community.id), route.role))
 
     def _finish(self, work: Work, day: str, ending: Ending) -> str:

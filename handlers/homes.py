@@ -47,8 +47,9 @@ def _choose(place: Community | None, message: Message, ctx: Context) -> Reply:
         raise UserError(f"没有这一个，或者没有在那里见过你。你可以选：\n{_listed(_places(ctx), ctx)}\n例如：切换社群 1")
     ctx.stores.directory.choose_home(ctx.member, place.id, once=message.id)
     return Reply(
-        f"好，从下一句起，我们的私聊算在“{_named(place)}”：积分、签到、活动和问答都是那里的。换回来再说：切换社群", note={"home": place.id}
-    )
+        f"好，从下一句起，我们的私聊算在“{_named(place)}”：积分、签到、活动和问答都是那里的。换回来再说：切换社群",
+        note={"home": place.id}, closes_prompt=True,
+    )  # fmt: skip
 
 
 def _places(ctx: Context) -> list[Community]:

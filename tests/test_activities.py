@@ -214,6 +214,7 @@ def test_entries_go_with_time_and_the_result_stays(store: Activities) -> None:
 def test_the_common_reads_cost_one_round_trip(store: Activities, database: Database) -> None:
     activity = opened(store)
     store.running(HOME)
+    put(store, activity, 2)  # from here on Redis knows the script
     asked = []
     database._on_round_trip = lambda: asked.append(1)
     store.running(HOME)

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Response
+from flask import Response, jsonify, request
 from hypothesis import given
 from hypothesis import strategies as st
 from vendor import Vendor, vendor
@@ -413,6 +414,28 @@ def test_an_address_of_wecoms_own_is_asked_where_api_base_says(wire: Wire, wecom
     for base in ("https://qyapi.weixin.qq.com", wecom.base):
         wire.post_response_url(f"{base}/cgi-bin/aibot/response?response_code=R%2B1", {"msgtype": "markdown"})
     assert wecom.queries("aibot/response") == [{"response_code": "R+1"}] * 2
+
+
+def test_the_machines_proxy_is_used_for_the_outside_and_its_passwords_for_nothing(
+    wecom: Vendor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password NETRC-WORD")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", wecom.base)
+    monkeypatch.setenv("no_proxy", "direct.invalid")
+    heads: list[str | None] = []
+
+    def note() -> Response:
+        heads.append(request.headers.get("Authorization"))
+        return jsonify(errcode=0)
+
+    wecom.will("webhook/send", note)
+    Wire("http://outside.invalid").post_webhook(KEY, {"msgtype": "text"})
+    assert wecom.queries("webhook/send") == [{"key": KEY}]
+    assert heads == [None]
+    with pytest.raises(NoAnswer):  # not through the proxy, and there is no such machine
+        Wire("http://direct.invalid").post_webhook(KEY, {"msgtype": "text"})
+    assert len(wecom.queries("webhook/send")) == 1
 
 
 def test_plain_http_is_refused_even_to_ones_own_host_unless_that_is_this_machine() -> None:

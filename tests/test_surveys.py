@@ -310,7 +310,7 @@ def test_who_began_may_go_on_behind_midnight(chat: Chat) -> None:
     assert "谢谢" in chat.privately("跳过")
 
 
-def test_an_answer_counts_only_in_the_community_that_asked(chat: Chat) -> None:
+def test_an_answer_counts_in_the_community_that_asked_wherever_its_member_spoke_since(chat: Chat) -> None:
     begin(chat, "nps")
     chat.says("发起问卷 nps", user="boss", group=FAR)
     chat.says("1", user="boss", group=FAR)
@@ -318,12 +318,36 @@ def test_an_answer_counts_only_in_the_community_that_asked(chat: Chat) -> None:
     chat.says("你好")
     chat.privately("问卷")
     chat.says("你好", group=FAR)
-    assert "（2/2）" not in chat.privately("9")
+    assert "（2/2）" in chat.privately("9")
+    chat.says("你好", group=FAR)
+    assert "谢谢" in chat.privately("加我微信领资料")
+    assert tally(chat) == {"q1:9": 1, "q2:text": 1, "done": 1}
     assert chat.stores.activities.entries_of(far, 1, chat.member()) == {}
+    assert "没有待处理的案件" in chat.privately("案件", user="boss"), "an answer is judged as an answer"
     assert "（1/2）" in chat.privately("问卷"), "the survey of the other community"
     assert "（2/2）" in chat.privately("3")
     assert [kept.value for kept in chat.stores.activities.entries_of(far, 1, chat.member()).values()] == ["3"]
-    assert chat.stores.activities.entries_of(chat.community.keys, 1, chat.member()) == {}
+    assert tally(chat)["done"] == 1
+
+
+def test_what_is_no_answer_is_said_where_its_member_is(chat: Chat) -> None:
+    begin(chat, "nps")
+    chat.says("你好")
+    chat.privately("问卷")
+    chat.says("签到", group=FAR)
+    assert "（2/2）" not in chat.privately("我的积分")
+    assert "（2/2）" in chat.privately("9"), "and the question still waits"
+
+
+def test_who_switches_to_another_community_answers_nothing_there(chat: Chat) -> None:
+    begin(chat, "nps")
+    chat.says("你好")
+    chat.says("你好", group=FAR)
+    chat.privately("切换社群 主群")
+    chat.privately("问卷")
+    chat.privately("切换社群 纽约")
+    assert "（2/2）" not in chat.privately("9")
+    assert tally(chat) == {}
 
 
 def test_a_wrong_answer_is_asked_again_with_an_example(chat: Chat) -> None:

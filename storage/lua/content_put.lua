@@ -1,13 +1,12 @@
+-- uses: versions
 -- Changes some items of one kind of operators' content: a new version, in force at once, that knows what was before.
 -- KEYS 1 newest versions  2 items in force  3 history  4 changes of this version  5 once  6… changes of versions that are dropped
 -- ARGV 1 kind  2 version that must be in force ('' any)  3 head of the new version (JSON)  4 life of once in ms (0 is not to be remembered)
 --      5 number of versions dropped, then the number of each; then for each change: id, '' (away) or =text, place (0 at the end)
 -- Gives {number of the version, 1}, the one in force when nothing differs; {number in force, 0} when it is not the one that must be.
 -- An item is kept as place|text; a version's changes as <id: what was before, and >id: what came after.
-local first = redis.call('GET', KEYS[5])
-if first then return {tonumber(first), 1} end
-local newest = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-if ARGV[2] ~= '' and tonumber(ARGV[2]) ~= newest then return {newest, 0} end
+local answer, newest = versions.look()
+if answer then return answer end
 local ids = {}
 for at = 6 + ARGV[5], #ARGV, 3 do ids[#ids + 1] = ARGV[at] end
 -- All are read together and written together: a call for each item costs the server ten times as much as the item.
@@ -41,23 +40,5 @@ if #put > 0 then
   redis.call('HSET', KEYS[3], 'place', last)
 end
 if #told > 0 then redis.call('HSET', KEYS[4], unpack(told)) end
-if changed > 0 or newest == 0 then
-  newest = newest + 1
-  local head = cjson.decode(ARGV[3])
-  head.n = changed
-  redis.call('HSET', KEYS[3], newest, cjson.encode(head))
-  redis.call('HSET', KEYS[1], ARGV[1], newest)
-  redis.call('HINCRBY', KEYS[3], 'kept', changed)
-  redis.call('HSETNX', KEYS[3], 'oldest', newest)
-end
-for n = 1, tonumber(ARGV[5]) do
-  local old = redis.call('HGET', KEYS[3], ARGV[5 + n])
-  if old then
-    redis.call('HINCRBY', KEYS[3], 'kept', -cjson.decode(old).n)
-    redis.call('HDEL', KEYS[3], ARGV[5 + n])
-    redis.call('HSET', KEYS[3], 'oldest', ARGV[5 + n] + 1)
-    redis.call('UNLINK', KEYS[5 + n])
-  end
-end
-if ARGV[4] ~= '0' then redis.call('SET', KEYS[5], newest, 'PX', ARGV[4]) end
-return {newest, 1}
+if changed > 0 or newest == 0 then newest = versions.add(newest, changed) end
+return versions.done(newest, 5)

@@ -1,14 +1,13 @@
+-- uses: versions
 -- Puts a whole set of items that was written aside in the place of what is in force: a new version. It renames only, however many they are.
 -- KEYS 1 newest versions  2 items in force  3 history  4 changes of this version (written aside)  5 once  6 items (written aside)
 --      7… changes of versions that are dropped
 -- ARGV 1 kind  2 version that must be in force  3 head of the new version (JSON)  4 life of once in ms (0 is not to be remembered)
 --      5 number of versions dropped, then the number of each; then number of items, of fields in changes, of changed items, last place given
 -- Gives {number of the version, 1}; {number in force, 0} when another is in force, or what was written aside is not whole: nothing was done.
-local first = redis.call('GET', KEYS[5])
-if first then return {tonumber(first), 1} end
-local newest = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+local answer, newest = versions.look()
+if answer then return answer end
 local at = 6 + ARGV[5]
-if tonumber(ARGV[2]) ~= newest then return {newest, 0} end
 if redis.call('HLEN', KEYS[6]) ~= tonumber(ARGV[at]) or redis.call('HLEN', KEYS[4]) ~= tonumber(ARGV[at + 1]) then return {newest, 0} end
 redis.call('UNLINK', KEYS[2])
 if ARGV[at] ~= '0' then
@@ -16,22 +15,6 @@ if ARGV[at] ~= '0' then
   redis.call('PERSIST', KEYS[2])
 end
 redis.call('PERSIST', KEYS[4])
-newest = newest + 1
-local head = cjson.decode(ARGV[3])
-head.n = tonumber(ARGV[at + 2])
-redis.call('HSET', KEYS[3], newest, cjson.encode(head))
-redis.call('HSET', KEYS[1], ARGV[1], newest)
+newest = versions.add(newest, tonumber(ARGV[at + 2]))
 redis.call('HSET', KEYS[3], 'place', math.max(tonumber(redis.call('HGET', KEYS[3], 'place') or '0'), tonumber(ARGV[at + 3])))
-redis.call('HINCRBY', KEYS[3], 'kept', ARGV[at + 2])
-redis.call('HSETNX', KEYS[3], 'oldest', newest)
-for n = 1, tonumber(ARGV[5]) do
-  local old = redis.call('HGET', KEYS[3], ARGV[5 + n])
-  if old then
-    redis.call('HINCRBY', KEYS[3], 'kept', -cjson.decode(old).n)
-    redis.call('HDEL', KEYS[3], ARGV[5 + n])
-    redis.call('HSET', KEYS[3], 'oldest', ARGV[5 + n] + 1)
-    redis.call('UNLINK', KEYS[6 + n])
-  end
-end
-if ARGV[4] ~= '0' then redis.call('SET', KEYS[5], newest, 'PX', ARGV[4]) end
-return {newest, 1}
+return versions.done(newest, 6)
