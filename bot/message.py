@@ -138,9 +138,9 @@ class Reply:
     below the content's ``files`` folder, or an https address; a channel that shows neither names them.
     ``topic`` is the id of an answer that a short question may take up; ``told`` says that nobody knows the answer.
     ``feedback`` names the answer to WeCom, which then asks members whether it was useful; the pipeline sets it where there is a topic.
-    ``prompt`` waits for a choice; one that ``closes_prompt`` ends what was waited for. ``note`` explains the decision in the log, ``counts`` names the day's counters to raise, ``unanswered`` is a
-    question that nobody could answer. What ``is_secret`` (a login link) never stands in the log. ``is_filed``: what it answers is kept sealed,
-    with a case, and nowhere else: not as a question.
+    ``prompt`` waits for a choice; one that ``closes_prompt`` ends what was waited for. ``note`` explains the decision in the log, ``counts`` names
+    the day's counters to raise, ``unanswered`` is a question that nobody could answer. What ``is_secret`` (a login link) never stands in the log.
+    ``is_filed``: what it answers is kept sealed, with a case, and nowhere else: not as a question.
     """
 
     text: str = ""

@@ -75,7 +75,8 @@ def _bring_past(url: str) -> None:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from commands.past import bring_past, pasts
+    from commands.past import bring_friend, bring_past, pasts
+    from rules.invitations import InvitationRules
     from simulator.opening import MAIN, NAMES, PHOTOS, STARTERS, user_of
     from storage.connection import Database
     from storage.moment import DEFAULT_TIMEZONE
@@ -84,5 +85,7 @@ def _bring_past(url: str) -> None:
     now, database = datetime.now(ZoneInfo(DEFAULT_TIMEZONE)), Database(url)
     everybody = [user_of(n) for n in range(1, len(NAMES) + 1)]
     found = pasts(everybody, well=("main", MAIN), unwell=("starters", STARTERS), young=("photos", PHOTOS))
-    bring_past(database, settle_schema(database, to_ms(now)), found, now.date())
+    shards = settle_schema(database, to_ms(now))
+    bring_past(database, shards, found, now.date())
+    bring_friend(database, shards, found[0], InvitationRules(), now)
     database.close()

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from rules.figures import Where
+from rules.invitations import InvitationRules
 from storage import keys
+from storage.community import CommunityKeys
 from storage.connection import Database
 from storage.daybook import Daybook
 from storage.directory import Directory
+from storage.invitations import Invitations
 from storage.keys import shard_of
 
 WEEKS = 9
@@ -88,6 +91,18 @@ def bring_past(database: Database, shards: int, found: Sequence[Past], today: da
                 daybook.bring(place, day, counts=counts, spoke=spoke, came=came, took_part=part)
             daybook.bring(Where(), day, spoke=spoke, came=came, took_part=part)
         database.command("DEL", keys.LIGHTS(shard=shard_of(past.community, shards), community=past.community))
+
+
+def bring_friend(database: Database, shards: int, past: Past, rules: InvitationRules, now: datetime) -> None:
+    """Has the first member of a past have invited the last one just long enough ago: the clock credits it while the visitor looks on."""
+    directory, where = Directory(database), CommunityKeys(past.community, shard_of(past.community, shards))
+    host, guest = (directory.enrol(user).number for user in (past.users[0], past.users[-1]))
+    came = now - timedelta(days=rules.stay_days, hours=1)
+    invitations = Invitations(database, shards, key=b"")  # for the marks of who was erased: none is made here
+    invitations.note_seen(where, {guest: int(came.timestamp())}, {}, came)
+    invitations.claim(
+        where, guest, host, "name", came, today=came.date(), due=came + timedelta(days=rules.stay_days), rules=rules, once="past"
+    )  # fmt: skip
 
 
 def _speakers(past: Past, members: Sequence[int], day: date, back: int) -> Iterator[int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from chat import Chat
 
-from commands.past import bring_past, pasts
+from commands.past import bring_friend, bring_past, pasts
 from console.glances import colour_of
 from rules.figures import Where
 from rules.health import HealthRules
@@ -14,6 +15,9 @@ from rules.lighting import DAYS, lights
 from storage.connection import Database
 from storage.daybook import Daybook
 from storage.keys import SHARDS
+from tests.inviting import ring
+
+pytest_plugins = ("chat",)
 
 EVERYBODY = [f"user{n:02d}" for n in range(1, 31)]
 PASTS = pasts(EVERYBODY, well=("main", "wrA"), unwell=("starters", "wrB"), young=("photos", "wrC"))
@@ -33,6 +37,15 @@ def test_the_lights_say_which_community_is_unwell_and_why(database: Database, to
     assert "34%" in unwell["wau"].reason
     assert {"wau", "answer_minutes", "negative_share"} <= set(unwell)
     assert all(light.remedy and light.remedy.label for light in unwell.values())
+
+
+def test_a_friend_of_last_week_is_credited_as_the_demo_begins(chat: Chat) -> None:
+    for _ in range(2):
+        bring_friend(chat.stores.database, chat.stores.shards, PASTS[0], chat.live.current.invitations, chat.clock())
+    chat.says("你好", user="user01", name="李雷")
+    assert ring(chat) == 1
+    assert "已计入 1 位" in chat.privately("我的邀请", user="user01")
+    assert "邀请" in chat.privately("积分明细", user="user01")
 
 
 def test_a_past_is_brought_once_and_not_where_somebody_was_before(database: Database) -> None:
