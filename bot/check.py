@@ -106,7 +106,7 @@ class Check:
         wire = Wire(self._config.wecom.api_base)
         try:
             is_reached = False
-            if self._is_online and _needs_wecom(self._config):
+            if self._is_online and needs_wecom(self._config):
                 findings, is_reached = tries.reach(wire, self._now)
                 yield Part("企业微信的接口", findings=findings)
             for number, channel in enumerate(self._config.channels):
@@ -170,7 +170,7 @@ class Check:
         return shown if shown or not findings else [Finding(NOTE, "回调地址：同上")]
 
 
-def _needs_wecom(config: Config) -> bool:
+def needs_wecom(config: Config) -> bool:
     """Whether anything configured is a matter between WeCom's interface and us."""
     return any(isinstance(channel, AppChannel | ContactChannel) for channel in config.channels) or bool(tries.webhooks_of(config))
 

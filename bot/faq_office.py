@@ -259,6 +259,11 @@ def takes_long(office: Office) -> bool:
     return office.stores.unanswered.size(office.community.keys) > FEW_WAITING
 
 
+def asked_in_vain(office: Office) -> list[Pile]:
+    """All that members asked in vain, put together by what they meant, most asked first. Takes a second or so of many."""
+    return _piles(office)[0]
+
+
 def clusters(office: Office, *, most: int = 50) -> Waiting:
     """What members asked in vain, put together by what they meant. What has an answer in these very words by now is left out.
 

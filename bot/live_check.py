@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
-from bot.check import Part
+from bot import canary
+from bot.check import Part, needs_wecom
+from bot.client import Wire
 from bot.config import Config
 from bot.room import look
 from bot.running import alarms, hooks_of, observe
-from bot.tries import BAD, GOOD, Finding
+from bot.tries import BAD, GOOD, Finding, judge_knock, reach
 from bot.webhooks import WebhookKeys
 from rules.room import Room, Store, lasting
 from storage.machine import State
@@ -29,7 +31,9 @@ def look_alive(config: Config, stores: Stores, now: datetime) -> Iterator[Part]:
     hooks = hooks_of(WebhookKeys(config, stores.webhooks, stores.groups))
     state = observe(stores, config, hooks, to_ms(now), with_letters=False)
     room = look(stores, config, state.server)
-    yield Part("网页", findings=[_door(config)])
+    yield Part("网页", findings=[_door(config), *_from_outside(config, now)])
+    if needs_wecom(config):
+        yield Part("企业微信", findings=_wecom(config))
     yield Part("进程", _processes(state, now))
     yield Part("排着的", _queues(state))
     yield Part("Redis", _redis(state), _clock(stores, now))
@@ -53,6 +57,21 @@ def _door(config: Config) -> Finding:
     if status == 200:
         return Finding(GOOD, f"{host}:{port} 准备好了")
     return Finding(BAD, f"{host}:{port} 回答 {status}：Redis 没有应答，或者进程正在停下。几秒后再试，还是这样就看 Redis")
+
+
+def _from_outside(config: Config, now: datetime) -> list[Finding]:
+    """The way that WeCom takes in, certificate and all: by the first channel, as all have one address."""
+    channels = canary.url_channels(config) if config.server.public_url else []
+    return judge_knock(canary.knock(config, channels[0], now)) if channels else []
+
+
+def _wecom(config: Config) -> list[Finding]:
+    """Whether WeCom's interface can be reached, and whether our clock agrees with its: else its callbacks look stale, or from the future."""
+    wire = Wire(config.wecom.api_base)
+    try:
+        return reach(wire, lambda: datetime.now(UTC))[0]
+    finally:
+        wire.close()
 
 
 def _processes(state: State, now: datetime) -> list[str]:

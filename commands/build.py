@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.metrics import Metrics
     from bot.pipeline import Pipeline
     from console.parts import Plan
+    from rules.cells import CellKind
     from rules.content_kind import Kind
     from rules.moderation import Models
     from storage.connection import Database
@@ -210,10 +211,10 @@ def _export_file(store: ContentStore, name: str) -> bytes:
     return export_file(store, name)
 
 
-def _write_table(name: str, title: str, rows: Iterable[Sequence[str]]) -> bytes:
+def _write_table(name: str, title: str, rows: Iterable[Sequence[str]], kinds: Sequence[CellKind] = ()) -> bytes:
     from rules.sheets import write_table
 
-    return write_table(name, title, rows)
+    return write_table(name, title, rows, kinds)
 
 
 def _read_items(kind: Kind[Any], name: str, data: bytes) -> dict[str, str]:

@@ -18,10 +18,10 @@ from bot.webhooks import Put, Shown, WebhookKeys
 from console.asked import fresh_once, once_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
+from console.tables import GROUP_DAYS
 from rules.figures import Day, Span, Where
 
 ADMIN: Role = "admin"
-DAYS = 7
 MOST = 50
 """Groups of one page."""
 LONGEST = 500
@@ -107,13 +107,13 @@ class GroupPages:
                 _group(one.community, days[one], hook=hooks.get((one.community, one.community)), heard=at)
                 for one, at in zip(unlisted, ats, strict=True)
             ],
-            total=len(newest), sees_unlisted=heard is not None, days=DAYS, channels=[(one.name, TITLES[one.kind]) for one in parts.config.channels],
+            total=len(newest), sees_unlisted=heard is not None, days=GROUP_DAYS, channels=[(one.name, TITLES[one.kind]) for one in parts.config.channels],
             reasons=reasons_of(parts.config), problem=problem, once=fresh_once(),
         )  # fmt: skip
 
     def _days(self, community: Community, places: Sequence[Where]) -> Mapping[Where, Sequence[Day]]:
         today = community.day_of(self._parts.clock())
-        return self._parts.stores.daybook.many(places, today - timedelta(days=DAYS - 1), today, today) if places else {}
+        return self._parts.stores.daybook.many(places, today - timedelta(days=GROUP_DAYS - 1), today, today) if places else {}
 
 
 def _group(chat: str, days: Sequence[Day], *, hook: Shown | None = None, heard: datetime | None = None) -> Group:

@@ -102,7 +102,9 @@ class NumberPages:
             *((day.isoformat(), "" if value is None else f"{value:.6g}") for day, value in points),
         ]
         name = f"{found.id}-{length}.{form}"
-        return send_file(BytesIO(self._parts.write_table(name, found.name, rows)), as_attachment=True, download_name=name)
+        return send_file(
+            BytesIO(self._parts.write_table(name, found.name, rows, ("day", "number"))), as_attachment=True, download_name=name
+        )
 
     def hours(self, community: Community) -> str:
         """When people speak: messages by weekday and hour."""

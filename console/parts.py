@@ -16,11 +16,18 @@ from bot.faq_office import Office, Shelf, office_for
 from bot.live import LiveContents
 from bot.numbers import Numbers
 from bot.permissions import Actor, Role, may
+from rules.cells import CellKind
 from rules.content_kind import Kind
 from rules.entries import Entry
 from storage.content import ContentStore
 from storage.sessions import Session
 from storage.stores import Stores
+
+
+class WriteTable(Protocol):
+    """Rows as a file (name, sheet, rows, what the cells of each column are): see ``rules/sheets.py``."""
+
+    def __call__(self, name: str, title: str, rows: Iterable[Sequence[str]], kinds: Sequence[CellKind] = (), /) -> bytes: ...
 
 
 class Plan(Protocol):
@@ -44,7 +51,7 @@ class Parts:
     """Everything that pages draw from; the same that the pipeline has.
 
     ``plan_import`` (store, file name, bytes, whether the rest goes) and ``export_file`` (store, file name) read and write files of the FAQ,
-    ``write_table`` (file name, sheet, rows) other tables, ``read_items`` (kind, file name, bytes) and ``table_of`` (kind, items, file name) those of
+    ``write_table`` other tables, ``read_items`` (kind, file name, bytes) and ``table_of`` (kind, items, file name) those of
     other kinds of content; they are handed in because what reads Excel takes a second to load, which only the first
     file is to cost. ``refusal_of`` tries a webhook's key: why nothing can be posted through it, '' where something can.
     """
@@ -56,7 +63,7 @@ class Parts:
     clock: Callable[[], datetime]
     plan_import: Callable[[ContentStore, str, bytes, bool], Plan]
     export_file: Callable[[ContentStore, str], bytes]
-    write_table: Callable[[str, str, Iterable[Sequence[str]]], bytes]
+    write_table: WriteTable
     read_items: Callable[[Kind[Any], str, bytes], Mapping[str, str]]
     table_of: Callable[[Kind[Any], Mapping[str, str], str], bytes]
     refusal_of: Callable[[str], str] = lambda key: ""

@@ -40,13 +40,18 @@ class TablePages:
         if self._limits.acquire(f"console.export.{me.number}", PER_MEMBER, to_ms(now)):
             abort(429)
         source = Source(
-            parts, community, request.args.get("of", "")[:64], everywhere=may(me.everywhere, "admin"), role=me.roles[community.id]
+            parts,
+            community,
+            parts.office(community),
+            request.args.get("of", "")[:64],
+            everywhere=may(me.everywhere, "admin"),
+            role=me.roles[community.id],
         )
         subject = f"{table.title}{f' {source.of}' if source.of else ''}"
         parts.stores.audit.record(community.id, str(me.number), "导出表格", subject, "", form, now, once="")
         name = f"{community.name}-{table.title}-{source.today:%Y%m%d}.{form}"
         lines = table.lines(source)
-        body: Any = csv_pieces(lines) if form == "csv" else parts.write_table(name, table.title, lines)
+        body: Any = csv_pieces(lines) if form == "csv" else parts.write_table(name, table.title, lines, table.kinds)
         answer = Response(body, content_type=TYPES[form])
         answer.headers["Content-Disposition"] = f"attachment; filename={table.name}.{form}; filename*=UTF-8''{quote(name, safe='')}"
         return answer

@@ -15,17 +15,22 @@ from typing import TypeVar
 from bot.case_words import JUDGES
 from bot.case_words import STATES as CASE_STATES
 from bot.communities import Community
+from bot.faq_office import Office, asked_in_vain
 from bot.flow_desk import BEGUN, OVER
 from bot.human_desk import STATES as TICKET_STATES
 from bot.permissions import Role, may
 from bot.shop_desk import STATES as ORDER_STATES
 from bot.shop_desk import ShopDesk
+from bot.webhooks import WebhookKeys
 from console.parts import Parts
 from handlers.audit import actor_name, change_lines
+from handlers.challenges import standing_of
 from handlers.points import title_of_row
 from rules.activities import STATES as ACTIVITY_STATES
 from rules.activities import TITLES as ACTIVITY_TITLES
-from rules.figures import COUNTERS, Where
+from rules.cells import CellKind
+from rules.challenges import challenges_of
+from rules.figures import COUNTERS, Span, Where
 from rules.invitations import STATES as INVITATION_STATES
 from rules.judgement import TITLES
 from rules.levels import level_of
@@ -38,18 +43,34 @@ AT_ONCE = 200
 DAYS = 400
 """Days of a table of numbers."""
 FUNNEL_DAYS = 90
+GROUP_DAYS = 7
 LEDGER_ROWS = 10_000
 """Rows of one member's ledger."""
 Cells = Sequence[str]
 T = TypeVar("T")
 
+COUNTED: Mapping[str, str] = {name: said for name, said in COUNTERS.items() if not name.endswith(":")}
+"""The counters that are columns: those whose names are whole."""
+_NUMBERS = (
+    "编号", "积分", "累计积分", "连续签到", "累计签到", "变动", "余额", "订单", "今天换出", "参加人数", "先后", "得分", "赞", "人数", "案件", "工单",
+    "首次回复（分钟）", "级别", "次数", "打卡天数", "完成次数", "消息", "说话的人", "新人", "成员数", "新成员数", "活跃", "7 天活跃", "30 天活跃", "参加活动",
+    *COUNTED.values(),
+)  # fmt: skip
+KINDS: Mapping[str, CellKind] = {
+    **dict.fromkeys(_NUMBERS, "number"),
+    **dict.fromkeys(("日期", "最近发言", "开始的那天", "开始"), "day"),
+    **dict.fromkeys(("时间", "第一次发言", "结束", "建立", "截止", "处理时间", "最近一次", "第一次听到", "最近打卡"), "moment"),
+}
+"""What stands below a head: a head means the same in every table."""
+
 
 @dataclass(slots=True)
 class Source:
-    """What rows are made from: a community, and which of its things (the number or id in the address)."""
+    """What rows are made from: a community, who looks (``office``), and which of its things (the number or id in the address)."""
 
     parts: Parts
     community: Community
+    office: Office
     of: str = ""
     everywhere: bool = False
     role: Role = "viewer"
@@ -102,6 +123,11 @@ class Table:
     def endpoint(self) -> str:
         """The endpoint that gives it out."""
         return f"console.table_{self.name}"
+
+    @property
+    def kinds(self) -> Sequence[CellKind]:
+        """What the cells of each column are."""
+        return [KINDS.get(head, "text") for head in self.heads]
 
     def lines(self, source: Source) -> Iterator[Cells]:
         """The head and the rows; where there are more than ``MOST_ROWS``, a last line says so."""
@@ -251,6 +277,62 @@ def _funnel_of(source: Source, flow: str) -> Iterator[Cells]:
         yield from ((day, called.get(label, label), str(n)) for label, n in steps.items())
 
 
+def _runs(source: Source) -> Iterator[Cells]:
+    """Who takes part in a challenge, whoever is farthest first."""
+    ours = challenges_of(source.parts.live.current.challenges, source.community.id, source.today, with_over=True)
+    found = next((one for one in ours if one.id == source.of), None)
+    if found is None:
+        return
+    store, where = source.parts.stores.challenges, source.community.keys
+    runs = store.members(where, found.id)
+    for batch in _batches(sorted(runs, key=lambda member: (-runs[member].done, member))):
+        source.learn(batch)
+        proofs = store.proofs(where, found.id, batch)
+        for member in batch:
+            run, proof = runs[member], proofs.get(member)
+            yield (
+                str(member), source.called(member), run.begin.isoformat(), str(run.done), str(run.times), standing_of(found, run, source.today),
+                source.at(proof.at if proof else None),
+            )  # fmt: skip
+
+
+# Questions, groups --------------------------------------------------------------------------------------------------------------
+
+
+def _unanswered(source: Source) -> Iterator[Cells]:
+    for pile in asked_in_vain(source.office):
+        yield str(pile.count), source.at(pile.newest), pile.central, "\n".join(text for text in pile.wordings if text != pile.central)
+
+
+def _waiting_submissions(source: Source) -> Iterator[Cells]:
+    """What waits for a reviewer, but what was said into a tree hole: that stays where it is."""
+    for page in _paged(lambda count, skip: source.parts.stores.submissions.waiting(source.community.keys, count, skip=skip)):
+        source.learn(one.author for one in page)
+        for one in page:
+            if one.kind != "box":
+                yield str(one.number), source.at(one.at), ACTIVITY_TITLES[one.kind], source.called(one.author) or "不记名", one.text
+
+
+def _groups(source: Source) -> Iterator[Cells]:
+    """The community's groups over the last days; for who looks after all communities those that nobody listed, too."""
+    parts, listed = source.parts, source.parts.config.community(source.community.id)
+    heard = parts.stores.groups.all() if source.everywhere else {}
+    places = [(Where(source.community.id, chat), "") for chat in (listed.groups if listed else ())]
+    places += [(Where(chat), at) for chat, at in sorted(heard.items(), key=lambda one: one[1], reverse=True)]
+    hooks = WebhookKeys(parts.config, parts.stores.webhooks, parts.stores.groups).shown()
+    for batch in _batches(places):
+        days = parts.stores.daybook.many(
+            [place for place, _ in batch], source.today - timedelta(days=GROUP_DAYS - 1), source.today, source.today
+        )
+        for place, at in batch:
+            span, chat = Span(days[place]), place.chat or place.community
+            has_hook = (place.community, chat) in hooks
+            yield (
+                chat, "没有登记" if at else source.community.name, str(span.count("messages")), str(span.last.spoke.week),
+                str(sum(day.new for day in days[place])), "有" if has_hook else "没有", source.at(datetime.fromisoformat(at)) if at else "",
+            )  # fmt: skip
+
+
 # Cases, tickets, words, audit ---------------------------------------------------------------------------------------------------
 
 
@@ -298,9 +380,6 @@ def _audit(source: Source) -> Iterator[Cells]:
 
 # Numbers ----------------------------------------------------------------------------------------------------------------------
 
-COUNTED: Mapping[str, str] = {name: said for name, said in COUNTERS.items() if not name.endswith(":")}
-"""The counters that are columns: those whose names are whole."""
-
 
 def _numbers(source: Source) -> Iterator[Cells]:
     last, listed = source.today - timedelta(days=1), source.parts.config.community(source.community.id)
@@ -328,19 +407,27 @@ TABLES: Mapping[str, Table] = {
         Table("shop", "商品", "shop", "viewer", ("商品", "名称", "积分", "剩余", "今天换出"), _shop),
         Table("orders", "订单", "orders", "viewer", ("订单", "时间", "编号", "成员", "商品", "积分", "状态", "结束", "处理人"), _orders),
         Table(
-            "activities", "活动", "activities", "viewer", ("编号", "种类", "标题", "状态", "建立", "开始", "截止", "结束", "参加人数"), _activities
+            "activities", "活动", "activities", "viewer", ("编号", "种类", "标题", "状态", "建立", "开放", "截止", "结束", "参加人数"), _activities
         ),
         Table("entries", "参加的人", "activity", "operator", ("先后", "编号", "名字", "得分"), _entries, of="number"),
         Table("featured", "精华", "submissions_featured", "viewer", ("编号", "时间", "作者", "赞", "内容"), _featured),
         Table("flows", "流程漏斗", "flows", "viewer", ("流程", "开始的那天", "走到", "人数"), _flows),
         Table("funnel", "流程漏斗", "flow", "viewer", ("流程", "开始的那天", "走到", "人数"), _funnel, of="flow"),
+        Table(
+            "runs", "参加挑战的人", "challenge", "moderator", ("编号", "名字", "开始", "打卡天数", "完成次数", "进度", "最近打卡"), _runs, of="id",
+        ),
+        Table("unanswered", "没答上的问题", "faq_unanswered", "viewer", ("次数", "最近一次", "问题", "别的问法"), _unanswered),
+        Table("waiting", "待审的内容", "submissions", "moderator", ("编号", "时间", "种类", "作者", "内容"), _waiting_submissions),
+        Table(
+            "groups", f"群（最近 {GROUP_DAYS} 天）", "groups", "admin", ("群", "社群", "消息", "说话的人", "新人", "Webhook", "第一次听到"), _groups,
+        ),
         Table("cases", "案件", "cases", "moderator", ("案件", "时间", "编号", "成员", "类别", "谁发现的", "状态", "处理人", "处理时间"), _cases),
         Table("tickets", "工单", "tickets", "moderator", ("工单", "时间", "成员", "状态", "处理人", "首次回复（分钟）", "结束"), _tickets),
         Table("words", "词库", "words", "operator", ("词", "类别", "级别", "只在这些社群"), _words),
         Table("audit", "审计", "audit", "admin", ("时间", "社群", "谁", "做了什么", "改了什么"), _audit),
         Table(
             "numbers", "每日数据", "numbers", "viewer",
-            ("日期", "成员", "新成员", "活跃", "7 天活跃", "30 天活跃", "参加活动", *COUNTED.values()), _numbers, of="chat",
+            ("日期", "成员数", "新成员数", "活跃", "7 天活跃", "30 天活跃", "参加活动", *COUNTED.values()), _numbers, of="chat",
         ),
     )
 }  # fmt: skip

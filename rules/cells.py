@@ -9,7 +9,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
+CellKind = Literal["text", "number", "day", "moment"]
+"""What the cells of a column are; days and moments are written as in 2026-11-23 and 2026-11-23 09:05, and have no zone."""
 TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 """The media types of tables, by the ending of the file."""
 CHUNK = 200

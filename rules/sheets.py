@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import lzma
+import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, count, islice
@@ -22,7 +23,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 from xlsxwriter import Workbook
 
-from rules.cells import csv_pieces, defused, fused
+from rules.cells import CellKind, csv_pieces, defused, fused
 from rules.content_file import ContentProblem
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -46,6 +47,10 @@ _BAD_EXCEL = (
     zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError, OSError, EOFError,
     NotImplementedError, RuntimeError, OverflowError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
+_EXACT = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
+"""Numbers that Excel keeps to the last digit."""
+_FORMS: Mapping[CellKind, str] = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm"}
+_READ: Mapping[CellKind, str] = {"day": "%Y-%m-%d", "moment": "%Y-%m-%d %H:%M"}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -98,31 +103,55 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
     return b"".join(csv_pieces(rows))
 
 
-def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> bytes:
-    """An .xlsx file of one sheet; the first row is its head. ``widths`` are in characters. Cells are text, never numbers, dates or formulas."""
+def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int], kinds: Sequence[CellKind] = ()) -> bytes:
+    """An .xlsx file of one sheet; the first row is its head. ``widths`` are in characters.
+
+    Cells are text, never formulas; in a column whose kind is number, day or moment those that can be are just that, so that they add up and sort.
+    """
     out = io.BytesIO()
     with Workbook(out, {"constant_memory": True}) as book:
         sheet = book.add_worksheet(name)
         head = book.add_format({"bold": True, "bg_color": "#DDEBF7", "num_format": "@"})
-        plain = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
+        formats = {
+            kind: book.add_format({"num_format": form, "text_wrap": kind == "text", "valign": "top"}) for kind, form in _FORMS.items()
+        }
+        of = dict(enumerate(kinds))
         for column, width in enumerate(widths):
-            sheet.set_column(column, column, width, plain)
+            sheet.set_column(column, column, width, formats[of.get(column, "text")])
         sheet.freeze_panes(1, 0)
         for at, row in enumerate(rows):
             for column, cell in enumerate(row):
-                if cell:
-                    sheet.write_string(at, column, defused(cell), plain if at else head)
+                kind = of.get(column, "text")
+                value = _value_of(cell, kind) if at else None
+                if value is not None:
+                    sheet.write(at, column, value, formats[kind])
+                elif cell:
+                    sheet.write_string(at, column, defused(cell), formats["text"] if at else head)
     return out.getvalue()
 
 
-def write_table(name: str, title: str, rows: Iterable[Sequence[str]]) -> bytes:
-    """Rows as the file that the ending of ``name`` asks for, .csv or .xlsx; the first row is the head, and the first ones decide the widths."""
+def write_table(name: str, title: str, rows: Iterable[Sequence[str]], kinds: Sequence[CellKind] = ()) -> bytes:
+    """Rows as the file that the ending of ``name`` asks for, .csv or .xlsx; the first row is the head, and the first ones decide the widths.
+
+    ``kinds`` says of the columns of an .xlsx what their cells are; those that are not named are text.
+    """
     if name.endswith(".csv"):
         return write_csv(rows)
     coming = iter(rows)
     first = list(islice(coming, FIRST_ROWS))
     widths = [max(12, min(60, 2 * max(map(len, column)))) for column in zip(*first, strict=True)]
-    return write_excel(title, chain(first, coming), widths)
+    return write_excel(title, chain(first, coming), widths, kinds)
+
+
+def _value_of(cell: str, kind: CellKind) -> float | datetime | None:
+    """What a cell is where it can be what its column says, None where it stays text."""
+    if kind == "number":
+        return float(cell) if _EXACT.fullmatch(cell) else None
+    try:
+        moment = datetime.strptime(cell, _READ[kind]) if kind in _READ else None  # noqa: DTZ007 - a cell has no zone
+    except ValueError:
+        return None
+    return moment if moment and moment.year >= 1900 else None  # Excel knows no days before
 
 
 # Reading --------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ from storage.links import Links, Resting, TooFewReplicas, key_of, make_pool
 
 LOOK_EVERY_S = 0.1
 """So often, at most, sentinels or nodes are asked how things stand now."""
+MAP_WITHIN_S = 1.0
+"""How long nodes are asked for the map, one after the other; the last one may take its time-out beyond it."""
 MOST_HOPS = 12
 """A slot that is moving away is asked for so often, a little later each time: half a second in all."""
 EVERYWHERE = frozenset({"CONFIG", "FLUSHALL", "FLUSHDB", "SCRIPT"})
@@ -367,14 +369,22 @@ class Cluster:
             return self._slots
 
     def _read_map(self) -> None:
-        """Asks one node after the other, those that failed last; where nobody answers the map stays as it is."""
-        for asked in sorted(self._nodes.values(), key=lambda links: links.is_resting):
+        """Asks one node after the other, those that failed last; where nobody answers in time the map stays as it is.
+
+        Nodes whose packets are swallowed cost a time-out each, while everybody else waits for his turn: so the time for all is limited, and the next
+        one who looks begins with those that were not asked.
+        """
+        until = time.monotonic() + MAP_WITHIN_S
+        for place, asked in sorted(self._nodes.items(), key=lambda node: node[1].is_resting):
             try:
                 ranges = asked.ask("CLUSTER", "SLOTS")
             except (RedisError, OSError):
-                continue
+                ranges = ()
+                self._nodes[place] = self._nodes.pop(place)
             if ranges:
                 break
+            if time.monotonic() > until:
+                return
         else:
             return
         self._is_stale = False

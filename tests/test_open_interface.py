@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
+from openpyxl import load_workbook
 from prometheus_client import Gauge
 from visits import Visit, inside, met, web
 from werkzeug.test import TestResponse
@@ -25,7 +27,7 @@ from bot.metrics import Metrics
 from bot.vitals import look
 from console.api_routes import ENDPOINTS
 from console.table_pages import PER_MEMBER
-from console.tables import TABLES
+from console.tables import TABLES, Table
 from rules.cells import csv_pieces, defused, fused
 from rules.figures import Where
 from rules.metrics import METRICS
@@ -102,7 +104,13 @@ def busy(chat: Chat) -> Chat:
     chat.as_admin("商城 补货 群贴纸一套 20")
     chat.as_admin("发起投票 团建去哪儿 | 爬山 | 看电影")
     chat.as_admin("1")
-    for words in ("兑换 群贴纸一套", "1", "投票 1", "新人任务", "人工 发票怎么一直没有收到"):
+    chat.as_admin("发起征稿 我和一本书 | 200 字以内 | 截止 2天后")
+    chat.as_admin("1")
+    said = (
+        "兑换 群贴纸一套", "1", "投票 1", "新人任务", "人工 发票怎么一直没有收到", "投稿 《城南旧事》我读了三遍，每一遍都看见不同的自己", "参加挑战 1",
+        "月亮离我们有几层楼那么高呀",
+    )  # fmt: skip
+    for words in said:
         chat.says(words, user="lilei")
     chat.later(days=1)
     return chat
@@ -324,7 +332,16 @@ def test_tokens_go_with_who_made_them(chat: Chat) -> None:
 # Tables to take along -------------------------------------------------------------------------------------------------------
 
 
-OF = {"ledger_of": "2", "entries": "1", "funnel": "newcomer"}
+OF = {"ledger_of": "2", "entries": "1", "funnel": "newcomer", "runs": "early"}
+VALUES: dict[str, type | tuple[type, ...]] = {"text": str, "number": (int, float), "day": datetime, "moment": datetime}
+
+
+def cells_of(table: Table, data: bytes) -> list[tuple[str, object]]:
+    """Each cell of an Excel file that holds something, with what its column says it is; what may be unlimited says so in words."""
+    [head, *rows] = load_workbook(BytesIO(data)).active.iter_rows(values_only=True)
+    assert head == tuple(table.heads)
+    pairs = [(kind, value) for row in rows for kind, value in zip(table.kinds, row, strict=True)]
+    return [(kind, value) for kind, value in pairs if value is not None]
 
 
 def test_every_table_is_taken_along_as_csv_and_excel(chat: Chat) -> None:
@@ -342,6 +359,7 @@ def test_every_table_is_taken_along_as_csv_and_excel(chat: Chat) -> None:
         [sheet] = read_excel(answers[1].get_data())
         assert len(sheet.rows) == len(rows), name
         assert sheet.rows[0][1] == rows[0]
+        assert {kind for kind, value in cells_of(table, answers[1].get_data()) if not isinstance(value, VALUES[kind])} == set(), name
         if len(rows) < 2:
             empty.add(name)
     assert empty <= {"cases", "invitations", "featured"}
