@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from bot import canary
 from bot.check import Part, needs_wecom
@@ -26,14 +26,15 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing is bou
 """Where one asks who listens everywhere."""
 
 
-def look_alive(config: Config, stores: Stores, now: datetime) -> Iterator[Part]:
-    """The door, the processes, the queues, Redis, the room, and last all that is wrong with its cure."""
+def look_alive(config: Config, stores: Stores, clock: Callable[[], datetime]) -> Iterator[Part]:
+    """The doors, WeCom, the processes, the queues, Redis, the room, and last all that is wrong with its cure."""
+    now = clock()
     hooks = hooks_of(WebhookKeys(config, stores.webhooks, stores.groups))
     state = observe(stores, config, hooks, to_ms(now), with_letters=False)
     room = look(stores, config, state.server)
     yield Part("网页", findings=[_door(config), *_from_outside(config, now)])
     if needs_wecom(config):
-        yield Part("企业微信", findings=_wecom(config))
+        yield Part("企业微信", findings=_wecom(config, clock))
     yield Part("进程", _processes(state, now))
     yield Part("排着的", _queues(state))
     yield Part("Redis", _redis(state), _clock(stores, now))
@@ -65,11 +66,11 @@ def _from_outside(config: Config, now: datetime) -> list[Finding]:
     return judge_knock(canary.knock(config, channels[0], now)) if channels else []
 
 
-def _wecom(config: Config) -> list[Finding]:
+def _wecom(config: Config, clock: Callable[[], datetime]) -> list[Finding]:
     """Whether WeCom's interface can be reached, and whether our clock agrees with its: else its callbacks look stale, or from the future."""
     wire = Wire(config.wecom.api_base)
     try:
-        return reach(wire, lambda: datetime.now(UTC))[0]
+        return reach(wire, clock)[0]
     finally:
         wire.close()
 

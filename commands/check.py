@@ -64,4 +64,4 @@ def _alive(path: Path) -> Iterator[Part]:
     from bot.live_check import look_alive
 
     with stores_of(path) as stores:
-        yield from look_alive(load_config(path), stores, now())
+        yield from look_alive(load_config(path), stores, now)
