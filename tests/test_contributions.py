@@ -76,6 +76,16 @@ def test_a_featured_work_takes_the_way_of_all_that_is_featured(desk: Chat) -> No
     assert desk.stores.submissions.works(desk.community.keys, desk.member()).featured == 1
 
 
+def test_what_is_featured_twice_brings_its_prize_once(desk: Chat) -> None:
+    desk.says(WORK)
+    desk.as_admin("审稿 1 精华 有故事")
+    points, posts = desk.points(), len(group_posts(desk))
+    assert "作者积分" not in desk.as_admin("审稿 1 精华 有故事")
+    assert desk.points() == points
+    assert len(group_posts(desk)) == posts
+    assert desk.stores.badges.counts(desk.community.keys, desk.member())["featured"] == 1
+
+
 def test_a_moderator_and_a_review_feature_the_same_way(desk: Chat) -> None:
     desk.says(WORK)
     desk.as_admin("审稿 1 精华")
