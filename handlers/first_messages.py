@@ -11,39 +11,40 @@ from bot.config import Config
 from bot.live import Contents
 from bot.praise import praise_alone
 from rules.badges import Facts
+from rules.points import PointRules
 from storage.firsts import First
+from storage.points import Award
 from storage.stores import Stores
 
 REASON = "first_message"
 
 
 def award_firsts(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
-    """Awards the first messages that were noted, each once; gives how many. One round trip where there are none, else one for each and some for all."""
-    waiting = stores.firsts.waiting()
-    places = [communities.named(first.community) for first in waiting]
+    """Awards the first messages that were noted, each once; gives how many. One round trip where there are none, else some for 200 of them."""
+    waiting, reason = stores.firsts.waiting(), contents.points.reason(REASON)
     users = stores.directory.find_users([first.member for first in waiting])
-    grown = _grown(waiting, places, stores, contents)
-    awarded = sum(
-        _award(first, place, facts, stores, config, contents, now)
-        for first, place, facts in zip(waiting, places, grown, strict=True)
-        if users[first.member]
+    known = [first for first in waiting if users[first.member]] if reason.points else []
+    places = [communities.named(first.community) for first in known]
+    awarded = stores.points.award_all(
+        [_award(first, place, contents.points) for first, place in zip(known, places, strict=True)], now, lapses=contents.points
     )
+    grown = _grown(known, places, stores, contents)
+    for first, place, facts, done in zip(known, places, grown, awarded, strict=True):
+        before, after = Facts(earned=done.earned - done.n), replace(facts, earned=done.earned)
+        praise_alone(stores, config, contents, place, first.member, before, after, now, once=_once(first))
     stores.firsts.done(waiting)
-    return awarded
+    return sum(done.is_fresh for done in awarded)
 
 
-def _award(first: First, community: Community, grown: Facts, stores: Stores, config: Config, contents: Contents, now: datetime) -> bool:
-    rules, once = contents.points, f"first|{first.member}|{first.day.isoformat()}"
+def _award(first: First, place: Community, rules: PointRules) -> Award:
     reason = rules.reason(REASON)
-    if not reason.points:
-        return False
-    done = stores.points.award(
-        community.keys, first.member, now, today=first.day, reason=REASON, points=reason.points, once=once, cap_of_reason=reason.per_day,
-        cap_of_day=rules.cap_of_day, lapses=rules,
-    )  # fmt: skip
-    before, after = Facts(earned=done.earned - done.n), replace(grown, earned=done.earned)
-    praise_alone(stores, config, contents, community, first.member, before, after, now, once=once)
-    return done.is_fresh
+    return Award(
+        place.keys, first.member, first.day, REASON, reason.points, _once(first), cap_of_reason=reason.per_day, cap_of_day=rules.cap_of_day
+    )
+
+
+def _once(first: First) -> str:
+    return f"first|{first.member}|{first.day.isoformat()}"
 
 
 def _grown(firsts: Sequence[First], places: Sequence[Community], stores: Stores, contents: Contents) -> list[Facts]:

@@ -790,7 +790,8 @@ class Index:
         """How many numbers entries have, those gone included."""
         self.wordings = sum(layer.wordings for layer in self._layers)
         self._feature = lru_cache(REMEMBERED_FEATURES)(self._find_feature)
-        self._knows = lru_cache(REMEMBERED_FEATURES)(self._find_known)
+        self.knows_pair = lru_cache(REMEMBERED_FEATURES)(self._find_pair)
+        """Whether some entry has this pair of characters, by the scheme's feature ``~`` and the pair."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry], scheme: Scheme) -> Index:
@@ -883,10 +884,6 @@ class Index:
         """How many entries have the feature; 0 when no entry knows it."""
         return self._feature(feature).owners
 
-    def knows_pair(self, pair: str) -> bool:
-        """Whether some entry has this pair of characters, by the scheme's feature ``~`` and the pair."""
-        return self._knows(f"~{pair}")
-
     def exact(self, asked: str, opened: Opened) -> list[int]:
         """The entries one of whose questions has this very core."""
         found = []
@@ -952,8 +949,8 @@ class Index:
             begin += layer.entries
         return found
 
-    def _find_known(self, name: str) -> bool:
-        wanted = key.__wrapped__(name)
+    def _find_pair(self, pair: str) -> bool:
+        wanted = key.__wrapped__(f"~{pair}")
         return any(layer.number(wanted) >= 0 for layer in self._layers)
 
     def _leading(self, features: Sequence[Feature], at: int) -> list[tuple[int, float]]:

@@ -28,6 +28,7 @@ ANSWER_FROM = 0.7
 OFFERS_AT = (0.25, 0.24, 0.21, 0.18)
 ANSWERS_AT = (0.72, 0.52, 0.38, 0.27)
 """What an entry with one, two, three, four or more wordings has to reach to be offered and to be answered."""
+_LOGS = tuple(map(math.log, ANSWERS_AT))
 PATTERN = 0.6
 """The share of the pattern in what both judges say together, for an entry with several wordings."""
 DOUBT = 1.0
@@ -142,19 +143,20 @@ def score(near: Near) -> float:
     """
     _, wordings, likeness, resemblance = near
     if wordings == 1:
-        return min(1.0, _bent(likeness, OFFERS_AT[0], ANSWERS_AT[0]))
-    both = (1.0 - PATTERN) * likeness + PATTERN * min(1.0, resemblance)
-    at = min(wordings, len(ANSWERS_AT)) - 1
-    return min(1.0, max(likeness, _bent(both, OFFERS_AT[at], ANSWERS_AT[at])))
+        return _bent(likeness, OFFERS_AT[0], ANSWERS_AT[0], _LOGS[0])
+    both = (1.0 - PATTERN) * likeness + (PATTERN * resemblance if resemblance < 1.0 else PATTERN)
+    at = wordings - 1 if wordings < len(ANSWERS_AT) else -1
+    bent = _bent(both, OFFERS_AT[at], ANSWERS_AT[at], _LOGS[at])
+    return bent if bent > likeness else min(1.0, likeness)
 
 
-def _bent(value: float, offers_at: float, answers_at: float) -> float:
+def _bent(value: float, offers_at: float, answers_at: float, log: float) -> float:
     """Straight lines from 0 to OFFER_FROM at ``offers_at`` and to ANSWER_FROM at ``answers_at``, and from there to 1 by the logarithm.
 
-    So the difference of two high scores says how many times better the one is, whatever the number of wordings.
+    So the difference of two high scores says how many times better the one is, whatever the number of wordings. ``log`` is that of ``answers_at``.
     """
     if value < offers_at:
         return value / offers_at * OFFER_FROM
     if value < answers_at:
         return OFFER_FROM + (value - offers_at) / (answers_at - offers_at) * (ANSWER_FROM - OFFER_FROM)
-    return ANSWER_FROM + (1.0 - ANSWER_FROM) * (1.0 - math.log(value) / math.log(answers_at))
+    return min(1.0, ANSWER_FROM + (1.0 - ANSWER_FROM) * (1.0 - math.log(value) / log))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import add
 from pathlib import Path
 
 TABLE = Path(__file__).resolve().with_name("variants.tsv")
@@ -56,21 +57,20 @@ class Variants:
         repaired = text
         if len(text) > LONGEST:
             return text
-        for at in list(self._suspects(text, knows))[:MOST_TRIED]:
+        for at in self._suspects(text, knows)[:MOST_TRIED]:
             before, after = repaired[max(0, at - 1) : at], repaired[at + 1 : at + 2]
             others = self.mistaken.get(text[at], "")
-            fits = (other for other in others if (not before or knows(before + other)) and (not after or knows(other + after)))
-            found = next(fits, None)
+            fits = others if not before else [other for other in others if knows(before + other)]
+            found = next((other for other in fits if not after or knows(other + after)), None)
             if found is not None:
                 repaired = repaired[:at] + found + repaired[at + 1 :]
                 if sum(one != other for one, other in zip(text, repaired, strict=True)) == MOST_REPAIRED:
                     break
         return repaired
 
-    def _suspects(self, text: str, knows: Callable[[str], bool]) -> Iterator[int]:
-        known = [False, *(knows(text[at : at + 2]) for at in range(len(text) - 1)), False]
-        if any(known):
-            yield from (at for at in range(len(text)) if len(text) > 1 and not known[at] and not known[at + 1])
+    def _suspects(self, text: str, knows: Callable[[str], bool]) -> list[int]:
+        known = [False, *map(knows, map(add, text, text[1:])), False]
+        return [at for at in range(len(text)) if not (known[at] or known[at + 1])] if True in known else []
 
 
 @cache

@@ -96,6 +96,18 @@ class Database:
         except NoScriptError:  # after a restart of the server; an unknown script has done nothing, so a repeat is safe
             return self._ask(lambda: self._send("EVAL", script.text, len(keys), *keys, *args))
 
+    def acts(self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[str | bytes | int | float]]]) -> list[Any]:
+        """Runs one Lua act for each of ``calls``, its keys and its arguments; answers in order, one round trip in all.
+
+        Each stands by itself and has to take a repeat: where one server of several had forgotten the script, all are asked again.
+        """
+        batch = [("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls]
+        try:
+            return self.pipeline(batch)
+        except NoScriptError:
+            self.load([script])
+            return self.pipeline(batch)
+
     def command(self, *words: Any) -> Any:
         """Runs one plain Redis command; one round trip."""
         return self._ask(lambda: self._send(*words))

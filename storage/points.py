@@ -18,6 +18,7 @@ MOST = 1_000_000_000
 MOST_NOTE = 200
 """Characters of a row's note."""
 _PAGE = 500
+AT_ONCE = 200
 _ALL = 1_000_000
 
 
@@ -90,6 +91,22 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class Award:
+    """Points for a member: see :meth:`Points.award`."""
+
+    where: CommunityKeys
+    member: int
+    today: date
+    reason: str
+    points: int
+    once: str
+    actor: int = 0
+    note: str = ""
+    cap_of_reason: int = 0
+    cap_of_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What a member has: points, how many he earned in his life, and which lapse when, the soonest first."""
 
@@ -138,13 +155,16 @@ class Points:
     ) -> Moved:  # fmt: skip
         """Gives a member points from the treasury, as far as the day's caps (0: none) allow; one round trip.
 
-        ``today`` is the day in the community's zone, ``reason`` an id of the rules, ``actor`` who caused it (0: the bot). Members and reasons
-        share no ``once``: two awards for one message stand apart.
+        ``today`` is the day in the community's zone, ``reason`` an id of the rules, ``actor`` who caused it (0: the bot).
         """
-        names = [*keys_of(where, now, today), rows_key(where, member)]
-        name = once and f"award|{member}|{reason}|{once}"
-        own: list[str | int] = [member, _checked(points), _plain(reason), actor, _plain(note), cap_of_reason, cap_of_day]
-        return _moved(self._database.act(self._award, names, [*args_of(where, now, today, name, lapses), *own]))
+        award = Award(where, member, today, reason, points, once, actor, note, cap_of_reason, cap_of_day)
+        return _moved(self._database.act(self._award, *_call_of(award, now, lapses)))
+
+    def award_all(self, awards: Sequence[Award], now: datetime, *, lapses: Lapses = None) -> list[Moved]:
+        """The same for many, each by itself; one round trip for 200 of them. All have to have a ``once``."""
+        calls = [_call_of(award, now, lapses) for award in awards]
+        pages = (self._database.acts(self._award, calls[at : at + AT_ONCE]) for at in range(0, len(calls), AT_ONCE))
+        return [_moved(answer) for page in pages for answer in page]
 
     def transfer(
         self, where: CommunityKeys, giver: int, taker: int, n: int, now: datetime, *, today: date, once: str, note: str = "",
@@ -350,6 +370,17 @@ def _checked(points: int) -> int:
 def _plain(text: str) -> str:
     """What may stand in a row: one line, cut at :data:`MOST_NOTE` characters, without the bar that parts the row."""
     return " ".join(text.replace("|", "/").split())[:MOST_NOTE]
+
+
+def _call_of(award: Award, now: datetime, lapses: Lapses) -> tuple[list[str], list[str | int]]:
+    """Keys and arguments of ``points_award``. Members and reasons share no ``once``: two awards for one message stand apart."""
+    where, member = award.where, award.member
+    names = [*keys_of(where, now, award.today), rows_key(where, member)]
+    name = award.once and f"award|{member}|{award.reason}|{award.once}"
+    own: list[str | int] = [
+        member, _checked(award.points), _plain(award.reason), award.actor, _plain(award.note), award.cap_of_reason, award.cap_of_day,
+    ]  # fmt: skip
+    return names, [*args_of(where, now, award.today, name, lapses), *own]
 
 
 def _moved(got: str) -> Moved:

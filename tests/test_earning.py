@@ -104,6 +104,30 @@ def test_where_the_rule_gives_nothing_nothing_is_noted(chat: Chat) -> None:
     assert chat.stores.firsts.waiting() == []
 
 
+def test_awarding_many_costs_as_many_round_trips_as_awarding_few(chat: Chat) -> None:
+    def cost(people: int) -> int:
+        chat.later(days=1)
+        for n in range(people):
+            chat.says("群规", user=f"person{n}")
+        trips = list[int]()
+        chat.stores.database._on_round_trip = lambda: trips.append(1)
+        assert award(chat) == people
+        chat.stores.database._on_round_trip = lambda: None
+        return len(trips)
+
+    cost(1)
+    assert cost(30) == cost(2)
+    assert award(chat) == 0, "none of them twice"
+
+
+def test_a_server_that_has_forgotten_the_act_awards_all_the_same(chat: Chat) -> None:
+    for user in ("lilei", "jim"):
+        chat.says("群规", user=user)
+    chat.stores.database.command("SCRIPT", "FLUSH")
+    assert award(chat) == 2
+    assert earned(chat) == earned(chat, "jim") > 0
+
+
 def test_noting_it_costs_no_round_trip(chat: Chat) -> None:
     def cost() -> int:
         chat.later(days=1)
