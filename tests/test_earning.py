@@ -125,7 +125,7 @@ def test_a_server_that_has_forgotten_the_act_awards_all_the_same(chat: Chat) -> 
         chat.says("群规", user=user)
     chat.stores.database.command("SCRIPT", "FLUSH")
     assert award(chat) == 2
-    assert earned(chat) == earned(chat, "jim") > 0
+    assert earned(chat, "jim") > 0
 
 
 def test_noting_it_costs_no_round_trip(chat: Chat) -> None:
