@@ -462,10 +462,11 @@ class Layer:
 
         ``base`` is added to a wording's own weight, ``length`` is that of the question's own vector.
         """
-        places, values = zip(*tallies, strict=True)
+        each_places, each_values = zip(*tallies, strict=True)
+        places, values = np.concatenate(each_places, dtype="<i8"), np.concatenate(each_values)
         if self._is_of_single_wordings:
-            return self._nearest_of_singles(np.concatenate(places), np.concatenate(values), base, most, doors)
-        sums = np.bincount(np.concatenate(places), np.concatenate(values), self.wordings + self.entries)
+            return self._nearest_of_singles(places, values, base, most, doors)
+        sums = np.bincount(places, values, self.wordings + self.entries)
         likeness = sums[: self.wordings] / (self._weights_of_words + base)
         alike = sums[self.wordings :]
         if not doors.are_all_open:
@@ -511,10 +512,13 @@ class Layer:
 
     @cached_property
     def _tallies(self) -> tuple[memoryview, Array, Array]:
-        """Where the tally of each feature begins, and all of them, in the types that sums have: made at the first question, for all at once."""
+        """Where the tally of each feature begins, and all of them: made at the first question, for all at once.
+
+        Values are of the type that sums have. Places are not: what is seldom in the processor's cache costs less to read when it is half as long.
+        """
         arrays = self._arrays
         counts = np.diff(arrays["post_at"].astype("<i8"))
-        places = [arrays["posts"].astype("<i8")]
+        places = [arrays["posts"].astype("<i4")]
         values = [np.repeat(arrays["weights"].astype("<f8"), counts)]
         if self._is_of_single_wordings:
             return self._view["post_at"], places[0], values[0]
@@ -522,7 +526,7 @@ class Layer:
         pairs, times = np.unique(features * self.entries + arrays["word_entry"][places[0]], return_counts=True)
         owned, entries = pairs // self.entries, pairs % self.entries
         lengths = arrays["entry_length"].astype("<f8") * np.diff(arrays["entry_word_at"])
-        places.append(entries + self.wordings)
+        places.append((entries + self.wordings).astype("<i4"))
         values.append(times * arrays["weights"].astype("<f8")[owned] ** 2 / np.where(lengths > 0.0, lengths, 1.0)[entries])
         order = np.argsort(np.concatenate((features, owned)), kind="stable")
         begins = np.concatenate(([0], np.cumsum(counts + np.bincount(owned, minlength=self.features))))

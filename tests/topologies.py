@@ -19,6 +19,8 @@ from tests.timing import await_until
 from tests.tree import free_port
 
 SERVICE = "qb"
+FrontOf = Callable[[int], int]
+"""Puts a front before a port and gives its own."""
 DOWN_AFTER_MS = 500
 NODE_TIMEOUT_MS = 500
 SLOTS = 16_384
@@ -26,10 +28,15 @@ FAST = {"save": "", "repl-diskless-sync-delay": 0, "repl-ping-replica-period": 1
 
 
 class Node:
-    """One server process, to be stopped, killed and started again on its folder."""
+    """One server process, to be stopped, killed and started again on its folder. Others find it at its ``public`` port, behind a ``front`` if it has one."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, front: FrontOf | None = None, **options: Any) -> None:
         self.port = free_port()
+        self.public = front(self.port) if front else self.port
+        if front and "cluster-enabled" in options:
+            options |= {"cluster-announce-port": self.public}
+        elif front:
+            options |= {"replica-announce-port": self.public}
         self._folder = folder / str(self.port)
         self._folder.mkdir(parents=True)
         self._options = FAST | {"port": self.port, "dir": self._folder, "logfile": self._folder / "log"} | options
@@ -37,14 +44,14 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def sentinel(cls, folder: Path, master: int) -> Node:
+    def sentinel(cls, folder: Path, master: int, front: FrontOf | None = None) -> Node:
         """One that watches a master. It keeps what it learns in its own file."""
-        node = cls(folder)
+        node = cls(folder, front=front)
         file = node._folder / "sentinel.conf"
         lines = [
             f"port {node.port}", "bind 127.0.0.1", f"dir {node._folder}", f"logfile {node._folder / 'log'}",
             f"sentinel monitor {SERVICE} 127.0.0.1 {master} 2", f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
-            f"sentinel failover-timeout {SERVICE} 2000", f"sentinel parallel-syncs {SERVICE} 2",
+            f"sentinel failover-timeout {SERVICE} 2000", f"sentinel parallel-syncs {SERVICE} 2", f"sentinel announce-port {node.public}",
         ]  # fmt: skip
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         node._first, node._options = (str(file), "--sentinel"), {}
@@ -84,11 +91,12 @@ class Node:
 class Sentinels:
     """One master, replicas, and three sentinels."""
 
-    def __init__(self, folder: Path, *, replicas: int = 2, **options: Any) -> None:
-        master = Node(folder, **options)
-        self.servers = [master, *(Node(folder, replicaof=f"127.0.0.1 {master.port}", **options) for _ in range(replicas))]
-        self.sentinels = [Node.sentinel(folder, master.port) for _ in range(3)]
-        self.url = "redis+sentinel://" + ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels) + f"/{SERVICE}"
+    def __init__(self, folder: Path, *, replicas: int = 2, front: FrontOf | None = None, **options: Any) -> None:
+        master = Node(folder, front=front, **options)
+        others = (Node(folder, front=front, replicaof=f"127.0.0.1 {master.public}", **options) for _ in range(replicas))
+        self.servers = [master, *others]
+        self.sentinels = [Node.sentinel(folder, master.public, front) for _ in range(3)]
+        self.url = "redis+sentinel://" + ",".join(f"127.0.0.1:{one.public}" for one in self.sentinels) + f"/{SERVICE}"
 
     def start(self) -> None:
         """Starts all, and waits until they know each other."""
@@ -103,7 +111,7 @@ class Sentinels:
     def master(self, key: str = "") -> Node:
         """The server that is master now."""
         ports = {int(one.client.sentinel_get_master_addr_by_name(SERVICE)[1]) for one in self.sentinels}
-        return next(node for node in self.servers if node.port in ports)
+        return next(node for node in self.servers if node.public in ports)
 
     def replica(self, key: str = "") -> Node:
         """One that is not."""
@@ -129,11 +137,13 @@ class Sentinels:
 class ClusterOfOurs:
     """Masters that share the slots, and one replica for each."""
 
-    def __init__(self, folder: Path, *, masters: int = 3, replicas: int = 1, **options: Any) -> None:
+    def __init__(self, folder: Path, *, masters: int = 3, replicas: int = 1, front: FrontOf | None = None, **options: Any) -> None:
         more = {"cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT_MS, "cluster-replica-validity-factor": 0}
         self._masters = masters
-        self.servers = [Node(folder, **more, **options, **{"cluster-port": free_port()}) for _ in range(masters * (1 + replicas))]
-        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.servers[:2])
+        self.servers = [
+            Node(folder, front=front, **more, **options, **{"cluster-port": free_port()}) for _ in range(masters * (1 + replicas))
+        ]
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.public}" for node in self.servers[:2])
 
     def start(self) -> None:
         """Starts all, deals the slots out, and waits until the cluster works."""
@@ -173,7 +183,7 @@ class ClusterOfOurs:
             node.stop()
 
     def _nodes_of(self, key: str) -> Sequence[Node]:
-        slot, by_port = key_slot(key.encode()), {node.port: node for node in self.servers}
+        slot, by_port = key_slot(key.encode()), {node.public: node for node in self.servers}
         asked = next(node for node in self.servers if node.answers())
         for first, last, *nodes in asked.client.execute_command("CLUSTER SLOTS"):
             if first <= slot <= last:
