@@ -111,13 +111,14 @@ def _explained(error: Exception) -> Sequence[str]:
     from bot.errors import ApiError, StartError, UserError
     from storage.connection import StorageAway
     from storage.embedded import EmbeddedServerError
+    from storage.events import LogElsewhere
     from storage.snapshot import NoSnapshot
 
     if isinstance(error, StartError):
         return error.problems
     if isinstance(error, ApiError):
         return (cure(error),)
-    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError | NoSnapshot) else ()
+    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError | LogElsewhere | NoSnapshot) else ()
 
 
 if __name__ == "__main__":

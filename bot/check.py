@@ -38,6 +38,7 @@ from rules.shop import Shop
 from storage.calls import Calls
 from storage.connection import StorageAway
 from storage.embedded import EmbeddedServerError
+from storage.events import ELSEWHERE
 from storage.moment import to_ms
 from storage.stores import Stores
 from storage.tokens import TokenStore
@@ -227,6 +228,8 @@ def _redis(config: Config, stores: Stores) -> list[Finding]:
     found += _replicas(config, stores)
     if not found:
         found.append(Finding(GOOD, "Redis：收下的消息都会落盘"))
+    if not stores.events.is_whole():
+        found.append(Finding(BAD, f"记录：{ELSEWHERE}"))
     if differs(config):
         told = "evidence_key 和 data_dir 里的 evidence.key 不一样：以前加密的案件证据、webhook 打不开。把 evidence.key 的内容放进环境变量"
         found.append(Finding(BAD, f"密钥：{told}，或者删掉这个文件"))

@@ -15,6 +15,7 @@ from bot.running import alarms, hooks_of, observe
 from bot.tries import BAD, GOOD, Finding, judge_knock, reach
 from bot.webhooks import WebhookKeys
 from rules.room import Room, Store, lasting
+from storage.events import ELSEWHERE
 from storage.machine import State
 from storage.moment import from_ms, to_ms
 from storage.stores import Stores
@@ -38,7 +39,7 @@ def look_alive(config: Config, stores: Stores, clock: Callable[[], datetime]) ->
     yield Part("进程", _processes(state, now))
     yield Part("排着的", _queues(state))
     yield Part("Redis", _redis(state), _clock(stores, now))
-    yield Part("空间", _room(room))
+    yield Part("空间", _room(room), [] if stores.events.is_whole() else [Finding(BAD, f"记录：{ELSEWHERE}")])
     wrong = [Finding(BAD, f"{alarm.text}。{alarm.cure}") for alarm in alarms(state, config, to_ms(now), room)]
     yield Part("告警", findings=wrong or [Finding(GOOD, "没有告警")])
 

@@ -21,12 +21,19 @@ from storage.moment import to_ms
 @click.option("--user", "-u", default="", help="只看这个成员：企业微信 userid 或成员编号")
 @click.option("--lines", "-n", type=click.IntRange(1, 100_000), default=50, help="先看最近多少条")
 @click.option("--json", "as_json", is_flag=True, help="每条一行 JSON")
+@click.option("--files-lost", is_flag=True, help="旧记录的文件夹确实没有了：从此只有还在的部分")
 @click.pass_obj
-def log(path: Path, later: Path | None, follow: bool, community: str, user: str, lines: int, as_json: bool) -> None:
+def log(path: Path, later: Path | None, follow: bool, community: str, user: str, lines: int, as_json: bool, files_lost: bool) -> None:
     """看发生了什么：收到、判断、状态变化、发出、推送、管理、错误。"""
     from handlers.privacy import find_member
+    from storage.events import ELSEWHERE
 
     with stores_of(later or path) as stores:
+        if files_lost:
+            click.echo("记下了：旧文件没有了。" if stores.events.forget_files() else "没有记着任何文件夹，不用说。")
+            return
+        if not stores.events.is_whole():
+            click.echo(f"⚠️ {ELSEWHERE}", err=True)
         member = find_member(stores, user) if user else None
         tail = stores.events.tail()
         for entry in stores.events.newest(lines, community=community, member=member):

@@ -325,8 +325,12 @@ class MemberPages:
         self._user_of(community, member)
         actor, once = self._keeper(community), once_of()
         stores = self._parts.stores
+        try:
+            kept = export_person(stores, member)
+        except UserError as problem:
+            return self._page(community, member, str(problem)), 409
         stores.audit.record("", actor.id, "导出个人数据", f"成员 {member}", "", "", self._parts.clock(), once=once)
-        data = json.dumps(export_person(stores, member), ensure_ascii=False, indent=2).encode()
+        data = json.dumps(kept, ensure_ascii=False, indent=2).encode()
         headers = {"Content-Disposition": f'attachment; filename="member-{member}.json"', "Cache-Control": "no-store"}
         return Response(data, mimetype="application/json", headers=headers)
 

@@ -22,6 +22,7 @@ from bot.router import Router
 from rules.contents import fill
 from rules.numerals import whole
 from storage.connection import StorageAway
+from storage.events import ELSEWHERE
 from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -57,17 +58,27 @@ def find_member(stores: Stores, who: str) -> int:
 
 
 def export_person(stores: Stores, number: int) -> dict[str, Any]:
-    """Everything kept of a member, by store, in plain types."""
+    """Everything kept of a member, by store, in plain types. Raises UserError where a part of it is not to be seen from here."""
+    _need_all(stores)
     return {name: store.export_user(number) for name, store in stores.of_persons().items()}
 
 
 def erase_person(stores: Stores, register: ErasedRegister, number: int) -> Iterator[tuple[str, str]]:
-    """Forgets a member store by store; gives each store's name and what was done there. His row in the directory goes last."""
+    """Forgets a member store by store; gives each store's name and what was done there. His row in the directory goes last.
+
+    Raises UserError, and forgets nothing, where a part of what is kept is not to be seen from here.
+    """
+    _need_all(stores)
     if user := stores.directory.find_user(number):
         register.note(number, user)
     for name, store in stores.of_persons().items():
         yield name, store.erase_user(number)
     stores.database.rewrite_log()
+
+
+def _need_all(stores: Stores) -> None:
+    if not stores.events.is_whole():
+        raise UserError(ELSEWHERE)
 
 
 @router.command("隐私", "隐私说明", "隐私政策", "隐私保护", "个人信息保护")
@@ -133,6 +144,9 @@ def ring_erasures(stores: Stores, config: Config, contents: Contents, communitie
     """
     del contents, communities
     waiting = stores.wishes.to_erase(now - SETTLES)
+    if waiting and not stores.events.is_whole():
+        log.error("erasing is left to another machine", reason=ELSEWHERE)
+        return 0
     if not waiting or not stores.leases.hold("erasures", LEASE_MS):
         return 0
     register, done = ErasedRegister(config.data_path, sealing_key(config)), 0

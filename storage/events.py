@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,11 +25,22 @@ LOOKED_MS = 3_600_000
 """How often it is noted that a reader found nothing new."""
 STRETCH = 50_000
 """Entries of a file: 6.5 MB in Redis, 1.6 MB compressed. A small installation never has so many in a shard, and so never has a file."""
+ELSEWHERE = (
+    "事件记录的旧文件在另一个文件夹里，这台机器看不到：log.folder 没有写、没有挂上，或者指向别处，在这里读到的不完整。请在有那个文件夹的机器上做，"
+    "或把 log.folder 指向它。那个文件夹确实没有了：python run.py log --files-lost"
+)
 _encode = msgspec.json.Encoder().encode
 
 
 class LogTangled(Exception):
     """Stream and files of a shard contradict each other: somebody put other files there, or another Redis. Nothing was trimmed."""
+
+
+class LogElsewhere(Exception):
+    """The log's files lie in a folder that this machine does not see: what is read here is not whole, and nobody's entries can be erased."""
+
+    def __init__(self) -> None:
+        super().__init__(ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,23 @@ class Events:
             "c", community, "m", member, "id", message, "data", _encode(data),
         )  # fmt: skip
 
+    def is_whole(self) -> bool:
+        """Whether all of the log's files are to be seen from here; one round trip."""
+        mark = self._database.command("GET", keys.LOG_FOLDER())
+        return not mark or (self.files is not None and self.files.mark() == mark)
+
+    def need_whole(self) -> None:
+        """Raises LogElsewhere where the log cannot be read as a whole."""
+        if not self.is_whole():
+            raise LogElsewhere
+
+    def forget_files(self) -> bool:
+        """Takes note that the folder of the files is gone for good: the log is what is left of it. Whether one was known."""
+        return bool(self._database.command("DEL", keys.LOG_FOLDER()))
+
     def read(self, *, community: str = "", member: int | None = None) -> Iterator[LogEntry]:
-        """All entries, oldest first within a shard's page, optionally of one community or one member."""
+        """All entries, oldest first within a shard's page, optionally of one community or one member. Raises LogElsewhere."""
+        self.need_whole()
         for shard in range(self._shards):
             for page in self._pages(shard, member):
                 yield from _wanted(page, community, member)
@@ -88,7 +115,8 @@ class Events:
         return sorted(found, key=_order)[-count:]
 
     def begins(self) -> dict[int, datetime]:
-        """When the oldest entry of each shard's log happened; shards without any are left out. One round trip."""
+        """When the oldest entry of each shard's log happened; shards without any are left out. Two round trips. Raises LogElsewhere."""
+        self.need_whole()
         pages = self._database.pipeline(("XRANGE", keys.EVENTS(shard=s), "-", "+", "COUNT", 1) for s in range(self._shards))
         found = {shard: next(_wanted(page, "", None)).at for shard, page in enumerate(pages) if page}
         oldest = {shard: next(_indexed(self._files_of(shard)), None) for shard in range(self._shards)}
@@ -185,10 +213,19 @@ class Events:
 
         ``is_last`` moves what is less than a stretch as well. A file that was read back and found to say what the stream says is what lets go of the
         stream: a process that dies at any moment leaves entries in the stream, in both, or in the file, and both are read as one.
+
+        The folder is known by a word that Redis and it have: where another machine writes to another folder, nothing is moved. Raises LogElsewhere.
         """
         if self.files is None:
             return 0
+        self.need_whole()
         return sum(self._file_away(shard, to_ms(before), stretch, is_last) for shard in range(self._shards))
+
+    def _know_folder(self, files: LogFiles) -> None:
+        files.make_mark(secrets.token_hex(16))
+        mark = files.mark()
+        self._database.command("SET", keys.LOG_FOLDER(), mark, "NX")
+        self.need_whole()
 
     def _file_away(self, shard: int, limit: int, stretch: int, is_last: bool) -> int:
         assert self.files
@@ -196,6 +233,7 @@ class Events:
         while rows := self._stretch(shard, limit, stretch):
             if len(rows) < stretch and not is_last:
                 break
+            self._know_folder(self.files)
             self.files.write(shard, rows)
             moved += self._let_go(shard, is_fresh=True)
         return moved
@@ -312,10 +350,11 @@ class Events:
         ]
 
     def erase_user(self, number: int) -> str:
-        """Removes the entries that hold the member's texts, or texts about him; others stay under a number that no longer leads to anybody.
+        """Removes the entries that hold the member's texts, or texts about him; others stay under a number that leads to nobody. Raises LogElsewhere.
 
         Streams come before files: what is moved in between is compared with its stream once more before that lets go of it.
         """
+        self.need_whole()
         gone = 0
         for shard in range(self._shards):
             last = "-"

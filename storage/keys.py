@@ -76,6 +76,7 @@ LOG_LEVEL = _family("qb:{{meta}}:log-level", "string", "as long as was said", "l
 PROCESSES = _family(
     "qb:{{meta}}:processes", "hash", "a day after their end", "name of a process → since|last sign of life (ms)|mark of its program"
 )
+LOG_FOLDER = _family("qb:{{meta}}:log_folder", "string", "for ever", "by which word one knows the folder of the log's files")
 ROOM = _family("qb:{{meta}}:room", "hash", "60 days", "day → memory:bytes|disk:bytes in use, for the forecast of how long both last")
 LINK_CALLS = _family("qb:{{link:{channel}}}:calls", "list", "10 s", "what the process that holds a long connection is asked to send: JSON")
 LINK_ANSWER = _family("qb:{{link:{channel}}}:answer:{id}", "list", "30 s", "WeCom's answer to one such call: JSON")

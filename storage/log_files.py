@@ -26,6 +26,8 @@ Row = list[Any]
 Id = tuple[int, int]
 """An entry's id as numbers, which sort."""
 LEVEL = 6
+MARK = ".folder"
+"""The file with the word by which the folder is known."""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Any]).decode
 
@@ -72,6 +74,19 @@ class LogFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def mark(self) -> str:
+        """The word by which the folder is known, '' where it has none, or is not there."""
+        try:
+            return (self.folder / MARK).read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            return ""
+
+    def make_mark(self, word: str) -> None:
+        """Gives a folder without a word this one."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError), open(self.folder / MARK, "x", encoding="ascii", opener=_private) as file:
+            file.write(word)
 
     def of(self, shard: int) -> list[LogFile]:
         """The files of a shard, oldest first."""

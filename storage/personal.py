@@ -34,6 +34,7 @@ COMMON = (
         "去重的结果", "同一条消息或同一次点击来两次，只算一次；只有编号和结果，没有原文", (keys.ONCE,),
         stays=(keys.ONCE,), stays_why="7 天后自动消失；删掉它，重复的消息会被再做一遍",
     ),
+    Personal("事件记录的文件夹", "凭一个词认出旧记录的文件夹", (keys.LOG_FOLDER,)),
     Personal("数据的版本", "数据格式的版本、分片数和第一次启动的时间", (keys.SCHEMA,)),
     Personal("副本确认", "等副本收到数据时用的记号", (keys.REPLICATED,)),
 )  # fmt: skip

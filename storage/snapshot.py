@@ -26,9 +26,9 @@ _PAGE = 500
 _OWN = "qb:*"
 _FLEETING = (
     "qb:{lease:*}", "qb:{token:*", "qb:{link:*", keys.PROCESSES(), "qb:{console}:login:*", "qb:{console}:of:*", "qb:{media:*:lock",
-    keys.ARRIVALS_TOLD(),
+    keys.ARRIVALS_TOLD(), keys.LOG_FOLDER(),
 )  # fmt: skip
-"""What was true of the moment of the backup alone: who holds what, tokens of WeCom, who was logged in."""
+"""What was true of the moment of the backup alone: who holds what, tokens of WeCom, who was logged in, where the log's files lay."""
 
 OnBytes = Callable[[int, int], None]
 """Hears how many bytes of how many (0: unknown) have come."""

@@ -8,7 +8,9 @@ import pytest
 from chat import FAR, Chat, OpenChat
 from visits import met, visit
 
+from bot.errors import UserError
 from handlers.privacy import ring_erasures
+from storage import keys
 from storage.roles import ALL
 
 pytest_plugins = ("chat",)
@@ -59,6 +61,21 @@ def test_whom_an_administrator_has_forgotten_is_gone_within_minutes(chat: Chat) 
     assert (str(chat.member("boss")), "要求删除个人数据", f"成员 {number}") in acts(chat)
     browser.opens(page)
     assert browser.status == 404
+
+
+def test_where_a_part_of_the_log_is_not_seen_nothing_is_given_away_and_nobody_forgotten(chat: Chat) -> None:
+    chat.stores.database.command("SET", keys.LOG_FOLDER(), "the word of another folder")
+    browser, number = visit(chat), chat.member()
+    assert "在另一个文件夹里" in browser.posts(f"{page_of(chat)}/data")
+    assert browser.status == 409
+    browser.posts(f"{page_of(chat)}/erase", typed=str(number))
+    assert ring(chat) == 0
+    assert chat.stores.directory.find_user(number) == "lilei"
+    with pytest.raises(UserError, match="另一个文件夹"):
+        chat.erase("lilei")
+    chat.stores.events.forget_files()
+    assert ring(chat) == 1
+    assert "导出个人数据" not in str(acts(chat))
 
 
 def test_an_owner_is_not_forgotten(chat: Chat) -> None:

@@ -16,7 +16,7 @@ from storage import keys
 from storage.community import CommunityKeys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
-from storage.events import Events, LogEntry, LogTangled
+from storage.events import Events, LogElsewhere, LogEntry, LogTangled
 from storage.log_files import LogFile, LogFiles, id_of
 from storage.moment import from_ms
 from tests.tree import HERE
@@ -224,6 +224,30 @@ def test_entries_before_a_file_that_stand_in_none_are_never_trimmed(events: Even
     with pytest.raises(LogTangled, match="shard 0"):
         events.file_away(after(2), stretch=10)
     assert database.command("XLEN", keys.EVENTS(shard=0)) == len(rows) == 60
+
+
+def test_where_the_files_are_not_seen_nobody_takes_the_rest_for_the_whole(events: Events, database: Database, tmp_path: Path) -> None:
+    told, blind = fill(events), Events(database, SHARDS)
+    assert list(blind.read()) == told, "as long as nothing is filed everybody sees everything"
+    assert events.file_away(after(8), stretch=50)
+    for other in (blind, Events(database, SHARDS, LogFiles(tmp_path / "elsewhere"))):
+        assert not other.is_whole()
+        for act in (
+            lambda one=other: next(one.read()),
+            other.begins,
+            lambda one=other: one.export_user(3),
+            lambda one=other: one.erase_user(3),
+        ):
+            with pytest.raises(LogElsewhere, match="另一个文件夹"):
+                act()
+    with pytest.raises(LogElsewhere):
+        Events(database, SHARDS, LogFiles(tmp_path / "elsewhere")).file_away(after(9), stretch=10)
+    assert not (tmp_path / "elsewhere" / "00").exists(), "nothing was moved to where others do not see it"
+    assert list(Events(database, SHARDS, LogFiles(tmp_path / "log")).read()) == told
+    assert blind.forget_files()
+    assert len(list(blind.read())) < len(told), "what is left, once somebody has said that the rest is gone"
+    assert events.file_away(after(9), stretch=10) > 0
+    assert not blind.is_whole(), "and the next stretch makes a folder known again"
 
 
 def test_a_file_tells_its_ends_and_members_without_being_read(events: Events) -> None:
