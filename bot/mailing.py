@@ -164,10 +164,10 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Who is spoken to: a group by its chat, with the user ids whom the post calls; or a member with his user id, name, and own words."""
+    """Who is spoken to: a group by its chat, with the members whom the post calls; or a member with his user id, name, and own words."""
 
     chat: str = ""
-    called: Sequence[str] = ()
+    called: Sequence[int] = ()
     member: int = 0
     user: str = ""
     nickname: str = ""
@@ -408,7 +408,7 @@ class _Round:
         if post is None:
             return []
         posts = [_shown(post, body, text if not member else f"{text}\n\n{HINT}")]
-        posts[0] = _mentioning(posts[0], reader.called)
+        posts[0] = replace(posts[0], called=tuple(reader.called))
         for kind, name in (("image", body.image), ("file", body.file)):
             if name and not is_address(name):
                 posts.append(enclosing(post, "image" if kind == "image" else "file", name))
@@ -434,8 +434,8 @@ class _Round:
             self.config, member, text, user=user, id=id, community=self.community.id, message="", now_ms=to_ms(self.now), lane="bulk"
         )  # fmt: skip
 
-    def _called(self, chats: Sequence[str]) -> dict[str, list[str]]:
-        """The user ids of those of the segment who are in each of some groups and want to be called, as many as one post calls.
+    def _called(self, chats: Sequence[str]) -> dict[str, list[int]]:
+        """Those of the segment who are in each of some groups and want to be called, as many as one post calls.
 
         Nobody where the segment cannot be read. The members are gone through once for all groups.
         """
@@ -448,10 +448,8 @@ class _Round:
         for start in range(0, len(chats), CHATS_AT_ONCE):
             asked |= self._members_in(chats[start : start + CHATS_AT_ONCE], query)
         everybody = sorted({member for members in asked.values() for member in members})
-        unwilling = {"all", "marketing"} if self.push.marketing else {"all"}
-        wishes = self.stores.subscriptions.wishes(self.community.keys, everybody)
-        users = self.stores.directory.find_users([member for member in everybody if wishes[member] not in unwilling])
-        return {chat: [user for member in members if (user := users.get(member))][:MOST_MENTIONED] for chat, members in asked.items()}
+        wanted = frozenset(willing(self.stores, self.community, self.push, everybody))
+        return {chat: [member for member in members if member in wanted][:MOST_MENTIONED] for chat, members in asked.items()}
 
     def _members_in(self, chats: Sequence[str], query: Query) -> dict[str, list[int]]:
         """The first members in each of some groups who fit a question."""
@@ -466,6 +464,13 @@ class _Round:
             if all(len(members) == MOST_ASKED for members in found.values()):
                 break
         return found
+
+
+def willing(stores: Stores, community: Community, push: Push, members: Sequence[int]) -> list[int]:
+    """Those of some members who want to hear of a push; one round trip."""
+    unwilling = {"all", "marketing"} if push.marketing else {"all"}
+    wishes = stores.subscriptions.wishes(community.keys, members)
+    return [member for member in members if wishes[member] not in unwilling]
 
 
 # How it looks -------------------------------------------------------------------------------------------------------------------
@@ -494,18 +499,6 @@ def _worded(post: Delivery, text: str, links: Sequence[LinkCard]) -> Delivery:
         return replace(post, body={"msgtype": "markdown", "markdown": {"content": told}})
     frame = {"msgtype": "markdown", "markdown": {"content": told}}
     return replace(post, body={**post.body, "frame": frame, "text": told})
-
-
-def _mentioning(post: Delivery, users: Sequence[str]) -> Delivery:
-    """The same post calling members, where a webhook's text or Markdown can."""
-    kind = post.body.get("msgtype")
-    if not users or post.via != "webhook" or kind not in ("text", "markdown"):
-        return post
-    content: Mapping[str, Any] = post.body[kind]
-    if kind == "text":
-        return replace(post, body={"msgtype": kind, kind: {**content, "mentioned_list": list(users)}})
-    called = " ".join(f"<@{user}>" for user in users)
-    return replace(post, body={"msgtype": kind, kind: {**content, "content": f"{content['content']}\n{called}"}})
 
 
 def _addresses(body: Body) -> list[str]:

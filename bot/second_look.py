@@ -7,13 +7,13 @@ quiet hours begin, or the push is switched off.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from bot.communities import Communities, Community
 from bot.live import Contents, LiveContents
-from bot.mailing import find_in_force, give_up
+from bot.mailing import find_in_force, give_up, willing
 from rules.calendar import end_of_quiet
 from rules.pushes import EVERYWHERE, Push, is_granted
 from storage.moment import from_ms
@@ -23,17 +23,23 @@ from storage.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Whether a delivery goes: ``why`` it does so no more, or ``until`` when it waits; neither: it goes."""
+    """Whether a delivery goes: ``why`` it does so no more, or ``until`` when it waits; neither: it goes, as ``shown`` if that is given."""
 
     why: TakenBack | Literal[""] = ""
     until: datetime | None = None
+    shown: Delivery | None = None
+
+    @property
+    def goes(self) -> bool:
+        """Whether it is sent now."""
+        return not self.why and self.until is None
 
 
 GOES = Stand()
 
 
 class SecondLook:
-    """What holds for the deliveries of mailings now. One round trip for what is said to a member alone, none for any other."""
+    """What holds for the deliveries of mailings now. One round trip for what is said to a member alone, two for a post that calls some, none for any other."""
 
     def __init__(self, stores: Stores, live: LiveContents, communities: Communities) -> None:
         self._stores = stores
@@ -55,12 +61,23 @@ class SecondLook:
             return Stand("crisis")
         if push.quiet != "ignore" and (until := end_of_quiet(contents.pushing.of(community.id).quiet, now, community.zone)):
             return Stand("quiet") if push.quiet == "skip" else Stand(until=until)
-        return Stand("opted_out") if self._is_unwanted(delivery, push, community) else GOES
+        if delivery.called:
+            return Stand(shown=self._calling(delivery, push, community))
+        wants = not delivery.member or willing(self._stores, community, push, [delivery.member])
+        return GOES if wants else Stand("opted_out")
 
-    def _is_unwanted(self, delivery: Delivery, push: Push, community: Community) -> bool:
-        """Whether the member whom it is for wants none of it any more."""
-        wish = self._stores.subscriptions.of(community.keys, delivery.member) if delivery.member else ""
-        return wish == "all" or (wish == "marketing" and push.marketing)
+    def _calling(self, delivery: Delivery, push: Push, community: Community) -> Delivery:
+        """A post that calls whoever still wants to be called, and is still known, where a webhook's text or Markdown can."""
+        members = willing(self._stores, community, push, delivery.called)
+        users = [user for user in self._stores.directory.find_users(members).values() if user]
+        kind, shown = delivery.body.get("msgtype"), replace(delivery, called=())
+        if not users or delivery.via != "webhook" or kind not in ("text", "markdown"):
+            return shown
+        content: Mapping[str, Any] = delivery.body[kind]
+        if kind == "text":
+            return replace(shown, body={"msgtype": kind, kind: {**content, "mentioned_list": users}})
+        called = " ".join(f"<@{user}>" for user in users)
+        return replace(shown, body={"msgtype": kind, kind: {**content, "content": f"{content['content']}\n{called}"}})
 
     def _find(self, id: str, contents: Contents) -> Push | None:
         """The push of an id; what this process has not noticed yet is asked for."""

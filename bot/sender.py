@@ -205,20 +205,21 @@ class Sender:
         if self._is_paused(delivery):
             self._put_off(lease, HELD_MS)
             return NOT_SENT
-        if (stand := self._look_again(delivery, self._now())) is not GOES:
+        if not (stand := self._look_again(delivery, self._now())).goes:
             self._keep_back(lease, stand, now_ms)
             return NOT_SENT
+        shown = stand.shown or delivery
         way = self._way(delivery)
         _check_age(delivery, way, now_ms)
         if delivery.attempts + lease.losses > MOST_ATTEMPTS:
             raise Undeliverable(f"{MOST_ATTEMPTS} 次尝试都没有成功")
         if way.can_double and lease.losses and delivery.attempts + lease.losses > 1:
             raise Undeliverable(UNSURE.reason)  # what was lost may have arrived: once more would be the third time
-        parts = parts_of(delivery, way.most_bytes)
+        parts = parts_of(shown, way.most_bytes)
         if len(parts) > 1:
             self._settled(lease, lambda: self._outbox.split(lease, parts, now_ms))
             return self._try_next(lease)
-        return self._ask(lease, way, now_ms)
+        return self._ask(lease, way, shown, now_ms)
 
     def _try_next(self, lease: Lease) -> int:
         """Goes on with the first part of what was split."""
@@ -226,10 +227,10 @@ class Sender:
         first = self._outbox.lease(shard, lane, target, self._owner, to_ms(self._now()), self._lease_ms)
         return self._deliver(first) if first else NOT_SENT
 
-    def _ask(self, lease: Lease, way: Way, now_ms: int) -> int:
-        """Takes a turn and asks WeCom to deliver."""
+    def _ask(self, lease: Lease, way: Way, shown: Delivery, now_ms: int) -> int:
+        """Takes a turn and asks WeCom to deliver what is ``shown`` of a delivery."""
         is_repeat = bool(lease.delivery.attempts or lease.losses)
-        order = way.order(lease.delivery, is_repeat)
+        order = way.order(shown, is_repeat)
         turn = self._turn(way, order, now_ms)
         if turn.is_near and lease.delivery.mergeable and not is_repeat:
             lease = self._merge(lease, way)

@@ -41,9 +41,13 @@ def keys_of(where: CommunityKeys, now: datetime, today: date) -> list[str]:
     ]
 
 
-def args_of(where: CommunityKeys, now: datetime, today: date, once: str, rules: Lapses) -> list[str | int]:
-    """The first six arguments of every act on the ledger. ``once`` names the act, "" none: whoever does two acts for one message adds to its id."""
-    return [to_ms(now), where.id, digest_of(once), today.toordinal(), last_day(rules, today), ",".join(map(str, BOARD_LIVES_MS))]
+def args_of(where: CommunityKeys, now: datetime, today: date, once: str, rules: Lapses, *, why: str | None = None) -> list[str | int]:
+    """The first six arguments of every act on the ledger. ``once`` names the act, "" none: whoever does two acts for one message adds to its id.
+
+    ``why`` is what the event log says of the cause, mostly a message's id; without it ``once``, "" for what nobody may trace back.
+    """
+    act = f"{digest_of(once)} {once if why is None else why}"
+    return [to_ms(now), where.id, act, today.toordinal(), last_day(rules, today), ",".join(map(str, BOARD_LIVES_MS))]
 
 
 def rows_key(where: CommunityKeys, member: int) -> str:

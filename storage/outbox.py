@@ -64,6 +64,7 @@ class Delivery:
     ``whom`` the unit (member number or chat) that it settles there: with the first of several, which is the text, '' for those behind.
     ``counted`` is what that unit took of the caps: the day, then the fields of its counts. It is handed back where nothing arrives.
     ``trial`` is mark|arm of what is tried with it: it counts as shown when it arrives. ``unsure``: an earlier try may have arrived already.
+    ``called`` are the members whom a post calls: by name only as it is sent, if they still want to be, so that none of them stands in a queue.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Delivery:
     counted: tuple[str, ...] = ()
     trial: str = ""
     unsure: bool = False
+    called: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

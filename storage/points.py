@@ -179,7 +179,7 @@ class Points:
             raise ValueError("nobody hands points to himself")
         names = [*keys_of(where, now, today), rows_key(where, giver), rows_key(where, taker)]
         own: list[str | int] = [giver, taker, _checked(n), _plain(note), most_a_day, keep]
-        args = [*args_of(where, now, today, once and f"transfer|{giver}|{once}", None), *own]
+        args = [*args_of(where, now, today, once and f"transfer|{giver}|{once}", None, why=once), *own]
         fresh, said, first, second = self._database.act(self._transfer, names, args).split("|")
         if said == "short":
             raise Short(int(first))
@@ -197,7 +197,7 @@ class Points:
         """
         _checked(abs(n))
         names = [*keys_of(where, now, today), rows_key(where, member)]
-        args = [*args_of(where, now, today, once and f"adjust|{member}|{once}", lapses), member, n, _plain(reason), actor, _plain(note)]
+        args = [*args_of(where, now, today, once and f"adjust|{member}|{once}", lapses, why=once), member, n, _plain(reason), actor, _plain(note)]
         return _moved(self._database.act(self._adjust, names, args))
 
     def lapse(self, where: CommunityKeys, now: datetime, *, today: date, most: int = 200) -> dict[int, int]:
@@ -380,7 +380,7 @@ def _call_of(award: Award, now: datetime, lapses: Lapses) -> tuple[list[str], li
     own: list[str | int] = [
         member, _checked(award.points), _plain(award.reason), award.actor, _plain(award.note), award.cap_of_reason, award.cap_of_day,
     ]  # fmt: skip
-    return names, [*args_of(where, now, award.today, name, lapses), *own]
+    return names, [*args_of(where, now, award.today, name, lapses, why=award.once), *own]
 
 
 def _moved(got: str) -> Moved:

@@ -92,6 +92,23 @@ def test_who_wants_none_while_his_letter_waits_does_not_get_it(
     assert "免打扰 1" in words_of(desk.mailing)
 
 
+@pytest.mark.parametrize("row", [{}, {"markdown": False}])
+def test_a_post_calls_whoever_still_wants_it_and_is_still_known(desk: Desk, sender: Sender, outside: Vendor, row: dict[str, Any]) -> None:
+    desk.members(3)
+    sender.drain_once()
+    desk.writes(segment="all", **row)
+    desk.at(9)
+    desk.chat.says("免打扰", user="user0")
+    desk.chat.erase("user1")
+    before = len(outside.sent("webhook/send"))
+    sender.drain_once()
+    [post] = [body for body in outside.sent("webhook/send")[before:] if "user" in str(body)]
+    assert "user2" in str(post)
+    assert "user0" not in str(post)
+    assert "user1" not in str(post)
+    assert ("mentioned_list" in post.get("text", {})) == (row != {})
+
+
 def test_what_is_sent_again_after_days_asks_again(desk: Desk, sender: Sender, outside: Vendor) -> None:
     first, _ = desk.members(2)
     sender.drain_once()

@@ -1,11 +1,13 @@
 -- The core of every act that moves points: `-- uses: tally, ledger` as a script's first line puts this text in front of it.
 -- KEYS 1 balances  2 lots  3 expiring  4 board of all time  5 board of the month  6 board of the week  7 board of the day  8 caps of the day
 --      9 events  10, 11, 12 done in this week, the one before, the one after  13 counts of the day  14 places; the act's own follow
--- ARGV 1 now_ms  2 community  3 once digest ('' none)  4 today (ordinal)  5 last day of points earned now (ordinal, 0 never lapse)
+-- ARGV 1 now_ms  2 community  3 once digest ('' none), a space, what caused it; the digest alone from here on  4 today (ordinal)  5 last day of points earned now (ordinal, 0 never lapse)
 --      6 lives of the boards of a day, a week and a month in ms (comma separated); the act's own follow
 -- A member is his number; treasury, shop, events and expiry are the accounts on the other side: the sum of all balances is always 0.
 local ledger = {today = tonumber(ARGV[4]), lapses = tonumber(ARGV[5])}
 do
+  local cause
+  ARGV[3], cause = string.match(ARGV[3], '^(%S*) ?(.*)$')
   local now, community, once, today = ARGV[1], ARGV[2], ARGV[3], ledger.today
   local DONE_LIFE_MS, CAPS_LIFE_MS = 691200000, 172800000  -- of a week after its last act, of a day
 
@@ -167,7 +169,7 @@ do
     local member = is_member(to) and to or from
     local data = '{"act":"points","from":' .. json(from) .. ',"to":' .. json(to) .. ',"n":' .. whole(n)
       .. ',"reason":' .. cjson.encode(move.reason) .. ',"balance":' .. whole(is_member(to) and balance or left)
-      .. ',"day":' .. whole(today) .. (move.counts and ',"counts":true' or '') .. '}'
+      .. ',"day":' .. whole(today) .. (move.counts and ',"counts":true' or '') .. (cause ~= '' and ',"why":' .. cjson.encode(cause) or '') .. '}'
     redis.call('XADD', KEYS[9], '*', 'v', '1', 't', now, 'kind', 'change', 'c', community, 'm', is_member(member) and member or '0',
       'id', once, 'data', data)
     return taken
