@@ -339,22 +339,23 @@ class PushDesk:
         """Raises UserError where the writer of a push agrees to it himself, and there is another, or it is too early."""
         if self.actor.member != push.asked_by:
             return
-        user = self.stores.directory.find_user(self.actor.member)
-        owners = [one for one in self.config.admins if one != user and not self.stores.leavers.has_left(one)]
-        granted = [
-            grant for grant in self.stores.roles.all()
-            if grant.member != self.actor.member and may(known_role(grant.role), "admin")
-            and grant.place in ({ALL} if push.community == ALL else {ALL, self.community.id})
-        ]  # fmt: skip
-        if owners or granted:
+        if self._others_to_agree(push):
             raise UserError(f"“{push.label}”是你最后改的，要另一位管理员批准，他说：推送 批准 {push.id}")
         left = from_ms(push.asked_at * 1000) + ALONE_AFTER - self.now
         if left > timedelta():
             minutes = -(-int(left.total_seconds()) // 60)
             raise UserError(f"这里只有你一位管理员：再过 {minutes} 分钟可以自己批准，到时说：推送 批准 {push.id}")
 
+    def _others_to_agree(self, push: Push) -> list[str]:
+        """The user ids of those besides himself who may agree to a push."""
+        places = {ALL} if push.community == ALL else {ALL, self.community.id}
+        granted = [one.member for one in self.stores.roles.all() if may(known_role(one.role), "admin") and one.place in places]
+        users = self.stores.directory.find_users([*granted, self.actor.member])
+        known = dict.fromkeys([*self.config.admins, *(users[member] for member in granted)])
+        return [user for user in known if user and user != users[self.actor.member] and not self.stores.leavers.has_left(user)]
+
     def _tell_admins(self, push: Push, once: str) -> None:
-        """Asks the administrators to agree to a push."""
+        """Asks the administrators to agree to a push: in the admin group, and alone whoever may agree to what goes to all, for he may not be in it."""
         shown = [f"> {one_line(text, LONGEST_SHOWN)}" for text in texts_of(push)]
         who = "另一位所有社群的管理员" if push.community == ALL else "另一位管理员"
         reach = self.reach(push)
@@ -366,6 +367,9 @@ class PushDesk:
         post = deliveries.to_admins(self.config, self.community.id, text, id=f"push:asked:{once}", now_ms=to_ms(self.now))
         if post:
             self.stores.outbox.enqueue(self.community.shard, [post], to_ms(self.now))
+        numbers = map(self.stores.directory.find_number, self._others_to_agree(push) if push.community == ALL else ())
+        for member in filter(None, numbers):
+            tell(self.stores, self.config, self.community, member, text, self.now, id=f"push:asked:{once}:{member}")
 
     def _edit(self, id: str, mark: str, wanted: Push | None, act: str, once: str, typed: int | None = None) -> Done:
         if first := self._made(once):

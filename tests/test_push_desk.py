@@ -25,6 +25,7 @@ from storage import keys
 from storage.mailings import Mailing
 from storage.moment import to_ms
 from storage.tallies import place_of
+from tests.casework import told
 
 pytest_plugins = ("chat",)
 
@@ -190,6 +191,21 @@ def test_what_goes_to_all_is_agreed_to_by_an_administrator_of_all(chat: Chat) ->
     assert chat.stores.roles.grant(chat.member("hanmei"), "*", "admin", seen="", once="all")
     above = replace(desk(chat, "hanmei", "admin"), may_agree=True)
     assert is_granted(above.grant(push.id, kept.mark, once="3", typed=desk(chat).reach(push).people).after or push)
+
+
+def test_whoever_may_agree_to_what_goes_to_all_is_asked_alone(chat: Chat) -> None:
+    """He may sit in no admin group, and none of those who do may agree."""
+    make_admin(chat)
+    chat.says("签到", user="hanmei")
+    assert chat.stores.roles.grant(chat.member("hanmei"), "*", "admin", seen="", once="all")
+    push = put(chat, replace(TOMORROW, community="*"), who="lilei")
+    for user in ("boss", "hanmei"):
+        [asked] = [words for words in told(chat, user) if "等批准" in words]
+        assert f"推送 批准 {push.id}" in asked
+    assert not any("等批准" in words for words in told(chat, "lilei"))
+    before = len(told(chat, "boss"))
+    put(chat, TOMORROW, "2", who="lilei")
+    assert len(told(chat, "boss")) == before, "what goes to one community is asked in its admin group"
 
 
 def test_who_is_an_administrator_elsewhere_is_not_waited_for_with_what_goes_to_all(chat: Chat) -> None:
