@@ -34,7 +34,7 @@ Place = tuple[str | int, ...]
 """Where a setting stands in the file: ``("channels", 1, "aes_key")``."""
 
 _SECRETS = frozenset({"token", "token_next", "aes_key", "aes_key_next", "secret", "webhook", "webhooks", "admin_webhook", "evidence_key"})
-_EXPANDED = _SECRETS | {"bot_id", "url"}
+_EXPANDED = _SECRETS | {"bot_id", "url", "endpoint"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -161,6 +161,13 @@ def webhook_key(value: SecretStr | str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text):
         raise ValueError("not the address or key of a group webhook")
     return text
+
+
+def _collector_address(secret: SecretStr) -> SecretStr:
+    """Some services put their token into the address."""
+    if secret and not _is_web_address(_without_blanks(secret).get_secret_value()):
+        raise _reject("不是收集器的地址", "写成 http://127.0.0.1:4318/v1/traces 的样子")
+    return secret
 
 
 def _webhook(secret: SecretStr) -> SecretStr:
@@ -489,11 +496,10 @@ class ConsoleConfig(Section):
 class TracingConfig(Section):
     """追踪：把每条消息经过的步骤发给 OpenTelemetry。"""
 
-    endpoint: str = Field(
-        default="",
-        max_length=500,
-        pattern=r"^(https?://[^\s@]+)?$",
-        description="收集器的 OTLP/HTTP 地址，例如 http://127.0.0.1:4318/v1/traces；空着就不追踪，也不用装什么",
+    endpoint: Annotated[SecretStr, AfterValidator(_collector_address)] = Field(
+        default=SecretStr(""),
+        description="收集器的 OTLP/HTTP 地址，例如 http://127.0.0.1:4318/v1/traces；空着就不追踪，也不用装什么。"
+        "地址里带令牌的（有 @，例如阿里云）由环境变量给出",
     )
     share: float = Field(default=1.0, gt=0, le=1, description="追踪多少消息：0.01 是每一百条一条")
 
@@ -870,11 +876,11 @@ def _expand(value: object, place: Place, env: Mapping[str, str], findings: _Find
         return value
     key = _governing_key(place)
     if "${" not in value:
-        if value and (key in _SECRETS or (key == "url" and re.search(r"://[^@/]*:[^@]*@", value))):
+        if value and (key in _SECRETS or (key == "url" and re.search(r"://[^@/]*:[^@]*@", value)) or (key == "endpoint" and "@" in value)):
             literals.append(place)
         return value
     if key not in _EXPANDED:
-        findings.add(place, "这里不能引用环境变量", "直接写出值；${变量名} 只用于密钥、Webhook、bot_id 和 redis.url")
+        findings.add(place, "这里不能引用环境变量", "直接写出值；${变量名} 只用于密钥、Webhook、bot_id、redis.url 和 tracing.endpoint")
         return value
     return _expanded(value, place, env, findings)
 

@@ -19,10 +19,13 @@ from storage.talk import Talk
 
 
 class Command(Protocol):
-    """What a member may type: its first name, what it does in one line, and the feature that it belongs to (a module's name)."""
+    """What a member may type: its first name, what it does in one line, the feature that it belongs to (a module's name), and whose it is."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def role(self) -> Role: ...
 
     @property
     def help(self) -> str: ...
@@ -35,10 +38,10 @@ class Command(Protocol):
 class Context:
     """Everything around one message. ``now()`` is the only clock; ``args`` are the words after a command, or the choice made at a prompt.
 
-    ``commands`` lists the commands whose role a test accepts. ``is_unclaimed``: nothing but the FAQ wants the message. ``is_confidential``:
-    nothing that is kept may tell that the member said it; in a single chat its handler judges it, and no gate. ``pause``: what an administrator
-    stopped in the community, as :data:`storage.pauses.Pause`. ``history``: what was said before, where it is too much. ``is_filed``: a gate filed the
-    message; its text is kept with the case and nowhere else.
+    ``commands`` lists the commands whose role a test accepts, ``find_begun`` gives the one that a text's first word names. ``is_unclaimed``:
+    nothing but the FAQ wants the message. ``is_confidential``: nothing that is kept may tell that the member said it; in a single chat its handler
+    judges it, and no gate. ``pause``: what an administrator stopped in the community, as :data:`storage.pauses.Pause`. ``history``: what was said
+    before, where it is too much. ``is_filed``: a gate filed the message; its text is kept with the case and nowhere else.
     """
 
     open_stores: Callable[[], Stores]
@@ -58,6 +61,7 @@ class Context:
     is_confidential: bool = False
     history: History = NO_HISTORY
     is_filed: bool = False
+    find_begun: Callable[[str], Command | None] = lambda text: None
 
     @property
     def stores(self) -> Stores:

@@ -296,7 +296,7 @@ class InvitationDesk:
         parts = [f"{tier.points} 积分"] if tier.points else []
         parts += [f"勋章「{badge.name}」"] if badge else []
         parts += [f"标签“{tier.tag}”"] if tier.tag else []
-        return f"，另得 {'、'.join(parts)}" if parts else ""
+        return f"，另得{' ' if tier.points else ''}{'、'.join(parts)}" if parts else ""
 
     def _tiers(self, ats: tuple[int, ...]) -> list[Tier]:
         """The tiers of some numbers; one that the rules do not know any more brought nothing but its points."""

@@ -58,7 +58,9 @@ def find_members(stores: Stores, who: str, where: CommunityKeys, *, strangers: b
     if not found and known:
         raise NobodyFound(f"“{wanted[:30]}”还没有来过这里（还没有在这里说过话），请他先在群里和我说一句。")
     if not found:
-        raise NobodyFound(f"没有找到“{wanted[:30]}”：请写他的名字、企业微信 userid 或成员编号。没和机器人说过话的人，先请他说一句。")
+        raise NobodyFound(
+            f"没有找到“{wanted[:30]}”：请写他的名字、企业微信 userid 或成员编号，例如 @李雷。没和机器人说过话的人，先请他说一句。"
+        )
     if len(found) > MOST_OFFERED:
         raise UserError(f"有 {len(found)} 个人叫“{wanted}”，请写企业微信 userid 或成员编号。")
     return tuple(found)

@@ -25,7 +25,7 @@ from bot.message import Message, Replies, Reply
 from bot.metrics import Metrics
 from bot.permissions import Role, may, role_in
 from bot.router import Follower, Match, Producer, Route, Router
-from bot.tracing import span
+from bot.tracing import REPEAT, Note, span
 from bot.work import Work
 from rules.flooding import copy_digest
 from rules.judgement import NO_HISTORY, History
@@ -120,15 +120,16 @@ class Pipeline:
 
     def receive(self, message: Message, *, as_json: bool = False) -> Outcome:
         """Accepts a message once and answers it; a repeat gets the first answer. Raises StorageAway when it may not be kept."""
-        with span("receive", f"{message.channel}:{message.id}", is_first=True) as note:
-            outcome = self._receive(message, as_json=as_json)
-            note("outcome", outcome.state)
+        if message.kind == "refresh":  # each second, as long as an answer grows: no step of a message, and not traced
+            outcome = Outcome("answer", self._so_far(message, to_ms(self._clock())))
+        else:
+            with span("receive", f"{message.channel}:{message.id}", is_first=True) as note:
+                outcome = self._receive(message, note, as_json=as_json)
+                note("outcome", outcome.state)
         return Outcome(outcome.state, self._files.put_in(outcome.answer)) if outcome.answer else outcome
 
-    def _receive(self, message: Message, *, as_json: bool) -> Outcome:
+    def _receive(self, message: Message, note: Note, *, as_json: bool) -> Outcome:
         now = self._clock()
-        if message.kind == "refresh":
-            return Outcome("answer", self._so_far(message, to_ms(now)))
         self._stores.arrivals.note(message.channel, to_ms(now))  # also when it cannot be kept: the way in works
         message = replace(message, id=f"{message.channel}:{message.id}")
         community, person = self._locate(message, to_ms(now))
@@ -138,6 +139,8 @@ class Pipeline:
             return self._see_through(work)
         except _TakenIn as known:
             accepted = known.accepted
+        if accepted.state != "yours" or accepted.payload:
+            note(REPEAT, True)
         if accepted.state == "busy":
             answer = self._await_answer(place.shard, message.id)
             if answer is not None:
@@ -368,6 +371,7 @@ class Pipeline:
             config=self._config,
             contents=self._live.current,
             commands=self._router.listed,
+            find_begun=self._router.find_begun,
             community=work.community,
             person=work.person,
             clock=self._clock,

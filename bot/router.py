@@ -279,6 +279,11 @@ class Router:
                 seen.add(id(route))
                 yield route
 
+    def find_begun(self, text: str) -> Route | None:
+        """The command that the first word of a longer text names, whether or not it takes what follows."""
+        head, _, tail = _stripped(text).partition(" ")
+        return self.commands.get(head) if tail else None
+
     def _find_event(self, message: Message) -> Match | None:
         event = message.event
         assert event is not None

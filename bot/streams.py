@@ -101,9 +101,11 @@ class Makers:
         self._metrics = metrics
         self._clock = clock
         self._push = push
+        self._stop: Event | None = None
 
     def run(self, stop: Event, bell: Bell) -> None:
-        """Makes what is asked for until ``stop``; what is being made then is left to others."""
+        """Makes what is asked for until ``stop``; what is being made then is left to others, after the part that is under way."""
+        self._stop = stop
         pool, making = ThreadPoolExecutor(THREADS, "streams"), dict[str, Future[None]]()
         while not stop.is_set():
             bell.wait(LOOK_S)
@@ -141,6 +143,10 @@ class Makers:
         for text in producer(task.message, self._context_of(task.message, task.member, task.community)):
             parts += 1
             if not self._stores.streams.show(work, id, text):
+                return False
+            if self._stop and self._stop.is_set():
+                self._stores.streams.leave(work)
+                log.info("answer in parts left to others", entry=work.entry, parts=parts)
                 return False
             if self._push and time.monotonic() - pushed_at >= FRAME_EVERY_S:
                 self._push(task.message, id, text)

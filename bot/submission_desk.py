@@ -241,7 +241,7 @@ class SubmissionDesk:
             f"{ahead.works - works.approved} 篇通过" if ahead and ahead.works > works.approved else "",
             f"{ahead.featured - works.featured} 篇精华" if ahead and ahead.featured > works.featured else "",
         ]
-        then = f"，再有{'、'.join(filter(None, missing))}就是{ahead.tag}" if ahead and any(missing) else ""
+        then = f"，再有 {'、'.join(filter(None, missing))}就是{ahead.tag}" if ahead and any(missing) else ""
         stand = f"通过 {works.approved} 篇，精华 {works.featured} 篇，KOC 分 {koc_score(rules, works)}"
         return "你写过的（新的在前）：\n" + "\n".join(rows) + f"\n{stand}{f'，{here.tag}' if here else ''}{then}。"
 

@@ -18,6 +18,8 @@ Fact = str | int | float | bool
 Note = Callable[[str, Fact], None]
 """Puts a fact on the span that is open."""
 Begin = Callable[[str, str, bool], AbstractContextManager[Note]]
+REPEAT = "repeat"
+"""Noted where WeCom told a message before: it is one more span of that message, not the first again."""
 
 MISSING = "config.yaml 写了 tracing.endpoint，但没有装 OpenTelemetry。请执行 make install-tracing；不要追踪就把它留空"
 
@@ -40,7 +42,7 @@ class Spans:
     def __call__(self, name: str, message: str = "", *, is_first: bool = False) -> AbstractContextManager[Note]:
         """A span while the ``with`` lasts, in the trace of the ``message`` with this id, '' of the span that is open.
 
-        ``is_first``: it stands above all others of its message.
+        ``is_first``: it stands above all others of its message, unless ``REPEAT`` is noted on it.
         """
         return self._begin(name, message, is_first)
 
@@ -52,4 +54,4 @@ span = Spans()
 def check_tracing(config: Config) -> None:
     """Raises StartError where traces are wanted and what they need is not installed."""
     if config.tracing.endpoint and find_spec("opentelemetry") is None:
-        raise StartError(MISSING)
+        raise StartError([MISSING])

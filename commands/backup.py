@@ -90,7 +90,7 @@ class _Wanted:
 @click.command()
 @config_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), default=None, help="恢复到这个文件夹，默认 data_dir")
+@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), default=None, help="恢复到这个文件夹，用自带的 Redis")
 @click.option("--check", "is_check", is_flag=True, help="只检查备份是否完整，什么也不改")
 @click.option("--force", is_flag=True, help="那里已有数据也恢复：旧的文件夹改名留着；redis:// 里群管家的旧数据删掉")
 @click.option("--send", is_flag=True, help="备份以后机器人没有再运行过（停机搬家）：排队的照发，推送不暂停")
@@ -108,8 +108,9 @@ def restore(
 
     config = load_config(later or path)
     home = config.data_path
-    if folder:
-        config = config.model_copy(update={"data_dir": str(folder.resolve())})
+    if folder:  # all of it goes there, and nothing to where the bot's own data are
+        log = config.log.model_copy(update={"folder": ""})
+        config = _at(config, "embedded").model_copy(update={"data_dir": str(folder.resolve()), "log": log})
     config.data_path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=config.data_path.parent, prefix=".restoring-") as aside:
         unpacked = Path(aside)
@@ -123,7 +124,9 @@ def restore(
 def _put_back(config: Config, manifest: Manifest, unpacked: Path, home: Path, wanted: _Wanted) -> None:
     _refuse_newer(manifest)
     is_key_known = _find_key(config, manifest, unpacked, home, is_new=wanted.is_new_key)
-    old = _make_room(config, is_forced=wanted.is_forced)
+    _refuse_running(config)
+    _refuse_used(config, is_forced=wanted.is_forced)
+    old = _make_room(config)
     from bot.backup import put_back
     from bot.erased import REGISTER_FILE
     from bot.permissions import COMMAND_LINE
@@ -136,14 +139,14 @@ def _put_back(config: Config, manifest: Manifest, unpacked: Path, home: Path, wa
     registers = [unpacked / REGISTER_FILE, *([old / REGISTER_FILE] if old else []), *wanted.registers]
     if fresh := register.merge(registers):
         click.echo(f"  已删除的人的名册：{fresh} 位")
-    with _restored(config, manifest, unpacked, is_forced=wanted.is_forced) as stores:
+    with _restored(config, manifest, unpacked) as stores:
         told = settle_restored(stores, config, register, now(), is_sending=wanted.is_sending, is_key_known=is_key_known)
         for line in told:
             click.echo(f"  {line}")
         stores.audit.record("", COMMAND_LINE.id, "恢复备份", f"{manifest.made.isoformat()}", "", "", now(), once="")
     where = config.data_path if config.redis.is_embedded else "redis.url 所指的 Redis"
-    first = "" if config.data_path == home else f"先在 config.yaml 里把 data_dir 写成 {config.data_path}，再"
-    click.echo(f"✓ 已恢复到 {where}。{first or '现在可以'}启动：python run.py serve")
+    own = f"另写一份 config.yaml：data_dir: {config.data_path}，redis.url: embedded，log.folder 空着，用它"
+    click.echo(f"✓ 已恢复到 {where}。{'现在可以' if config.data_path == home else own}启动：python run.py serve")
 
 
 def _refuse_newer(manifest: Manifest) -> None:
@@ -179,27 +182,56 @@ def _find_key(config: Config, manifest: Manifest, unpacked: Path, home: Path, *,
     raise StartError([f"{problem}：{cure}。{lost}"])
 
 
-def _make_room(config: Config, *, is_forced: bool) -> Path | None:
-    """Sees that there is nothing in the way; gives where the old data folder is now, None where there was none."""
+def _refuse_running(config: Config) -> None:
+    """Raises StartError while a bot works on what is to be replaced; its embedded server need not answer for that."""
     from bot.errors import StartError
-    from storage.embedded import EmbeddedServer, EmbeddedServerError, ask
+    from storage.embedded import owner_of
+    from storage.machine import Machine
+    from storage.moment import to_ms
 
+    if config.redis.is_embedded:
+        if owner := owner_of(config.data_path):
+            raise StartError([f"机器人（进程 {owner}）正在 {config.data_path} 上运行：请先停掉它（systemctl stop …，或结束 run.py serve）"])
+    elif any(one.is_alive(to_ms(now())) for one in Machine(open_database(config), lambda: "", 16).processes()):
+        raise StartError(["机器人正在这个 Redis 上运行：请先停掉所有机器上的进程，过 75 秒再恢复"])
+
+
+def _refuse_used(config: Config, *, is_forced: bool) -> None:
+    """Raises StartError with all that is in the way, unless it may be put aside."""
+    from bot.errors import StartError
+    from storage.snapshot import count_own
+
+    problems = []
+    if is_forced:
+        return
+    if _has_files(config):
+        problems.append(f"{config.log_path}（log.folder）里已有事件记录的文件：换一个文件夹，或加 --force：旧的改名留着")
+    if config.redis.is_embedded and (found := _found_in(config.data_path)):
+        problems.append(f"{config.data_path} 里已有数据（{'、'.join(found[:4])}…）：换一个文件夹（--data），或加 --force：旧的改名留着")
+    if not config.redis.is_embedded and (count := count_own(open_database(config))):
+        problems.append(f"redis.url 所指的 Redis 里已有群管家的 {count} 个键：换一个 Redis，或加 --force 删掉它们")
+    if problems:
+        raise StartError(problems)
+
+
+def _has_files(config: Config) -> bool:
+    return bool(config.log.folder) and config.log_path.exists() and any(config.log_path.iterdir())
+
+
+def _found_in(folder: Path) -> list[str]:
+    """What stands in a data folder that a restore would replace."""
+    found = sorted(one.name for one in folder.iterdir()) if folder.exists() else []
+    return [] if set(found) <= {"evidence.key", "backups"} else found
+
+
+def _make_room(config: Config) -> Path | None:
+    """Puts aside what is there; gives where the old data folder is now, None where there was none."""
     folder, stamp = config.data_path, f"{now():%Y%m%d-%H%M%S}"
-    if config.log.folder and config.log_path.exists() and any(config.log_path.iterdir()):
-        if not is_forced:
-            raise StartError([f"{config.log_path}（log.folder）里已有事件记录的文件：换一个文件夹，或加 --force：旧的改名留着"])
+    if _has_files(config):
         config.log_path.rename(config.log_path.with_name(f"{config.log_path.name}.before-{stamp}"))
-    if not config.redis.is_embedded:
+    if not config.redis.is_embedded or not _found_in(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return None
-    if ask(EmbeddedServer(folder).socket, "PING"):
-        raise EmbeddedServerError(f"机器人正在 {folder} 上运行：请先停掉它（systemctl stop …，或结束 run.py serve）")
-    found = [one.name for one in folder.iterdir()] if folder.exists() else []
-    if set(found) <= {"evidence.key", "backups"}:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return None
-    if not is_forced:
-        raise StartError([f"{folder} 里已有数据（{'、'.join(sorted(found)[:4])}…）：换一个文件夹（--data），或加 --force：旧的改名留着"])
     old = folder.with_name(f"{folder.name}.before-{stamp}")
     folder.rename(old)
     folder.mkdir(mode=0o700)
@@ -210,14 +242,14 @@ def _make_room(config: Config, *, is_forced: bool) -> Path | None:
 
 
 @contextmanager
-def _restored(config: Config, manifest: Manifest, unpacked: Path, *, is_forced: bool) -> Iterator[Stores]:
+def _restored(config: Config, manifest: Manifest, unpacked: Path) -> Iterator[Stores]:
     """The stores on the restored Redis: the embedded one of the folder, or the one of the configuration."""
     from storage.embedded import EmbeddedServer
-    from storage.snapshot import place_snapshot
+    from storage.snapshot import drop_own, place_snapshot
 
     snapshots = [unpacked / name for name in manifest.snapshots]
     if not config.redis.is_embedded:
-        _refuse_used(config, is_forced=is_forced)
+        drop_own(open_database(config))
         _copy_in(snapshots, unpacked, config)
         yield open_all(config, "command")
         return
@@ -236,21 +268,6 @@ def _at(config: Config, url: str) -> Config:
     from bot.config import RedisConfig
 
     return config.model_copy(update={"redis": RedisConfig(url=SecretStr(url))})
-
-
-def _refuse_used(config: Config, *, is_forced: bool) -> None:
-    from bot.errors import StartError
-    from storage.machine import Machine
-    from storage.moment import to_ms
-    from storage.snapshot import count_own, drop_own
-
-    database, now_ms = open_database(config), to_ms(now())
-    if any(one.is_alive(now_ms) for one in Machine(database, lambda: "", 16).processes()):
-        raise StartError(["机器人正在这个 Redis 上运行：请先停掉所有机器上的进程，过 75 秒再恢复"])
-    if count := count_own(database):
-        if not is_forced:
-            raise StartError([f"redis.url 所指的 Redis 里已有群管家的 {count} 个键：换一个 Redis，或加 --force 删掉它们"])
-        drop_own(database)
 
 
 def _copy_in(snapshots: Sequence[Path], unpacked: Path, config: Config) -> None:

@@ -15,6 +15,8 @@ from commands.opening import config_option, load_config, stores_of
 
 if TYPE_CHECKING:
     from bot.check import Part
+    from bot.config import Config
+    from bot.tries import Finding
 
 
 @click.command()
@@ -55,9 +57,32 @@ def _show(part: Part) -> None:
 
 
 def _checked(path: Path, *, is_online: bool) -> Iterator[Part]:
-    from bot.check import Check
+    from bot.check import Check, Part
 
-    return Check(load_config(path), lambda: stores_of(path), now, is_online=is_online).parts()
+    config = load_config(path)
+    yield from Check(config, lambda: stores_of(path), now, is_online=is_online).parts()
+    if config.tracing.endpoint:
+        yield Part("追踪", findings=_collector(config, is_online=is_online))
+
+
+def _collector(config: Config, *, is_online: bool) -> list[Finding]:
+    from bot.errors import StartError
+    from bot.tracing import check_tracing
+    from bot.tries import BAD, GOOD, NOTE, Finding
+
+    try:
+        check_tracing(config)
+    except StartError as missing:
+        return [Finding(BAD, problem) for problem in missing.problems]
+    if not is_online:
+        return [Finding(NOTE, "没有试收集器")]
+    from bot.telemetry import refusal_of
+
+    if why := refusal_of(config.tracing):
+        return [
+            Finding(BAD, f"收集器不收：{why}。检查 tracing.endpoint、OTEL_EXPORTER_OTLP_HEADERS 和收集器；机器人照常工作，只是没有追踪")
+        ]
+    return [Finding(GOOD, "收集器收得到")]
 
 
 def _alive(path: Path) -> Iterator[Part]:

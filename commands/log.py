@@ -19,11 +19,14 @@ from storage.moment import to_ms
 @click.option("--follow", "-f", is_flag=True, help="一直看下去，新的记录随时出现")
 @click.option("--community", "-c", default="", help="只看这个社群")
 @click.option("--user", "-u", default="", help="只看这个成员：企业微信 userid 或成员编号")
+@click.option("--message", "-m", default="", help="只看这条消息和因它而变的：消息编号，积分那几行 why= 后面写着")
 @click.option("--lines", "-n", type=click.IntRange(1, 100_000), default=50, help="先看最近多少条")
 @click.option("--json", "as_json", is_flag=True, help="每条一行 JSON")
 @click.option("--files-lost", is_flag=True, help="旧记录的文件夹确实没有了：从此只有还在的部分")
 @click.pass_obj
-def log(path: Path, later: Path | None, follow: bool, community: str, user: str, lines: int, as_json: bool, files_lost: bool) -> None:
+def log(
+    path: Path, later: Path | None, follow: bool, community: str, user: str, message: str, lines: int, as_json: bool, files_lost: bool
+) -> None:  # fmt: skip
     """看发生了什么：收到、判断、状态变化、发出、推送、管理、错误。"""
     from handlers.privacy import find_member
     from storage.events import ELSEWHERE
@@ -36,12 +39,26 @@ def log(path: Path, later: Path | None, follow: bool, community: str, user: str,
             click.echo(f"⚠️ {ELSEWHERE}", err=True)
         member = find_member(stores, user) if user else None
         tail = stores.events.tail()
-        for entry in stores.events.newest(lines, community=community, member=member):
+        for entry in _newest(stores.events, lines, community, member, message):
             click.echo(_line(entry, as_json))
         stop = stop_event() if follow else None
         while stop and not stop.wait(0.5):
             for entry in stores.events.since(tail, community=community, member=member):
-                click.echo(_line(entry, as_json))
+                if not message or _tells_of(entry, message):
+                    click.echo(_line(entry, as_json))
+
+
+def _newest(events: Any, lines: int, community: str, member: int | None, message: str) -> list[Any]:
+    """The newest entries; of one message all of the log is read, for it may be old."""
+    if not message:
+        return list(events.newest(lines, community=community, member=member))
+    found = [entry for entry in events.read(community=community, member=member) if _tells_of(entry, message)]
+    return sorted(found, key=lambda entry: tuple(map(int, entry.id.split("-"))))[-lines:]
+
+
+def _tells_of(entry: Any, message: str) -> bool:
+    """Whether an entry is the message's own, or of points that it moved."""
+    return entry.message == message or message in str(entry.data.get("why", ""))
 
 
 def _line(entry: Any, as_json: bool) -> str:

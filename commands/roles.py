@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ Made = TypeVar("Made")
 WORKER_AFTER_S = 2.5
 STOP_S = 7.0
 """How long what is in hand may take once a process is asked to end: less than its parent, or systemd, waits."""
+STATUS_AGAIN_S = 2.0
+"""How often a process asks for ``metrics.port`` that another has."""
 
 
 def bot_roles(path: Path, environment: dict[str, str]) -> list[Role]:
@@ -92,17 +95,41 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def tell_status(bot: Bot) -> None:
-    """Answers /healthz, /readyz and /metrics on ``metrics.port`` from a thread, where there is one."""
-    if not bot.config.metrics.port:
-        return
+    """Answers /healthz, /readyz and /metrics on ``metrics.port`` from a thread, where there is one.
+
+    Of several processes of a machine one has the port; the others work and wait for it. Its figures are those of all of them.
+    """
+    if bot.config.metrics.port:
+        threading.Thread(target=_answer_status, args=(bot,), name="status", daemon=True).start()
+
+
+def _answer_status(bot: Bot) -> None:
     from werkzeug.serving import make_server
 
     from bot.http import create_status_app
 
     app = create_status_app(bot.config, bot.metrics, lambda: bool(bot.stores.database.command("PING")))
-    refuse_taken_port(bot.config.server.host, bot.config.metrics.port)
-    server = make_server(bot.config.server.host, bot.config.metrics.port, app, threaded=True)
-    threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
+    host, port = bot.config.server.host, bot.config.metrics.port
+    with _awaited_port(host, port) as door:
+        server = make_server(host, port, app, threaded=True, fd=door.fileno())
+    server.serve_forever()
+
+
+def _awaited_port(host: str, port: int) -> socket.socket:
+    import structlog
+
+    from bot.ports import who_listens
+
+    is_told = False
+    while True:
+        try:
+            return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            if not is_told:
+                why = os.strerror(error.errno or 0)
+                structlog.get_logger(__name__).warning("metrics.port waits", port=port, reason=why, by=who_listens(port))
+            is_told = True
+            time.sleep(STATUS_AGAIN_S)
 
 
 def start_clock(bot: Bot) -> Any:

@@ -9,6 +9,7 @@ from typing import cast
 from bot.cards import Button, ButtonInteraction, CardError, Link, NewsNotice, Picture, TextNotice, task_of
 from bot.channels.plain import without_marks
 from bot.context import Context
+from bot.members import behind
 from bot.message import Card, Message, Prompt, Reply
 from bot.permissions import Role, may
 from bot.router import Router
@@ -17,6 +18,7 @@ from rules.contents import fill, variables_in
 from rules.entries import Entry, LinkCard
 from rules.faq import Finding
 from rules.follow_ups import find_meant, joined, may_lean
+from rules.questions import is_question
 from storage.moment import to_ms
 from storage.tallies import hit_of
 
@@ -38,6 +40,8 @@ UNKEPT = "这句我答不上来。{help}也可以换个说法再问，或说“�
 """Said where nothing is noted down: what was said lies with a case."""
 NOTED = "好的，已经把您的问题记下来，请管理员补充答案。{help}"
 GONE = "这个问题刚刚被管理员修改了，请再问一次。"
+USAGE = "想用命令的话这样写 —— {help}"
+"""Said beside what begins with a command's name and is none of the ways to write it."""
 
 router = Router()
 
@@ -56,7 +60,7 @@ def answer(message: Message, ctx: Context) -> list[Reply]:
         return _answers(meant, message, ctx, note | {"faq": "answer", "why": "follow-up"})
     offered = [candidate.entry for candidate in finding.candidates[:OFFERED] if _is_sayable(candidate.entry, message, ctx)]
     if finding.outcome == "offer" and offered and not ctx.is_filed:
-        return [_offer(offered, message.text, message.id, note)]
+        return [_offer(offered, message.text, message.id, note, _usage(message.text, ctx))]
     return [_unknown(message.text, ctx, note)]
 
 
@@ -141,11 +145,11 @@ def _card_of(card: LinkCard) -> Card:
     return NewsNotice(title=card.title, desc=card.text, picture=Picture(card.picture), action=action)
 
 
-def _offer(entries: Sequence[Entry], question: str, once: str, note: Mapping[str, object]) -> Reply:
+def _offer(entries: Sequence[Entry], question: str, once: str, note: Mapping[str, object], usage: str) -> Reply:
     lines = [f"{number}. {entry.question}" for number, entry in enumerate(entries, 1)]
     ids = tuple(entry.id for entry in entries)
     return Reply(
-        "您是想问：\n" + "\n".join(lines) + "\n回复数字即可，都不是请回复 0。",
+        "您是想问：\n" + "\n".join(lines) + "\n回复数字即可，都不是请回复 0。" + (usage and f"\n{usage}"),
         card=_choices(entries, question, once),
         keeps_text=True,
         prompt=Prompt("faq", ids, none=question[:LONGEST_KEPT]),
@@ -170,13 +174,22 @@ def _noted(ctx: Context) -> str:
 
 def _unknown(question: str, ctx: Context, note: Mapping[str, object]) -> Reply:
     was_told = to_ms(ctx.now()) - ctx.talk.told_ms < TOLD_MS
+    said = "" if was_told else (UNKEPT if ctx.is_filed else UNKNOWN).format(help="着急请说“人工”；" if ctx.community.is_listed else "")
     return Reply(
-        "" if was_told else (UNKEPT if ctx.is_filed else UNKNOWN).format(help="着急请说“人工”；" if ctx.community.is_listed else ""),
+        "\n".join(filter(None, (said, _usage(question, ctx)))),
         note={**note, "faq": "silent"},
         counts=("faq_miss",),
         unanswered="" if ctx.is_filed else question[:LONGEST_KEPT],
         told=not was_told,
     )
+
+
+def _usage(text: str, ctx: Context) -> str:
+    """How the command is written whose name a text begins with; "" where it begins with none that the speaker may use, and for questions."""
+    command = None if is_question(text) or is_question(behind(text)) else ctx.find_begun(text)
+    if command is None or not (command.role == "member" or may(ctx.role, command.role)):
+        return ""
+    return USAGE.format(help=command.help)
 
 
 # Variables ------------------------------------------------------------------------------------------------------------

@@ -283,7 +283,7 @@ def _mine(page: int, message: Message, ctx: Context) -> Reply:
 
 def _standing(one: Invitation, ctx: Context) -> str:
     if one.state == "waiting":
-        return f"{_say(one.due, ctx)}满天数"
+        return f"{_say(one.due, ctx)} 满天数"
     return STATES[one.state] + (f"（+{one.n}）" if one.state == "credited" and one.n else "")
 
 

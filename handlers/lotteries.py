@@ -35,7 +35,7 @@ router = Router()
 
 def _is_no_number(words: str) -> bool:
     """Whether words behind the command are no lottery's number: 开奖 了没 is no wish to see who won."""
-    return not _NUMBER.fullmatch(words.strip())
+    return not _NUMBER.fullmatch(words.strip(" 。.!！~～"))
 
 
 def _not_meant(words: str) -> bool:

@@ -42,7 +42,7 @@ GIVE_USAGE = "写法是：发积分 @谁 多少 理由，可以一次 @ 多人�
 TAKE_USAGE = "写法是：扣积分 @谁 多少 理由，例如：扣积分 @李雷 20 误发更正"
 ROWS_USAGE = "写法是：积分明细，或：积分明细 页码，例如：积分明细 2"
 
-_NUMBER_FIRST = re.compile(r"(\d{1,12})\s*(?:积分|分)?\s*(?:给|送给)?\s*(\D.*)", re.DOTALL)
+_NUMBER_FIRST = re.compile(r"(\d{1,12})\s*(?:积分|分)?\s*(?:给|送给)?\s*([^\d\s].*)", re.DOTALL)
 _NUMBER = re.compile(r"(\d{1,12})\s*(?:积分|分)?(?:[\s,，:：]+(.*))?", re.DOTALL)
 _NUMBER_JOINED = re.compile(r"(.*?[^\d\s+.-])(\d{1,12}\s*(?:积分|分)?(?:[\s,，:：]+.*)?)", re.DOTALL)
 

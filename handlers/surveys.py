@@ -182,7 +182,7 @@ def _of_number(words: str, ctx: Context) -> Activity:
     head = marked(words) or numbered(words)
     if head is None or head[1]:
         raise UserError("写法是：问卷 编号，例如：问卷 3号。只说“问卷”看有哪些。")
-    return of_number(ctx, "survey", head[0], f"问卷 {head[0]}号")
+    return of_number(ctx, "survey", head[0], "问卷 3号")
 
 
 def _report(words: str, message: Message, ctx: Context) -> Reply:

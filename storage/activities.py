@@ -355,8 +355,8 @@ class Activities:
         name = f"activity:{number}:{act}:{entry.part}|{once}" if once else ""
         got = self._database.act(self._enter, names, [
             *args_of(where, now, today, name, lapses, why="" if entry.unnamed else None), member, act, entry.part, number, entry.value,
-            int(entry.replaces), int(entry.joins), entry.round, entry.score, entry.race, ",".join(map(str, entry.bonuses)), entry.team, int(entry.forgets), int(entry.stays),
-            MOST_ENTRIES, MOST_PIECES, *limits, int(entry.unnamed), ",".join(entry.counts), *entry.tallies,
+            int(entry.replaces), int(entry.joins), entry.round, entry.score, entry.race, ",".join(map(str, entry.bonuses)), entry.team,
+            int(entry.forgets), int(entry.stays), MOST_ENTRIES, MOST_PIECES, *limits, int(entry.unnamed), ",".join(entry.counts), *entry.tallies,
         ])  # fmt: skip
         outcome, *rest = got.split("|", 8)
         seq, order, score, points, balance, earned, entries = map(int, rest[:7])

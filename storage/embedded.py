@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 OLDEST = (6, 2)
 SOCKET_PATH_BYTES = 103
 """The longest socket path that both Linux (107) and macOS (103) take."""
+LOCK = "redis.lock"
+"""The file in a data folder that its owner holds."""
 LOCK_WAIT_S = 2.0
 """How long a start waits for a predecessor that is just going: an owner killed a moment ago leaves a server in its shutdown."""
 GUESTS_WAIT_S = 30.0
@@ -164,7 +166,7 @@ class EmbeddedServer:
                 self._log_file.replace(self._log_file.with_suffix(".log.1"))
 
     def _take_lock(self) -> None:
-        lock = _open_lock(self.folder, "redis.lock")
+        lock = _open_lock(self.folder, LOCK)
         if not _lock(lock, fcntl.LOCK_EX, within_s=self._lock_within_s):
             owner = os.pread(lock, 32, 0).decode(errors="replace").strip() or "未知"
             os.close(lock)
@@ -298,6 +300,17 @@ class EmbeddedServer:
         with contextlib.suppress(OSError):
             return "\n".join(self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
         return "（没有日志）"
+
+
+def owner_of(folder: Path) -> str:
+    """Who owns a data folder now, whether its server answers or not: the number of the process; '' where nobody does."""
+    if not (folder / LOCK).exists():
+        return ""
+    lock = _open_lock(folder, LOCK)
+    try:
+        return "" if _lock(lock, fcntl.LOCK_EX, within_s=0) else os.pread(lock, 32, 0).decode(errors="replace").strip() or "?"
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager

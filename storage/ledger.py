@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from rules.points import PointRules
 from storage import keys
@@ -25,8 +26,13 @@ def keys_of(where: CommunityKeys, now: datetime, today: date) -> list[str]:
 
     Repeats are known by the week of ``now``, and by those around it: a clock may be behind, and a repeat come late.
     """
-    part, this = {"shard": where.shard, "community": where.id}, now.astimezone(UTC).date()
-    return [
+    return list(_keys_of_day(where, now.astimezone(UTC).date(), today))
+
+
+@lru_cache(4096)
+def _keys_of_day(where: CommunityKeys, this: date, today: date) -> tuple[str, ...]:
+    part = {"shard": where.shard, "community": where.id}
+    return (
         keys.BALANCES(**part),
         keys.LOTS(**part),
         keys.EXPIRING(**part),
@@ -38,7 +44,7 @@ def keys_of(where: CommunityKeys, now: datetime, today: date) -> list[str]:
         keys.EVENTS(shard=where.shard),
         *(keys.POINTS_DONE(**part, week=week_of(day)) for day in (this, this - timedelta(days=7), this + timedelta(days=7))),
         *counted_in(where, today),
-    ]
+    )
 
 
 def args_of(where: CommunityKeys, now: datetime, today: date, once: str, rules: Lapses, *, why: str | None = None) -> list[str | int]:

@@ -197,7 +197,8 @@ class Points:
         """
         _checked(abs(n))
         names = [*keys_of(where, now, today), rows_key(where, member)]
-        args = [*args_of(where, now, today, once and f"adjust|{member}|{once}", lapses, why=once), member, n, _plain(reason), actor, _plain(note)]
+        common = args_of(where, now, today, once and f"adjust|{member}|{once}", lapses, why=once)
+        args = [*common, member, n, _plain(reason), actor, _plain(note)]
         return _moved(self._database.act(self._adjust, names, args))
 
     def lapse(self, where: CommunityKeys, now: datetime, *, today: date, most: int = 200) -> dict[int, int]:

@@ -106,6 +106,12 @@ class Streams:
         names = [keys.STREAM(shard=work.shard, id=id), keys.STREAM_WORK(shard=work.shard)]
         return bool(self._database.act(self._part, names, [text, work.entry, self._consumer()]))
 
+    def leave(self, work: StreamWork) -> None:
+        """Lets another take it at once, from its beginning: this process was asked to end, which is no try that failed."""
+        stream = keys.STREAM_WORK(shard=work.shard)
+        again = ("IDLE", LIFE_MS, "RETRYCOUNT", work.tries - 1, "JUSTID")
+        self._database.command("XCLAIM", stream, "bot", self._consumer(), 0, work.entry, *again)
+
     def end(
         self, work: StreamWork, id: str, text: str, now_ms: int, *, event: str, message: str, community: str, member: int,
         deliveries: Sequence[Delivery] = (),

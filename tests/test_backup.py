@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -24,6 +26,8 @@ from handlers.privacy import erase_person
 from storage import keys
 from storage.connection import Database
 from storage.embedded import EmbeddedServer
+from storage.machine import Machine
+from storage.moment import to_ms
 from storage.outbox import Delivery
 from storage.points import Points
 from storage.snapshot import copy_own, count_own, count_snapshots, drop_own, place_snapshot, write_snapshot
@@ -374,3 +378,53 @@ def test_backups_and_what_stands_in_the_way_of_restoring_them(types: Typed, conf
     assert "删掉了旧的" in types("backup", "--keep", "2")
     assert min(path.name for path in backups.iterdir()) == "qunguanjia-20260103-031500.tar.gz"
     assert len(list(backups.iterdir())) == 2
+
+
+def stands(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder but those of its Redis, and what is in it."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file() and "redis" not in str(file)}
+
+
+def test_what_a_running_bot_works_on_is_not_touched_even_by_force(types: Typed, config: Path, tmp_path: Path) -> None:
+    file, shared = tmp_path / "b.tar.gz", tmp_path / "shared"
+    types("backup", str(file), "--with-keys")
+    config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | {"log": {"folder": "shared"}}))
+    (shared / "00").mkdir(parents=True)
+    (shared / "00" / "1.gz").write_bytes(b"log")
+    before = stands(tmp_path)
+    with EmbeddedServer(tmp_path / "data") as server:
+        assert server.pid
+        os.kill(server.pid, signal.SIGSTOP)  # one that hangs, or reads its data, runs all the same
+        assert f"进程 {os.getpid()}" in types("restore", str(file), "--force", code=1)
+        os.kill(server.pid, signal.SIGCONT)
+    assert stands(tmp_path) == before
+
+    assert "log.folder 空着" in types("restore", str(file), "--data", str(tmp_path / "drill"))
+    assert (shared / "00" / "1.gz").exists(), "a drill elsewhere leaves the shared folder alone"
+    said = types("restore", str(file), code=1)
+    assert "里已有事件记录的文件" in said
+    assert "里已有数据" in said, "all that is in the way at once"
+
+
+def test_a_restore_into_a_redis_that_is_used_refuses_before_it_changes_anything(
+    types: Typed, config: Path, tmp_path: Path, redis_server: EmbeddedServer, database: Database
+) -> None:
+    file = tmp_path / "b.tar.gz"
+    types("backup", str(file), "--with-keys")
+    shutil.rmtree(tmp_path / "data")
+    own = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(own | {"redis": {"url": redis_server.url}, "log": {"folder": "shared"}}))
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "1.gz").write_bytes(b"log")
+    machine = Machine(database, lambda: "web.here.1", 16)
+    now_ms = to_ms(datetime.now(UTC))
+    machine.beat(now_ms, now_ms, "mark")
+    before = stands(tmp_path)
+    assert "机器人正在这个 Redis 上运行" in types("restore", str(file), "--force", code=1)
+    assert stands(tmp_path) == before
+    assert len(machine.processes()) == 1
+
+    drill = tmp_path / "drill"
+    assert "redis.url: embedded" in types("restore", str(file), "--data", str(drill))
+    assert (drill / "redis").exists()
+    assert len(machine.processes()) == 1, "a drill touches no Redis but its own"

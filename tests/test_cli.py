@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chat import FAR, ROOT, Chat
+from chat import ADMINS, FAR, ROOT, Chat
 from command_line import Cli
 
 from simulator.config import Channel, Person, SimulatorConfig
@@ -65,6 +65,21 @@ def test_the_log_is_read_by_people_too(chat: Chat, cli: Cli) -> None:
     assert "main 成员 1 assistant:M1" in decision
     assert "faq=answer" in decision
     assert "entry=refund" in decision
+
+
+def test_the_log_says_which_message_brought_a_point(chat: Chat, cli: Cli) -> None:
+    chat.says("群规", user="lilei")
+    chat.says("签到", user="lilei")
+    chat.says("发积分 @lilei 40 参加线下活动", user="boss", group=ADMINS)
+    chat.says("兑换 1", user="lilei")
+    chat.says("1", user="lilei")
+    moved = [row["data"] for row in map(json.loads, cli("log", "--json").out.splitlines()) if row["data"].get("act") == "points"]
+    assert [(row["reason"], row["why"]) for row in moved[:2]] == [("check_in", "assistant:M2"), ("adjustment", "assistant:M3")]
+    assert (moved[2]["reason"], moved[2]["why"].rpartition(":")[2]) == ("purchase", "buy")
+    told = cli("log", "--message", "assistant:M3").out.splitlines()
+    assert [line.split()[2] for line in told] == ["inbound", "change", "decision", "admin", "outbound"]
+    assert any("n=40" in line and "why=assistant:M3" in line for line in told)
+    assert cli("log", "-m", "assistant:nothing").out == ""
 
 
 def test_the_log_of_somebody_unknown_says_what_to_write(chat: Chat, cli: Cli) -> None:

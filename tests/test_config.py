@@ -172,11 +172,20 @@ def test_a_secret_partly_from_the_environment_is_not_listed(write: Write) -> Non
     assert config.webhook_for("m") == SecretStr(SECRETS["W1"])
 
 
+def test_a_collector_whose_address_holds_a_token_is_a_secret(write: Write) -> None:
+    address = "http://tracing.example.com/adapt_abc@def/api/otlp/traces"
+    config = load(write("tracing:\n  endpoint: '${COLLECTOR}'\n"), {"COLLECTOR": address})
+    assert config.tracing.endpoint.get_secret_value() == address
+    assert (config.literal_secrets, "adapt_abc" in repr(config)) == ((), False)
+    assert load(write(f"tracing:\n  endpoint: {address}\n"), {}).literal_secrets == ("tracing.endpoint",)
+    assert load(write("tracing:\n  endpoint: http://127.0.0.1:4318/v1/traces\n"), {}).literal_secrets == ()
+
+
 def test_every_secret_of_the_models_is_known_to_the_expansion() -> None:
     models = MODELS
     secrets = {name for model in models for name, known in model.model_fields.items() if "SecretStr" in str(known.annotation)}
 
-    assert secrets - {"url"} == module._SECRETS
+    assert secrets - {"url", "endpoint"} == module._SECRETS
     assert secrets <= module._EXPANDED
 
 

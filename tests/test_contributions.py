@@ -38,7 +38,7 @@ def test_a_work_is_handed_in_reviewed_rewarded_and_its_author_told(desk: Chat) -
     assert any("征稿 1 号通过了。积分 +20。你现在是「基础作者」了！" in words for words in told(desk, "lilei"))
     own = desk.says("我的投稿")
     assert "1. 征稿，已通过：十年前买的书里还夹着书签" in own
-    assert "通过 1 篇，精华 0 篇，KOC 分 1，基础作者，再有2 篇通过、1 篇精华就是进阶作者。" in own
+    assert "通过 1 篇，精华 0 篇，KOC 分 1，基础作者，再有 2 篇通过、1 篇精华就是进阶作者。" in own
 
 
 def test_the_prize_is_for_the_first_work_taken_and_a_repeat_pays_nothing(desk: Chat) -> None:

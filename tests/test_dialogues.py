@@ -9,6 +9,7 @@ import pytest
 from casework import INSULT, OTHER, RUDE, in_service
 from chat import ADMINS, FAR, MAIN, SUB, Chat, OpenChat, Said, settings
 
+from handlers import discover
 from rules.contents import KINDS, from_items
 
 pytest_plugins = ("chat",)
@@ -168,6 +169,30 @@ def test_who_wants_to_leave_or_go_on_where_nothing_is_open_is_told_so(chat: Chat
         chat.live.refresh()
     assert said in chat.says(words)
     assert chat.unanswered() == []
+
+
+TAKE_ANYTHING = frozenset({"打卡", "人工", "补充", "再问", "发起接龙", "发起征稿", "发起树洞", "导入成员"})
+"""Behind these anything may stand: it is what is asked, what is begun, or a proof."""
+
+
+def test_every_command_answers_the_wrong_way_of_typing_it_with_how_it_is_written(open_chat: OpenChat) -> None:
+    chat = open_chat()
+    lost = []
+    for route in {id(route): route for route in discover().commands.values()}.values():
+        text = f"{route.name} 嗡嗡嘎嘎"
+        said = chat.privately(text, user="kate") if route.role == "member" else chat.as_admin(text)
+        is_useful = re.search("例如|写法|用法|怎么用|说“|直接说|想用命令", str(said))
+        if not is_useful and route.name not in TAKE_ANYTHING:
+            lost.append(f"{text}: {said}")
+    assert lost == []
+
+
+def test_a_question_that_begins_with_a_command_is_still_a_question(chat: Chat) -> None:
+    assert "想用命令" not in chat.says("签到 群规是什么")
+    assert chat.says("抽奖 嗡嗡嘎嘎").splitlines()[0].startswith("这个问题我还没有答案")
+    assert chat.says("抽奖 嗡嗡嘎嘎").startswith("想用命令的话这样写 —— 抽奖：")
+    assert chat.says("嗡嗡嘎嘎 抽奖") == chat.says("抽奖 这个嗡嗡嘎嘎吗") == ""
+    assert "题库" not in chat.says("题库 嗡嗡嘎嘎")
 
 
 def test_an_administrators_command_leaves_an_audit_row(chat: Chat) -> None:

@@ -54,6 +54,10 @@ def test_every_picture_is_a_small_png_as_wide_as_a_phone_likes(artist: Artist, n
     assert picture.convert("L").getextrema()[0] < 128, "something is written on it"
 
 
+def test_no_kind_of_picture_is_never_looked_at() -> None:
+    assert {painter for painter, _ in {**SHOWN, **EDGES}.values()} == PAINTERS.keys()
+
+
 def test_one_name_gives_one_picture_whoever_draws_it() -> None:
     name = drawn(*SHOWN["poster"])
     assert Artist().draw(name) == Artist().draw(name)

@@ -570,12 +570,28 @@ def test_a_person_gets_every_row_of_his(met: Chat) -> None:
     assert [row["积分"] for row in given["明细"]] == [-20, 100]
 
 
+def test_a_members_number_in_front_of_the_points_is_not_taken_for_points(met: Chat) -> None:
+    hanmei = met.member("hanmei")
+    assert met.as_admin(f"发积分 {hanmei} 20 热心解答").startswith("韩梅梅 +20")
+    assert met.as_admin("发积分 20 韩梅梅 热心解答").startswith("韩梅梅 +20")
+    assert met.as_admin("发积分 20 分给 @韩梅梅 热心解答").startswith("韩梅梅 +20")
+
+
 def test_the_event_log_tells_every_movement(met: Chat) -> None:
     met.says("转赠 @韩梅梅 20")
     told = [entry.data for entry in met.log("change") if entry.data.get("act") == "points"]
     lilei, hanmei = met.member("lilei"), met.member("hanmei")
     today = met.clock().astimezone(met.community.zone).date().toordinal()
-    assert {"act": "points", "from": lilei, "to": hanmei, "n": 20, "reason": "transfer", "balance": 20, "day": today} in told
+    assert {
+        "act": "points",
+        "from": lilei,
+        "to": hanmei,
+        "n": 20,
+        "reason": "transfer",
+        "balance": 20,
+        "day": today,
+        "why": "assistant:M5",
+    } in told
     assert {
         "act": "points",
         "from": "treasury",
@@ -585,6 +601,7 @@ def test_the_event_log_tells_every_movement(met: Chat) -> None:
         "balance": 100,
         "counts": True,
         "day": TODAY.toordinal(),
+        "why": "assistant:M4",
     } in told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,12 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from chat import Chat
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from bot.config import load
 from bot.errors import StartError
 from bot.keyring import differs, evidence_key, sealing_key
 from bot.processes import ProcessTree, Role
+from commands.build import Bot
+from commands.roles import tell_status
+from tests.outside import Client
+from tests.timing import await_until
+from tests.tree import free_port
+
+pytest_plugins = ("chat",)
 
 
 def test_a_role_that_falls_for_days_is_started_again_all_the_same() -> None:
@@ -40,6 +51,19 @@ assert stop.wait(5)
 print("ended")
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20).stdout == "ended\n"
+
+
+def test_of_two_processes_one_has_the_port_of_the_figures_and_the_other_works_and_follows(chat: Chat) -> None:
+    port = free_port()
+    config = chat.config.model_copy(update={"metrics": chat.config.metrics.model_copy(update={"port": port})})
+    bot = Bot(config, chat.stores, chat.live, chat.communities, chat.pipeline, chat.metrics)
+    asked = Client(port)
+    with capture_logs() as logs, socket.create_server(("127.0.0.1", port)):
+        tell_status(bot)  # it returns: the process goes on
+        (told,) = await_until(lambda: logs, what="a word about the port")
+    assert (told["event"], told["port"], str(os.getpid()) in told["by"]) == ("metrics.port waits", port, True)
+    await_until(lambda: asked.ask("GET", "/healthz").status == 200, what="the port, once it is free")
+    assert asked.ask("GET", "/metrics").status == 200
 
 
 def test_of_many_that_start_together_one_makes_the_key_and_all_have_it(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from bot.channels.aibot import stream_id
 from bot.context import Context
 from bot.message import Event, Message, Reply
 from bot.router import Router
-from bot.streams import FAILED, FORGOTTEN, STILL_AT_WORK, TRIES, Makers
+from bot.streams import FAILED, FORGOTTEN, IDLE_MS, STILL_AT_WORK, TRIES, Makers
 from handlers import discover
 from handlers.upkeep import clean_up
 from storage import keys
 from storage import work as streams_of_work
 from storage.outbox import Bell
 from storage.streams import StreamWork
-from tests.timing import await_until
+from tests.timing import PATIENCE_S, await_until
 
 pytest_plugins = ("chat",)
 
@@ -240,6 +240,31 @@ def test_a_worker_makes_what_comes_while_it_runs(open_chat: OpenChat) -> None:
         stop.set()
         worker.join(10)
     assert not worker.is_alive()
+
+
+def test_a_worker_that_is_asked_to_end_leaves_an_answer_to_the_next_at_once(open_chat: OpenChat) -> None:
+    gate, stop = Flag(), Flag()
+
+    def endless(_message: Message, _ctx: Context) -> Iterator[str]:
+        yield "一"
+        while not gate.is_set():
+            yield "一二"
+        yield "一二三"
+
+    chat = open_chat(router=slow(endless), gates=())
+    worker = Thread(target=makers(chat).run, args=(stop, Bell(chat.stores.database, keys.STREAM_BELL)))
+    worker.start()
+    try:
+        message = begin(chat)
+        await_until(lambda: asked_again(chat, message) == ("一二", False), what="an answer that is being made")
+    finally:
+        stop.set()
+        worker.join(PATIENCE_S)
+    (work,) = await_until(lambda: waiting(chat, idle_ms=IDLE_MS), what="what was left")
+    assert work.tries == 1, "to be asked to end is no failure"
+    gate.set()
+    assert makers(chat).make(work)
+    assert asked_again(chat, message) == ("一二三", True)
 
 
 def test_work_that_cannot_be_read_is_buried_and_the_admins_hear_of_it_once(chat: Chat) -> None:

@@ -39,6 +39,7 @@ _PODIUM = {"title": "社群常识答题", "community": "早起读书群", "said"
 _SCORED = [{"rank": at + 1, "name": name, "score": 9_720 - at * 811, "right": 10 - at} for at, name in enumerate(_NAMES)]
 _MOOD = {"title": "最近 30 天的情绪", "subtitle": "3,214 条聊天", "community": "早起读书群", "first": "10 月 24 日", "last": "11 月 22 日"}
 _REPORT = {"title": "周报", "subtitle": "11 月 16 日 – 11 月 22 日", "community": "早起读书群", "note": "说“周报”随时看最新的"}
+_INVITE = {"code": "K3M7PQ", "target": "邀请码 K3M7PQ", "sentence": "扫一扫，来和我们一起", "hint": "进群后对 @小助手 说：邀请码 K3M7PQ"}
 _STORY = (
     "今天把家里的旧书整理了一遍，发现十年前买的那本《瓦尔登湖》还夹着当时的书签。\n读书大概就是在不同的年纪 meet the same book again 吧。"
 )
@@ -310,6 +311,12 @@ EDGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "trend_name": "最近七天说话的人",
         },
     ),
+    "invite": ("invite", {**_INVITE, "nickname": "李雷", "community": "早起读书群"}),
+    "invite-long": (
+        "invite",
+        {**_INVITE, "nickname": _LONG, "community": _FAR, "sentence": _FAR * 2, "hint": _LONG * 2, "target": _LONG * 5},
+    ),
+    "invite-nobody": ("invite", {**_INVITE, "nickname": "", "community": "😀", "sentence": ""}),
     "gem": (
         "gem",
         {"author": "韩梅梅", "text": _STORY, "title": "我和一本书", "community": "早起读书群", "date": "2026 年 11 月 22 日", "likes": 26},

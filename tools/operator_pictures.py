@@ -206,7 +206,9 @@ def _take(page: Page, port: int, folder: Path | None, shot: Shot) -> list[Path]:
     top, bottom = boxes[0]["top"] - 6, boxes[-1]["bottom"] + 10
     assert len(boxes) == kept, f"{shot.name}: the page drew anew"
     assert 0 < top < bottom <= HEIGHT, f"{shot.name} is cut"
-    return _keep(page, folder, shot.name, top, bottom)
+    taken = _keep(page, folder, shot.name, top, bottom)
+    assert page.evaluate(_BOXES) == boxes, f"{shot.name}: the page moved while its picture was taken"
+    return taken
 
 
 def _log_in(page: Page, port: int) -> None:

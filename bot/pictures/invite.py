@@ -9,7 +9,7 @@ import segno
 from msgspec import Meta
 
 from bot.pictures.canvas import NOBODY, WIDTH, Canvas, Studio, Style
-from bot.pictures.palette import DEEP_GREEN, GREEN, INK, MINT, MUTED, PALE_GREEN, WHITE
+from bot.pictures.palette import DEEP_GREEN, GREEN, INK, MUTED, PALE_GREEN, WHITE
 
 Name = Annotated[str, Meta(max_length=64)]
 
@@ -41,7 +41,7 @@ def paint(studio: Studio, facts: Invite) -> bytes:
         says = f"{canvas.cut(name, above, room - canvas.width_of(says, above) - 20)} {says}"
     canvas.write(middle, 116, says, above, room)
     canvas.write(middle, 204, canvas.name(facts.community), Style(76, WHITE, bold=True, align="middle"), room)
-    style = Style(40, MINT, face="serif", align="middle")
+    style = Style(40, WHITE, face="serif", align="middle")
     for at, line in enumerate(canvas.wrap(facts.sentence, style, room)):
         canvas.write(middle, 306 + 56 * at, line, style, room)
     canvas.panel(_CARD, 56, WHITE)

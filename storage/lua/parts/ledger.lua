@@ -1,7 +1,8 @@
 -- The core of every act that moves points: `-- uses: tally, ledger` as a script's first line puts this text in front of it.
 -- KEYS 1 balances  2 lots  3 expiring  4 board of all time  5 board of the month  6 board of the week  7 board of the day  8 caps of the day
 --      9 events  10, 11, 12 done in this week, the one before, the one after  13 counts of the day  14 places; the act's own follow
--- ARGV 1 now_ms  2 community  3 once digest ('' none), a space, what caused it; the digest alone from here on  4 today (ordinal)  5 last day of points earned now (ordinal, 0 never lapse)
+-- ARGV 1 now_ms  2 community  3 once digest ('' none), a space, what caused it ('' untold); the digest alone from here on
+--      4 today (ordinal)  5 last day of points earned now (ordinal, 0 never lapse)
 --      6 lives of the boards of a day, a week and a month in ms (comma separated); the act's own follow
 -- A member is his number; treasury, shop, events and expiry are the accounts on the other side: the sum of all balances is always 0.
 local ledger = {today = tonumber(ARGV[4]), lapses = tonumber(ARGV[5])}
