@@ -51,6 +51,8 @@ SURE_Z = 3.0
 LONGEST_WAIT_S: Mapping[str, float] = {"inbox": 10.0, "outbox": 60.0, "answer": 5.0}
 """How long anything may wait. What reads the log may fall behind by :data:`LONGEST_BEHIND_S`: it catches up in rounds."""
 LONGEST_BEHIND_S = 60.0
+NO_END = -1
+"""What PTTL says of a key that stays."""
 MORE_BYTES = 1.2
 """Redis may take so many times what docs/capacity.md says of a message."""
 
@@ -239,7 +241,7 @@ def without_end(database: Database) -> list[str]:
     found = Counter[str]()
     for key in database.scan("*"):
         family = family_of(key)
-        if family is keys.MESSAGE and database.command("PTTL", key) < 0:
+        if family is keys.MESSAGE and database.command("PTTL", key) == NO_END:  # -2: it ended between our two looks
             found[family.pattern] += 1
     return [f"{count} keys of {name} without an end" for name, count in found.items()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from bot.metrics import Metrics
 from bot.recounting import recount as unlike_the_log
+from commands.build import COLLECT_AFTER
 from rules.figures import Where
 from rules.text import Words
 from storage import keys
@@ -118,6 +120,8 @@ def live_a_month(folder: Path, seed: int, scale: Scale = WHOLE) -> str:
     with EmbeddedServer(folder, fsync="no") as server:
         first, second = two_processes(server.url, folder / "bot", Words(folder / "words"), Metrics())
         bare_us = [bare_round_trip_us(first)]
+        gc.set_threshold(*COLLECT_AFTER)  # as the bot's processes do
+        gc.freeze()
         lived = Month(first, second, seed, scale).live()
         bare_us.append(bare_round_trip_us(first))
         redis_s = redis_cpu_s(first)
