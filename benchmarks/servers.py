@@ -44,7 +44,8 @@ _ROUND_TRIPS = "bot_redis_round_trips_total"
 
 def chat_of(user: str) -> str:
     """The group in which a member speaks."""
-    return CHATS[int(user.removeprefix("member")) // 10 % len(CHATS)]
+    number = user.removeprefix("member")
+    return CHATS[int(number) // 10 % len(CHATS)] if number.isdecimal() else CHATS[0]
 
 
 class Secrets:
