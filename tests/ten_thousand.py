@@ -27,6 +27,7 @@ from chat import Chat, a_config, build, settings
 
 from bot.client import Wire
 from bot.metrics import Metrics
+from bot.second_look import SecondLook
 from bot.sender import Sender
 from bot.ways import Lookups, Ways
 from handlers.contents import publish
@@ -105,7 +106,8 @@ def _work(chat: Chat, port: int) -> None:
 
     sender = Sender(
         chat.stores.outbox, Limits(chat.stores.database), Ways(Wire(f"http://127.0.0.1:{port}"), lookups).table(), now=now,
-        shards=range(chat.stores.shards), on_dead=lambda delivery, reason: None, lease_ms=FASTER_MS, rng=random.Random(1),
+        shards=range(chat.stores.shards), on_dead=lambda delivery, reason: None,
+        look_again=SecondLook(chat.stores, chat.live, chat.communities), lease_ms=FASTER_MS, rng=random.Random(1),
     )  # fmt: skip
     agenda = Agenda(chat.stores, chat.config, chat.live, chat.communities, now, slowest_s=86_400)
     sending = threading.Thread(target=sender.run, args=(stop, Bell(chat.stores.database)), daemon=True)
