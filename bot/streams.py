@@ -109,6 +109,8 @@ class Makers:
         pool, making = ThreadPoolExecutor(THREADS, "streams"), dict[str, Future[None]]()
         while not stop.is_set():
             bell.wait(LOOK_S)
+            if stop.is_set():
+                break
             try:
                 self._begin_some(pool, making)
             except StorageAway as away:
@@ -116,7 +118,7 @@ class Makers:
             except Exception as error:
                 # This loop is what makes answers whole: whatever happens, it looks again.
                 log.error("answers in parts wait", error=type(error).__name__, exc_info=True)
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False)  # nothing queues for a thread, and what was just begun hands itself on
         bell.close()
 
     def _begin_some(self, pool: ThreadPoolExecutor, making: dict[str, Future[None]]) -> None:
@@ -132,6 +134,8 @@ class Makers:
 
     def make(self, work: StreamWork) -> bool:
         """Makes one answer; False when it comes back later, or somebody else ended it."""
+        if self._is_asked_to_end(work, 0):
+            return False
         task = _read(work.payload)
         if task is None:
             return self._leave_unread(work)
@@ -144,14 +148,20 @@ class Makers:
             parts += 1
             if not self._stores.streams.show(work, id, text):
                 return False
-            if self._stop and self._stop.is_set():
-                self._stores.streams.leave(work)
-                log.info("answer in parts left to others", entry=work.entry, parts=parts)
+            if self._is_asked_to_end(work, parts):
                 return False
             if self._push and time.monotonic() - pushed_at >= FRAME_EVERY_S:
                 self._push(task.message, id, text)
                 pushed_at = time.monotonic()
         return self._end(work, task, id, text or FAILED, parts)
+
+    def _is_asked_to_end(self, work: StreamWork, parts: int) -> bool:
+        """Whether this process was asked to end; the work is left to others then, wherever it had come to."""
+        if not (self._stop and self._stop.is_set()):
+            return False
+        self._stores.streams.leave(work)
+        log.info("answer in parts left to others", entry=work.entry, parts=parts)
+        return True
 
     def _make_safely(self, work: StreamWork) -> None:
         try:

@@ -267,6 +267,23 @@ def test_a_worker_that_is_asked_to_end_leaves_an_answer_to_the_next_at_once(open
     assert asked_again(chat, message) == ("一二三", True)
 
 
+def test_work_that_is_taken_up_just_as_a_worker_is_asked_to_end_costs_no_try(open_chat: OpenChat) -> None:
+    """The end may be asked for between two looks, or between the taking of the work and its first part."""
+    chat, stop = open_chat(router=slow(counting), gates=()), Flag()
+    message = begin(chat)
+    worker, bell = makers(chat), Bell(chat.stores.database, keys.STREAM_BELL)
+    taken = waiting(chat)
+    stop.set()
+    worker.run(stop, bell)
+    for _ in range(TRIES + 2):
+        (work,) = taken
+        assert work.tries == 1, "to be asked to end is no failure"
+        assert not worker.make(work)
+        taken = waiting(chat, idle_ms=IDLE_MS)
+    assert makers(chat).make(*taken)
+    assert asked_again(chat, message) == ("一二三", True)
+
+
 def test_work_that_cannot_be_read_is_buried_and_the_admins_hear_of_it_once(chat: Chat) -> None:
     shard, command = chat.community.shard, chat.stores.database.command
     command("XADD", keys.STREAM_WORK(shard=shard), "*", "w", b"\xff no task")
