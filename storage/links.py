@@ -20,6 +20,8 @@ COOL_DOWN_S = 0.3
 """After a failure the server is left alone this long: callers fail at once instead of queueing up behind a time-out."""
 TRUSTED_S = 0.05
 """A connection that answered so short a time ago is used without a look at it: no server is gone and back in less."""
+UNUSED_S = 60.0
+"""A connection that nobody needed for so long is closed: what one busy second opened is not held for years."""
 MARK_LIFE_MS = 60_000
 
 READS = frozenset(
@@ -91,12 +93,12 @@ class Links:
             link.send_packed_command([pack_command(words)], check_health=False)
             answer = link.read_response()
         except ResponseError:  # an answer like any other, as far as the connection is concerned
-            self._idle.append((link, time.monotonic()))
+            self._give_back(link)
             raise
         except (ConnectionError, TimeoutError):
             self.rest()
             raise
-        self._idle.append((link, time.monotonic()))
+        self._give_back(link)
         return answer
 
     def ask_all(self, commands: Sequence[tuple[Any, ...]], *, as_bytes: bool = False) -> list[Any]:
@@ -132,7 +134,7 @@ class Links:
         except (ConnectionError, TimeoutError):
             self.rest()
             raise
-        self._idle.append((link, time.monotonic()))
+        self._give_back(link)
         # What was refused did nothing, and a server that refuses the mark (moved slot, full disk) refused the commands before it as well.
         if waits and not all(isinstance(answer, ResponseError) for answer in answers) and not _is_enough(reached, self._replicas):
             raise TooFewReplicas
@@ -166,6 +168,21 @@ class Links:
         if time.monotonic() - used > TRUSTED_S and _has_ended(link):
             link.disconnect()  # it connects anew by itself
         return link
+
+    def _give_back(self, link: Any) -> None:
+        """Lends it to the next, who takes what was used last; so the one at the other end is the one that nobody needs."""
+        now = time.monotonic()
+        self._idle.append((link, now))
+        try:
+            if now - self._idle[0][1] <= UNUSED_S:
+                return
+            unused, used = self._idle.popleft()
+        except IndexError:  # other threads took them all
+            return
+        if now - used > UNUSED_S:
+            unused.disconnect()
+        else:  # another thread closed the old one in between
+            self._idle.appendleft((unused, used))
 
 
 def _read(link: Any, as_bytes: bool) -> Any:

@@ -263,8 +263,8 @@ class WeCom:
     """Response code → the bodies that were taken: never more than one."""
     sent: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     """User id → the app messages that he was sent."""
-    posts: list[float] = field(default_factory=list)
-    """When a post of a webhook came, by this machine's clock."""
+    posts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Webhook's key → when its posts came, by this machine's clock."""
     refused: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -286,7 +286,7 @@ class WeCom:
             if path == "/cgi-bin/message/send" and not self._is_dropped(body):
                 self.sent[body["touser"]].append(body)
             if path == "/cgi-bin/webhook/send":
-                self.posts.append(time.time())
+                self.posts[query["key"][0]].append(time.time())
             return {"errcode": 0, "errmsg": "ok"}
 
     def _is_dropped(self, body: Any) -> bool:

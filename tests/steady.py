@@ -1,12 +1,14 @@
 """Hours at the highest rate that the bot holds: what may not grow does not, what ends ends, and nothing that waits is left waiting.
 
 The load asks again as soon as it is answered. Every so often it is noted what each process holds (memory, open files, threads), what Redis holds, and how
-far behind everything is that waits its turn. A series grows where Mann and Kendall's test is sure of it and the line of Theil and Sen through it is steeper
-than :data:`MOST_AN_HOUR` allows: neither minds a few strange values.
+far behind everything is that waits its turn. A series rises where Mann and Kendall's test is sure of it and the line of Theil and Sen through it is steeper
+than :data:`MOST_AN_HOUR` allows: neither minds a few strange values. It grows where it rises, and goes on rising to the end: what was opened once and is
+kept does not, what begins late does.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import shutil
@@ -15,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,10 +37,11 @@ from storage.connection import Database
 from storage.inbox import Inbox
 from tests.lives import family_of
 from tests.outside import WeCom, aibot_text, new_id, wecom
+from tests.timing import await_until
 from tests.tree import HERE, Tree
 
 GROUPS = CHATS[:100]
-EVERY_S = 10.0
+EVERY_S, ASK_EVERY_S = 10.0, 1.0
 ROUND_S, MOST_PER_S, CONNECTIONS = 30.0, 1_500, 16
 WARM_UP_S = 240.0
 """Until then what is remembered of texts and members fills up."""
@@ -51,6 +54,17 @@ SURE_Z = 3.0
 LONGEST_WAIT_S: Mapping[str, float] = {"inbox": 10.0, "outbox": 60.0, "answer": 5.0}
 """How long anything may wait. What reads the log may fall behind by :data:`LONGEST_BEHIND_S`: it catches up in rounds."""
 LONGEST_BEHIND_S = 60.0
+READERS = ("experiments", "recognitions", "traits")
+"""Who reads the event log behind the path."""
+LATE = (2, 4, 8)
+"""The last half, quarter and eighth are judged on their own too: what begins late is lost in the whole."""
+LEAST_A_S = 50.0
+"""Answers a second below which no rate was held, however slow the machine; and :data:`SLOWED` of its own first hour is slowing down."""
+SLOWED = 0.4
+LEAST_OFTEN = 0.3
+"""Of the looks and questions that there is time for, so many have to have been made, or nothing was proved."""
+SETTLED_S = 60.0
+"""What was begun when the load ends is ended then."""
 NO_END = -1
 """What PTTL says of a key that stays."""
 MORE_BYTES = 1.2
@@ -63,13 +77,24 @@ def growing(series: Series, most_an_hour: Mapping[str, float] = MOST_AN_HOUR) ->
     """What grows, by name: points are seconds and values; a name ends with what is counted."""
     found = []
     for name, points in series.items():
-        if len(points) < LEAST_POINTS:  # a process that lives for seconds, such as that which writes Redis' file anew
-            continue
-        unit = next(unit for unit in most_an_hour if name.endswith(unit))
-        slope, z = trend(points)
-        if z > SURE_Z and slope * 3600 > most_an_hour[unit]:
-            found.append(f"{name}: {slope * 3600:+.1f} an hour, at most {most_an_hour[unit]:g}")
+        most = most_an_hour[next(unit for unit in most_an_hour if name.endswith(unit))]
+        # A short piece swings: it has to rise by as much as a whole hour may.
+        if _grows(points, most, 0.0) or any(_grows(points[-(len(points) // share) :], most, 1.0) for share in LATE):
+            found.append(f"{name}: {trend(points)[0] * 3600:+.1f} an hour and still at it, at most {most:g}")
     return found
+
+
+def _grows(points: Sequence[tuple[float, float]], most_an_hour: float, least_h: float) -> bool:
+    """Whether the points rise by more than so much an hour, and by ``least_h`` times as much at all, half of it in their last half."""
+    if len(points) < 2 * LEAST_POINTS:
+        return False
+    least = most_an_hour * max((points[-1][0] - points[0][0]) / 3600, least_h)
+    return _rises(points, least) and _rises(points[len(points) // 2 :], least / 2)
+
+
+def _rises(points: Sequence[tuple[float, float]], least: float) -> bool:
+    slope, z = trend(points)
+    return z > SURE_Z and slope * (points[-1][0] - points[0][0]) > least
 
 
 def trend(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -102,14 +127,20 @@ def held_by(pid: int) -> dict[str, float]:
 
 @dataclass
 class Seen:
-    """What was noted: ``series`` after the warm-up, the longest waits, what Redis took at how many messages, and how soon somebody was answered."""
+    """What was noted in ``seconds``: ``series`` after the warm-up, the longest waits, what Redis took at how many messages, how soon somebody was answered,
+    which group had the post when, and what was answered in each round."""
 
+    seconds: float = 0.0
+    began: float = 0.0
+    """By this machine's clock."""
     series: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     waits: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     redis: list[tuple[float, float]] = field(default_factory=list)
     asked_s: list[float] = field(default_factory=list)
     answered: int = 0
     rates: list[float] = field(default_factory=list)
+    looks: int = 0
+    posts: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Steady:
@@ -124,13 +155,16 @@ class Steady:
         self._traffic = Traffic(asked, tree.channels["assistant"], seed, spoken)
         self._dice = random.Random(seed)
         self._over = threading.Event()
+        self._house: dict[int, str] = {}
+        """The processes that were there when the warm-up ended, and what each is."""
         self.seen = Seen()
         self.problems: list[str] = []
 
     def run(self, seconds: float) -> None:
         """Loads, looks and asks for so long."""
-        began = time.monotonic()
-        others = [threading.Thread(target=work, args=(began,), daemon=True) for work in (self._look_on, self._ask_on)]
+        began, self.seen.began = time.monotonic(), time.time()
+        paces = ((self._look, EVERY_S), (self._ask, ASK_EVERY_S))
+        others = [threading.Thread(target=self._go_on, args=(work, began, every_s), daemon=True) for work, every_s in paces]
         for thread in others:
             thread.start()
         batch = self._traffic.batch(round(MOST_PER_S * ROUND_S))
@@ -148,6 +182,16 @@ class Steady:
         self._over.set()
         for thread in others:
             thread.join(60)
+        self.seen.seconds = time.monotonic() - began
+        self.seen.posts = {hook: list(at) for hook, at in self._side.posts.items()}
+
+    def _go_on(self, work: Callable[[float], None], began: float, every_s: float) -> None:
+        """Does something over and over. Whatever goes wrong is a finding, and no end."""
+        while not self._over.wait(every_s):
+            try:
+                work(time.monotonic() - began)
+            except Exception as broken:  # noqa: BLE001 - a thread that ends unnoticed would prove nothing
+                self.problems.append(f"{type(broken).__name__}: {broken}")
 
     def _loading(self, requests: list[bytes]) -> subprocess.Popen[str]:
         todo, done = self._folder / "job", self._folder / "result"
@@ -166,24 +210,22 @@ class Steady:
         load.stdin.flush()
         return load
 
-    def _look_on(self, began: float) -> None:
+    def _look(self, at_s: float) -> None:
         with self._tree.database() as database:
-            while not self._over.wait(EVERY_S):
-                try:
-                    self._look(database, time.monotonic() - began)
-                except (OSError, AssertionError) as broken:
-                    self.problems.append(f"{type(broken).__name__}: {broken}")
+            self._note(database, at_s)
 
-    def _look(self, database: Database, at_s: float) -> None:
-        seen, note = self.seen, at_s > WARM_UP_S
-        for name, wait_s in waits(database):
+    def _note(self, database: Database, at_s: float) -> None:
+        seen = self.seen
+        for name, wait_s in waits(database, seen.began):
             seen.waits[name] = max(seen.waits[name], wait_s)
-        if not note:
+        if at_s <= WARM_UP_S:
             return
-        for role, pid in self._roles():
-            for unit, value in held_by(pid).items():
+        self._house = self._house or dict(self._roles())
+        for pid, role in self._house.items():
+            for unit, value in held_by(pid).items():  # FileNotFoundError: a process of the house ended, which none should
                 if (role, unit) != ("redis", "MB"):  # what Redis takes is held against the number of messages
                     seen.series[f"{role} {pid}, {unit}"].append((at_s, value))
+        seen.looks += 1
         memory, space = (
             dict(line.partition(":")[::2] for line in database.command("INFO", part).splitlines()) for part in ("memory", "keyspace")
         )
@@ -191,38 +233,35 @@ class Steady:
         seen.series["Redis, keys without an end"].append((at_s, float(held["keys"]) - float(held["expires"])))
         seen.redis.append((float(self.seen.answered), float(memory["used_memory"])))
 
-    def _roles(self) -> Iterator[tuple[str, int]]:
-        for pid in self._tree.pids():
-            name = usage.program(pid)
-            yield (
-                "redis"
-                if "server" in name
-                else next((word for word in reversed(usage.command(pid)) if word in ("web", "worker")), "parent"),
-                pid,
-            )
+    def _roles(self) -> Iterator[tuple[int, str]]:
+        """All processes but those that Redis starts for seconds, such as that which writes its file anew."""
+        below = usage.descendants(self._tree.pid)
+        servers = {pid for pid in below if "server" in usage.program(pid)}
+        for pid, parent in below.items():
+            if pid in servers and parent not in servers:
+                yield pid, "redis"
+            elif pid not in servers:
+                yield pid, next((word for word in reversed(usage.command(pid)) if word in ("web", "worker")), "parent")
 
-    def _ask_on(self, began: float) -> None:
-        """Somebody who asks for this and that, and sees how soon he is answered."""
+    def _ask(self, at_s: float) -> None:
+        """Somebody asks for this or that, and sees how soon he is answered."""
         words = ("帮助", "积分明细", "排行榜", "我的资料", "大家周末都看什么书", "你这个骗子，退钱", "活动", "人工")
-        channel = self._tree.channels["assistant"]
-        while not self._over.wait(1.0):
-            chat = self._dice.choice(GROUPS)
-            payload = aibot_text(
-                f"asker{self._dice.randrange(200)}",
-                f"@小助手 {self._dice.choice(words)}",
-                id=new_id(),
-                chat=chat,
-                url=self._side.url(new_id()),
-            )
-            answer = self._tree.client.tell(channel, payload)
-            if answer.status != 200:
-                self.problems.append(f"an answer of {answer.status}")
-            elif time.monotonic() - began > WARM_UP_S:
-                self.seen.asked_s.append(answer.took_s)
+        payload = aibot_text(
+            f"asker{self._dice.randrange(200)}",
+            f"@小助手 {self._dice.choice(words)}",
+            id=new_id(),
+            chat=self._dice.choice(GROUPS),
+            url=self._side.url(new_id()),
+        )
+        answer = self._tree.client.tell(self._tree.channels["assistant"], payload)
+        if answer.status != 200:
+            self.problems.append(f"an answer of {answer.status}")
+        elif at_s > WARM_UP_S:
+            self.seen.asked_s.append(answer.took_s)
 
 
-def waits(database: Database) -> Iterator[tuple[str, float]]:
-    """How long whatever waits has waited, in seconds, by what it is."""
+def waits(database: Database, since: float) -> Iterator[tuple[str, float]]:
+    """How long whatever waits has waited, in seconds, by what it is; ``since`` is when those began to wait who have read nothing of the log yet."""
     now_ms = time.time() * 1000
     oldest = Inbox(database, keys.SHARDS).oldest_ms()
     yield "inbox", (now_ms - oldest) / 1000 if oldest else 0.0
@@ -230,10 +269,10 @@ def waits(database: Database) -> Iterator[tuple[str, float]]:
     yield "outbox", max([0.0, *((now_ms - float(page[1])) / 1000 for page in due if page)])
     for shard in range(keys.SHARDS):
         newest = database.command("XREVRANGE", keys.EVENTS(shard=shard), "+", "-", "COUNT", 1)
-        read = database.command("HGETALL", keys.FOLLOWED(shard=shard))
-        for name, mark in zip(read[::2], read[1::2], strict=True):
-            if newest and "#" not in name:
-                yield f"log, {name}", (int(newest[0][0].partition("-")[0]) - int(mark.partition("-")[0])) / 1000
+        for name, mark in zip(READERS, database.command("HMGET", keys.FOLLOWED(shard=shard), *READERS), strict=True):
+            read_ms = int(mark.partition("-")[0]) if mark else 0
+            if newest:
+                yield f"log, {name}", int(newest[0][0].partition("-")[0]) / 1000 - max(read_ms / 1000, since)
 
 
 def without_end(database: Database) -> list[str]:
@@ -255,33 +294,58 @@ def hold(folder: Path, seed: int, *, minutes: float) -> str:
             tree.all_pids()
             steady = Steady(tree, side, folder, seed)
             steady.run(minutes * 60)
+            (folder / "seen.json").write_bytes(msgspec.json.encode(steady.seen))
             with tree.database() as database:
-                problems = [*steady.problems[:20], *judge(steady.seen, side.posts), *without_end(database)]
+                await_until(lambda: not without_end(database), SETTLED_S, "the end of what was begun", every_s=1.0)
+                problems = [*steady.problems[:20], *judge(steady.seen)]
         finally:
             tree.stop()
     seen = steady.seen
-    (folder / "seen.json").write_bytes(msgspec.json.encode({"series": seen.series, "redis": seen.redis, "waits": seen.waits}))
     told = _told(seen, minutes)
     assert not problems, f"{'; '.join(problems)} ({told})"
     return told
 
 
-def judge(seen: Seen, posts: Sequence[float]) -> list[str]:
+def judge(seen: Seen) -> list[str]:
     """What of all that was noted is not as it should be."""
-    problems = growing(seen.series)
+    problems = [*growing(seen.series), *_unproved(seen), *_missed(seen)]
     for name, waited in seen.waits.items():
         most = LONGEST_WAIT_S.get(name, LONGEST_BEHIND_S)
         if waited > most:
             problems.append(f"{name} waited {waited:.0f} s, at most {most:g}")
     if seen.asked_s and (slowest := float(np.percentile(seen.asked_s, 99))) > LONGEST_WAIT_S["answer"]:
         problems.append(f"somebody's answer took {slowest:.1f} s (p99), at most {LONGEST_WAIT_S['answer']:g}")
-    if (bytes_each := trend(seen.redis)[0]) > MORE_BYTES * (promised := _promised_bytes()):
+    if seen.redis and (bytes_each := trend(seen.redis)[0]) > MORE_BYTES * (promised := _promised_bytes()):
         problems.append(f"Redis takes {bytes_each:.0f} B a message, promised {promised:.0f}")
-    whole = Counter(int(at // 60) for at in posts)
-    late = [minute for minute in range(min(whole) + 1, max(whole)) if whole[minute] < len(GROUPS)] if whole else [0]
-    if late:
-        problems.append(f"{len(late)} of {len(whole)} minutes without all their posts")
     return problems
+
+
+def _unproved(seen: Seen) -> Iterator[str]:
+    """What was looked at too seldom, or loaded too little, for its silence to mean anything."""
+    noted_s = seen.seconds - WARM_UP_S
+    for what, count, every_s in (("looks", seen.looks, EVERY_S), ("questions", len(seen.asked_s), ASK_EVERY_S)):
+        if count < LEAST_OFTEN * noted_s / every_s:
+            yield f"only {count} {what} in {noted_s:.0f} s"
+    lasting = [name for name, points in seen.series.items() if len(points) >= LEAST_OFTEN * noted_s / EVERY_S]
+    missing = [role for role in ("web", "worker", "redis", "parent", "Redis") if not any(name.startswith(role) for name in lasting)]
+    yield from (f"no {role} was looked at to the end" for role in missing)
+    at_last = np.median(seen.rates[-(len(seen.rates) // 4) :]) if seen.rates else 0.0
+    least = max(LEAST_A_S, SLOWED * float(np.median(seen.rates[: len(seen.rates) // 2]))) if seen.rates else LEAST_A_S
+    if at_last < least:
+        yield f"{at_last:.0f} answers a second at last, at least {least:.0f}"
+
+
+def _missed(seen: Seen) -> Iterator[str]:
+    """Groups that did not get the post of each whole minute within the minute, once."""
+    first, last = math.ceil(seen.began / 60), int((seen.began + seen.seconds) // 60) - 1
+    wrong = []
+    for group in range(len(GROUPS)):
+        got = Counter(int(at // 60) for at in seen.posts.get(f"hook{group}", ()))
+        wrong += [(group, minute, got[minute]) for minute in range(first, last) if got[minute] != 1]
+    if wrong:
+        yield f"{len(wrong)} of {(last - first) * len(GROUPS)} posts missing or double, such as group {wrong[0][0]}: {wrong[0][2]} in a minute"
+    if last <= first:
+        yield "no whole minute"
 
 
 def _promised_bytes() -> float:
