@@ -86,6 +86,11 @@ class Communities:
         """The community of an id."""
         return self._known.get(id) or self._bare(id)
 
+    def is_in(self, chat: str, id: str) -> bool:
+        """Whether the configuration puts a group into the community of an id."""
+        found = self._by_chat.get(chat)
+        return found is not None and found.id == id
+
     def is_admin_group(self, chat: str) -> bool:
         """Whether commands typed in this chat steer a community."""
         return chat in self._admin_groups

@@ -143,7 +143,8 @@ def _carry_on(one: Due, stores: Stores, config: Config, contents: Contents, comm
     if mailing is None:
         return 0
     community, push = communities.named(one.where.id), find_in_force(stores, one.push)
-    if push is None or push.community not in ("*", community.id) or push.to != mailing.to or not is_granted(push):
+    is_there = push is not None and push.community in (EVERYWHERE, community.id) and community.is_listed
+    if push is None or not is_there or push.to != mailing.to or not is_granted(push):
         give_up(stores, one.where, one.push, one.planned, "off", now)
         return 0
     return _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
@@ -204,6 +205,8 @@ class _Round:
             why, count = "segment", 0
         if not why and self.push.to == "groups" and not count:
             why = "no_way"
+        if not why and quiet and self._waits_already():
+            why = "quiet"
         if why:
             settle(self.push, self.community, self.planned, why, self.stores, self.now)
             self.stores.firings.begin_anew(self.community.keys, self.push.id, self.now)
@@ -212,6 +215,11 @@ class _Round:
         if quiet:
             return self._do([], None, "", "waits", quiet, claim)
         return self._next_page("", 0, claim)
+
+    def _waits_already(self) -> bool:
+        """Whether another moment of it waits for the end of the same night: nobody wants five good mornings. With ``after`` each has readers of its own."""
+        waiting = (one for one in self.stores.mailings.under_way(self.community.keys, self.push.id) if one.state == "waits")
+        return self.push.after is None and any(not one.looked and one.planned != self.planned for one in waiting)
 
     def go_on(self, mailing: Mailing) -> int:
         """Does the next pages of a mailing; gives how many."""
@@ -296,7 +304,7 @@ class _Round:
             push, planned = _mailing_of(self.push.receivers_of)
             return sorted(self.stores.mailings.got(self.community.keys, push, planned, MOST_GROUPS))
         if self.push.groups:
-            return sorted(self.push.groups)
+            return sorted(set(self.push.groups))
         listed = self.config.community(self.community.id)
         return sorted(chat for chat in (listed.groups if listed else ()) or ("",) if self._post(chat, "x") is not None)
 
@@ -413,14 +421,17 @@ class _Round:
             if name and not is_address(name):
                 posts.append(enclosing(post, "image" if kind == "image" else "file", name))
         name = name_of(self.push.id, self.planned)
-        whom = str(member) if member else chat or self.community.main_group
+        whom = str(member) if member else chat or self.community.main_group or self.community.id
         pushed = "" if member else f"{self._local(self.now):%Y-%m-%d}|{chat or self.community.main_group}"
         # the text settles the unit: who read it got the push, whatever becomes of a picture behind it
         tried = f"{trial}|{arm.name}" if trial else ""
         return [replace(posts[0], mailing=name, whom=whom, pushed=pushed, trial=tried), *(replace(one, mailing=name) for one in posts[1:])]
 
     def _post(self, chat: str, text: str) -> Delivery | None:
-        is_main = chat in ("", self.community.main_group)
+        """A post to a group of this community, and to no other, whatever a push names."""
+        is_main, listed = chat in ("", self.community.main_group), self.config.community(self.community.id)
+        if not is_main and (listed is None or chat not in listed.groups):
+            return None
         id = f"push:{self.community.id}:{name_of(self.push.id, self.planned)}"
         return deliveries.to_group(
             self.config, self.community.id, "" if is_main else chat, text, id=id if is_main else f"{id}:{chat}", lane="bulk", now_ms=to_ms(self.now)

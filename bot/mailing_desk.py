@@ -85,7 +85,10 @@ class MailingDesk:
             raise UserError("还在发。先停下，再准备更正，例如：推送 停 " + mailing.push)
         if not mailing.sent:
             raise UserError("这一次没有人收到，不用更正。改好内容再发一次就行，例如在日历里点开它")
-        return self.desk.make(correction_of(self.said(mailing), mailing, self.desk), once=once)
+        draft = correction_of(self.said(mailing), mailing, self.desk)
+        if mailing.to == "groups" and not draft.groups and self.desk.community.main_group:  # without groups it would go to all
+            raise UserError("收到的群都不在这个社群里了，或者太久了（90 天）不再记得谁收到过。要说的话请新建一条推送")
+        return self.desk.make(draft, once=once)
 
     def said(self, mailing: Mailing) -> Push:
         """The push as it stands, or what is left of one that is gone."""
@@ -151,4 +154,6 @@ def correction_of(push: Push, mailing: Mailing, desk: PushDesk) -> Push:
     )
     if mailing.to == "members":
         return replace(bare, to="members", receivers_of=mailing.name)
-    return replace(bare, groups=tuple(desk.stores.mailings.got(desk.community.keys, mailing.push, mailing.planned, MOST_GROUPS)))
+    got = desk.stores.mailings.got(desk.community.keys, mailing.push, mailing.planned, MOST_GROUPS)
+    listed = desk.config.community(desk.community.id)
+    return replace(bare, groups=tuple(chat for chat in got if listed and chat in listed.groups))

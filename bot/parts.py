@@ -14,17 +14,21 @@ MOST_MERGED = 50
 """How many notices are looked at behind the first."""
 
 
-def parts_of(delivery: Delivery, most_bytes: Mapping[str, int]) -> list[Delivery]:
+def parts_of(delivery: Delivery, most_bytes: Mapping[str, int], shown: Delivery | None = None) -> list[Delivery]:
     """The delivery in parts that its way takes, ``id/1``, ``id/2``… in order; itself alone when it fits.
 
-    ``most_bytes`` is the limit by msgtype; the content of a msgtype without one is not looked at.
+    ``most_bytes`` is the limit by msgtype; the content of a msgtype without one is not looked at. ``shown`` says it with the names of those whom it
+    calls: the parts leave room for them, and the last one calls.
     """
-    said, limit = _said(delivery), most_bytes.get(_kind(delivery), 0)
-    if not limit or len(said.encode("utf-8", "replace")) <= limit:
+    said, names = _said(delivery), _bytes(_said(shown)) - _bytes(_said(delivery)) if shown else 0
+    limit = most_bytes.get(_kind(delivery), 0) - names
+    if limit <= 0 or _bytes(said) <= limit:
         return [delivery]
     pieces = [piece.strip("\n") for piece in split(said.encode("utf-8", "replace").decode(), limit) if piece.strip()]
-    counted = (delivery, *(replace(delivery, pushed="", whom="", counted=(), trial="") for _ in pieces[1:]))  # a push in parts is one
-    return [_saying(part, piece, id=f"{delivery.id}/{number}") for number, (part, piece) in enumerate(zip(counted, pieces, strict=True), 1)]
+    rest = replace(delivery, pushed="", whom="", counted=(), trial="", called=())  # a push in parts is one
+    parts = [replace(delivery, called=()), *(rest for _ in pieces[1:])]
+    parts[-1] = replace(parts[-1], called=delivery.called)
+    return [_saying(part, piece, id=f"{delivery.id}/{number}") for number, (part, piece) in enumerate(zip(parts, pieces, strict=True), 1)]
 
 
 def merged(head: Delivery, behind: Sequence[Delivery], most_bytes: Mapping[str, int]) -> tuple[Delivery, int]:
@@ -34,7 +38,7 @@ def merged(head: Delivery, behind: Sequence[Delivery], most_bytes: Mapping[str, 
     taken = 0
     for other in behind:
         more = said + BETWEEN + _said(other)
-        if not is_like(head, other) or len(more.encode("utf-8", "replace")) > limit:
+        if not is_like(head, other) or _bytes(more) > limit:
             break
         said, taken = more, taken + 1
         ids += [other.id, *other.merged]
@@ -58,6 +62,10 @@ def _place(delivery: Delivery) -> tuple[Delivery, str]:
 def opening(delivery: Delivery, characters: int = 20) -> str:
     """The first characters of what a delivery says, on one line."""
     return " ".join(_said(delivery).split())[:characters]
+
+
+def _bytes(said: str) -> int:
+    return len(said.encode("utf-8", "replace"))
 
 
 def _kind(delivery: Delivery) -> str:

@@ -39,7 +39,7 @@ GOES = Stand()
 
 
 class SecondLook:
-    """What holds for the deliveries of mailings now. One round trip for what is said to a member alone, two for a post that calls some, none for any other."""
+    """What holds for the deliveries of mailings now. One round trip for what is said to a member alone, three for a post that calls some, else none."""
 
     def __init__(self, stores: Stores, live: LiveContents, communities: Communities) -> None:
         self._stores = stores
@@ -49,14 +49,19 @@ class SecondLook:
 
     def __call__(self, delivery: Delivery, now: datetime) -> Stand:
         """How a delivery stands. What has begun to be said is said to its end."""
-        if not delivery.mailing or is_later_part(delivery.id):
+        if not delivery.mailing or (is_later_part(delivery.id) and not delivery.called):
             return GOES
         community, contents = self._communities.named(delivery.community), self._live.current
         id, _, planned = delivery.mailing.rpartition("@")
         push = self._find(id, contents)
-        if push is None or not is_granted(push) or push.community not in (EVERYWHERE, community.id):
+        if is_later_part(delivery.id):
+            return Stand(shown=self._calling(delivery, push, community) if push else replace(delivery, called=()))
+        is_there = push is not None and push.community in (EVERYWHERE, community.id) and community.is_listed
+        if push is None or not is_there or not is_granted(push):
             give_up(self._stores, community.keys, id, from_ms(int(planned)), "off", now)
             return Stand("stopped")
+        if not delivery.member and delivery.chat and not self._communities.is_in(delivery.chat, community.id):
+            return Stand("no_way")
         if push.marketing and self._stores.pauses.crisis_since(community.id):
             return Stand("crisis")
         if push.quiet != "ignore" and (until := end_of_quiet(contents.pushing.of(community.id).quiet, now, community.zone)):
@@ -67,8 +72,9 @@ class SecondLook:
         return GOES if wants else Stand("opted_out")
 
     def _calling(self, delivery: Delivery, push: Push, community: Community) -> Delivery:
-        """A post that calls whoever still wants to be called, and is still known, where a webhook's text or Markdown can."""
-        members = willing(self._stores, community, push, delivery.called)
+        """A post that calls whoever is still in the group, is known, and wants to be called, where a webhook's text or Markdown can."""
+        there = self._stores.traits.in_group(community.keys, delivery.chat or community.main_group, delivery.called)
+        members = willing(self._stores, community, push, there)
         users = [user for user in self._stores.directory.find_users(members).values() if user]
         kind, shown = delivery.body.get("msgtype"), replace(delivery, called=())
         if not users or delivery.via != "webhook" or kind not in ("text", "markdown"):

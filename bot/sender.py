@@ -215,7 +215,7 @@ class Sender:
             raise Undeliverable(f"{MOST_ATTEMPTS} 次尝试都没有成功")
         if way.can_double and lease.losses and delivery.attempts + lease.losses > 1:
             raise Undeliverable(UNSURE.reason)  # what was lost may have arrived: once more would be the third time
-        parts = parts_of(shown, way.most_bytes)
+        parts = parts_of(delivery, way.most_bytes, shown)
         if len(parts) > 1:
             self._settled(lease, lambda: self._outbox.split(lease, parts, now_ms))
             return self._try_next(lease)

@@ -60,6 +60,8 @@ log = structlog.get_logger(__name__)
 Act = Callable[[Stores, Config, Contents, Communities, datetime], int]
 """What is done where the time for it has come; gives how often."""
 NEVER = datetime.max.replace(tzinfo=UTC)
+LOOKED_S = 1.0
+"""How often APScheduler looks at the time at least."""
 AGAIN_AFTER = timedelta(seconds=10)
 """When a push is tried again after Redis was away."""
 NOTICED_S = 10
@@ -377,7 +379,7 @@ class Clock:
         self._agenda = Agenda(stores, config, live, communities, clock, on_tickets, on_minute, agreed=agreed)
         self._live = live
         self._clock = clock
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             timezone=UTC, executors={"default": _Ringer()}, job_defaults={"coalesce": True, "misfire_grace_time": 3600, "max_instances": 4}
         )
 
@@ -408,9 +410,11 @@ class Clock:
         self._scheduler.shutdown(wait=False)
 
     def _plan_push(self, push: Push, community: Community) -> None:
+        trigger, now = trigger_of(push, community, self._live.current.workdays), self._clock()
         self._catch_up(push, community)
         self._scheduler.add_job(
-            self._ring, trigger_of(push, community, self._live.current.workdays), args=[push, community], id=f"push:{community.id}:{push.id}",
+            self._ring, trigger, args=[push, community], id=f"push:{community.id}:{push.id}",
+            next_run_time=trigger.get_next_fire_time(None, now),  # catching up with many takes a while: what falls due meanwhile is rung
             misfire_grace_time=max(NOTICED_S, push.grace_minutes * 60), coalesce=False,  # _Ringer is to see that there were several
             max_instances=MOST_MISSED,  # one that waits for a thread is not to have the next one passed over
         )  # fmt: skip
@@ -419,8 +423,9 @@ class Clock:
 
     def _ring(self, push: Push, community: Community, planned: datetime = NEVER) -> None:
         now = self._clock()
+        is_waiting = self._scheduler.get_job(f"again:{community.id}:{push.id}")  # what waited for Redis is not to be passed over
         try:
-            if planned == NEVER:
+            if planned == NEVER or is_waiting:
                 self._let_go(push, community, now)
             elif self._agenda.fire(push, community, planned, now):
                 log.info("push fired", push=push.id, community=community.id, planned=planned.isoformat())
@@ -457,6 +462,22 @@ class Clock:
     def _go_round(self, name: str, act: Callable[[], None], planned: datetime = NEVER) -> None:
         del planned
         self._agenda.go_round(name, act)
+
+
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler 3 has no types
+    """Looks at the time each second, and goes on at once where that was put back: rounds would wait for the old time, an hour maybe."""
+
+    _looked_at = datetime.min.replace(tzinfo=UTC)
+
+    def _process_jobs(self) -> float:
+        now = datetime.now(self.timezone)
+        rounds = [job for job in self.get_jobs() if isinstance(job.trigger, IntervalTrigger)] if now < self._looked_at else []
+        for job in rounds:
+            if job.next_run_time > now + job.trigger.interval:
+                job.modify(next_run_time=now)
+        self._looked_at = now
+        wait_s = super()._process_jobs()
+        return LOOKED_S if wait_s is None else min(wait_s, LOOKED_S)
 
 
 class _PushTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types

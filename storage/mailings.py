@@ -234,6 +234,13 @@ class Mailings:
         """The mailings of a community of the last three days that are not over, newest first."""
         return [one for one in self.newest(where, MOST_DUE) if one.state not in ("done", "stopped")]
 
+    def under_way(self, where: CommunityKeys, push: str) -> list[Mailing]:
+        """The mailings of a push that go on some time; two round trips where there are any, else one."""
+        begin = f"{where.id}|{push}@"
+        rows = self._database.command("ZRANGE", keys.MAILINGS_DUE(shard=where.shard), 0, -1)
+        names = [row.partition("|")[2] for row in rows if row.startswith(begin)]
+        return [found for found in self._read(where, names) if found] if names else []
+
     def receivers(self, where: CommunityKeys, push: str, planned: datetime, after: int, most: int) -> tuple[list[int], int | None]:
         """The members whom a mailing arrived at, from the number behind ``after``, in order; and the mark to go on from, None at the end."""
         key = keys.MAILING_GOT(shard=where.shard, community=where.id, name=name_of(push, planned))

@@ -37,9 +37,9 @@ GOT_LIFE_MS = 90 * 86_400_000
 """How long it is known whom a mailing arrived at."""
 RECENT_MS = 86_400_000
 """A planned push that was given up in this time may still arrive in its day's figures."""
-TakenBack = Literal["stopped", "erased", "opted_out", "crisis", "quiet"]
+TakenBack = Literal["stopped", "erased", "opted_out", "crisis", "quiet", "no_way"]
 """Why a unit's delivery leaves its queue unsent: its mailing was stopped; its receiver is forgotten, or wants none any more; marketing, and a crisis began;
-the quiet hours began, in which it is not said."""
+the quiet hours began, in which it is not said; its group is in that community no more."""
 LANES = ("now", "bulk")
 """The lanes by rank: answers, warnings and alarms go before pushes."""
 _NEVER_MS = 2**52

@@ -201,6 +201,12 @@ class Traits:
         found = self._block(where, int(seat), int(seat) + 1, TRAITS, live)
         return found if len(found.members) else None
 
+    def in_group(self, where: CommunityKeys, group: str, members: Sequence[int]) -> list[int]:
+        """Those of some members who are in a group; one round trip."""
+        here = keys.HERE(shard=where.shard, community=place_of(where.id, group))
+        bits = self._database.pipeline(("GETBIT", here, member) for member in members)
+        return [member for member, bit in zip(members, bits, strict=True) if bit]
+
     def _span(self, where: CommunityKeys, first: int, end: int) -> tuple[int, int]:
         """The first and last byte of bitmaps in which the members of some seats stand; one round trip."""
         [numbers] = self._read(where, ("number",), first, end - first)

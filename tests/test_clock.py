@@ -496,6 +496,65 @@ def test_no_planned_moment_lies_between_the_newest_and_now(cron: str, zone: str,
     assert following is None or following > now
 
 
+def test_what_waited_for_redis_until_the_next_moment_is_told_as_missed(tower: Tower) -> None:
+    tower.start()
+    tower.wait(minutes=4)
+    with redis.Redis.from_url(tower.processes[0][0].config.redis.url.get_secret_value()) as outside:
+        outside.execute_command("CLIENT", "PAUSE", "1100", "ALL")
+        tower.pass_s(60)  # 08:35:20
+        outside.ping()
+    chat, ringing = tower.processes[0]
+    until(lambda: any(job.id.startswith("again:") for job in ringing._scheduler.get_jobs()))
+    [again] = [job for job in ringing._scheduler.get_jobs() if job.id.startswith("again:")]
+    until(lambda: answers(chat))
+    again.modify(next_run_time=datetime.now(UTC) + timedelta(minutes=5))  # Redis stays away until just before the next moment
+    tower.pass_s(4 * 60 + 50)
+    assert tower.fired() == ["main 10 00:40"]
+    assert receipts(tower) == [("10 08:35", "missed"), ("10 08:40", "")]
+
+
+class SlowClock(MovedClock):
+    """The time of a process that is slow as it begins: six seconds pass whenever it looks for the first times."""
+
+    def __init__(self, time: time_machine.Traveller, looks: int) -> None:
+        super().__init__()
+        self._time = time
+        self._looks = looks
+
+    def __call__(self) -> datetime:
+        now = super().__call__()
+        self._looks -= 1
+        if self._looks >= 0:
+            self._time.shift(6)
+        return now
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_what_falls_due_while_a_process_plans_is_rung(tower: Tower, looks: int) -> None:
+    tower.time.shift(4 * 60 + 35)  # 08:34:55
+    tower.start()
+    chat, ringing = tower.processes.pop()
+    ringing.stop()
+    slow = scheduler_clock.Clock(chat.stores, chat.config, chat.live, chat.communities, SlowClock(tower.time, looks))
+    slow.start()
+    tower.processes.append((chat, slow))
+    tower.pass_s(1)
+    assert tower.fired() == ["main 10 00:35"]
+
+
+def test_rounds_go_on_where_the_time_is_put_back(tower: Tower) -> None:
+    tower.start()
+    _, ringing = tower.processes[0]
+    tower.pass_s(5)
+    tower.time.shift(-3600)
+    until(lambda: all(job.next_run_time < datetime.now(UTC) + timedelta(minutes=59) for job in rounds_of(ringing)))
+
+
+def rounds_of(ringing: scheduler_clock.Clock) -> list[Any]:
+    """What is looked after every few minutes or sooner."""
+    return [job for job in ringing._scheduler.get_jobs() if not job.id.startswith(("push:", "customers", "upkeep"))]
+
+
 def test_what_a_living_process_slept_through_is_missed_and_not_said_hours_late(tower: Tower) -> None:
     (tower.content / "pushes.yaml").write_text(ONCE, encoding="utf-8")
     tower.start()

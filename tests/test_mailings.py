@@ -8,14 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from chat import MAIN, SUB, Chat, OpenChat
+from chat import FAR, MAIN, SUB, Chat, OpenChat, a_config, settings
 from ringing import SHANGHAI, Desk, desk_at_half_past_eight
 
+from bot.communities import Communities
+from bot.config import AibotWsChannel
 from bot.mailing import fire
 from bot.mailing_desk import left_of
 from bot.push_reach import reach_of
@@ -55,6 +58,34 @@ def test_a_group_that_is_named_and_has_no_way_is_told_of(desk: Desk) -> None:
     desk.at(9)
     assert desk.why() == {MAIN: "", SUB: "no_way"}
     assert (desk.mailing.of, desk.mailing.queued, dict(desk.mailing.skipped)) == (2, 1, {"no_way": 1})
+
+
+def test_a_group_that_is_named_twice_hears_it_once(desk: Desk) -> None:
+    desk.writes(groups=[MAIN, MAIN])
+    desk.at(9)
+    assert desk.pushed() == ["push:main:p"]
+    assert (desk.mailing.of, desk.mailing.queued, desk.mailing.state) == (1, 1, "running")
+
+
+def test_a_group_of_another_community_hears_nothing_though_a_long_connection_leads_there(desk: Desk) -> None:
+    chat = desk.chat
+    link = AibotWsChannel.model_validate({"name": "link", "kind": "aibot_ws", "bot_id": "B", "secret": "s"})
+    config = chat.config.model_copy(update={"channels": (*chat.config.channels, link)})
+    desk.agenda = Agenda(chat.stores, config, chat.live, chat.communities, chat.clock)
+    desk.writes(groups=[SUB, FAR])
+    desk.at(9)
+    assert desk.why() == {SUB: "", FAR: "no_way"}
+
+
+def test_a_community_without_groups_has_one_place_to_post_to(chat: Chat, tmp_path: Path) -> None:
+    tree = settings()
+    del tree["communities"][0]["groups"], tree["communities"][0]["admin_group"]
+    config = a_config(tmp_path, chat.config.redis.url.get_secret_value(), tree)
+    main, now = Communities(config, chat.stores.groups, chat.stores.shards).named("main"), chat.clock()
+    assert fire(Push("p", "0 9 * * *", "早安", "main"), main, now, chat.stores, config, chat.live.current, now)
+    desk = Desk(chat)
+    assert desk.send(9) == 1
+    assert (desk.mailing.sent, desk.mailing.state) == (1, "done")
 
 
 def test_members_are_spoken_to_one_by_one_by_their_names(desk: Desk) -> None:
@@ -135,6 +166,17 @@ def test_what_falls_due_at_night_waits_for_the_morning_and_is_the_same_moment(de
     desk.at(8)
     assert desk.pushed() == ["push:main:p"]
     assert desk.mailing.planned == planned
+
+
+def test_of_the_moments_of_a_night_one_is_said_in_the_morning(desk: Desk) -> None:
+    desk.writes(cron="0 1,2,7 * * *")
+    for hour in (1, 2, 7):
+        desk.at(hour, days=1 if hour == 1 else 0)
+    desk.at(8, 1)
+    assert desk.pushed() == ["push:main:p"]
+    today = desk.chat.clock().astimezone(SHANGHAI).date()
+    [receipt] = desk.chat.stores.firings.receipts(desk.chat.community.keys, today, today)
+    assert [one.why for one in receipt.moments] == ["", "quiet", "quiet"]
 
 
 def test_what_is_not_said_at_night_is_told_so(desk: Desk) -> None:

@@ -8,19 +8,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chat import MAIN, Chat
+from chat import MAIN, SUB, Chat
 from ringing import SHANGHAI, Desk, desk_at_half_past_eight
 from vendor import Vendor, vendor
 
 from bot.client import WeComClient, Wire
+from bot.communities import Communities
 from bot.mailing_desk import words_of
-from bot.second_look import GOES, SecondLook
+from bot.parts import parts_of
+from bot.second_look import GOES, SecondLook, Stand
 from bot.sender import Sender
-from bot.ways import Lookups, Ways
+from bot.ways import WEBHOOK_BYTES, Lookups, Ways
 from storage import keys
 from storage.limits import Limits
 from storage.moment import to_ms
 from storage.outbox import Delivery
+from storage.tallies import place_of
 from storage.tokens import TokenStore
 
 pytest_plugins = ("chat",)
@@ -107,6 +110,41 @@ def test_a_post_calls_whoever_still_wants_it_and_is_still_known(desk: Desk, send
     assert "user0" not in str(post)
     assert "user1" not in str(post)
     assert ("mentioned_list" in post.get("text", {})) == (row != {})
+
+
+def test_a_post_calls_nobody_who_has_left_the_group(desk: Desk, sender: Sender, outside: Vendor) -> None:
+    first, _ = desk.members(2)
+    sender.drain_once()
+    desk.writes(segment="all")
+    desk.at(9)
+    where = desk.chat.community.keys
+    desk.chat.stores.database.command("SETBIT", keys.HERE(shard=where.shard, community=place_of(where.id, MAIN)), first, 0)
+    sender.drain_once()
+    assert "早安\n<@user1>" in posts(outside)
+
+
+@pytest.mark.parametrize("row", [{}, {"markdown": False}])
+def test_a_long_post_calls_each_once_and_its_parts_name_nobody_while_they_wait(
+    desk: Desk, sender: Sender, outside: Vendor, row: dict[str, Any]
+) -> None:
+    desk.members(3)
+    sender.drain_once()
+    # with the names it is longer than one Markdown post, without them just not
+    desk.writes(segment="all", text="长" * 1_364 if not row else "长" * 1_500, **row)
+    desk.at(9)
+    before, look = len(outside.sent("webhook/send")), SecondLook(desk.chat.stores, desk.chat.live, desk.chat.communities)
+    [post] = [one for one in desk.chat.outbox() if one.called]
+    parts = parts_of(post, WEBHOOK_BYTES, look(post, desk.chat.clock()).shown)
+    assert len(parts) > 1
+    assert "user" not in str([part.body for part in parts])
+    assert [bool(part.called) for part in parts] == [False] * (len(parts) - 1) + [True]
+    desk.chat.says("免打扰", user="user0")
+    for _ in parts:
+        sender.drain_once()
+    said = [str(body) for body in outside.sent("webhook/send")[before:] if "长" in str(body)]
+    assert len(said) == len(parts)
+    assert [one.count("user1") for one in said] == [0] * (len(parts) - 1) + [1]
+    assert "user0" not in str(said)
 
 
 def test_what_is_sent_again_after_days_asks_again(desk: Desk, sender: Sender, outside: Vendor) -> None:
@@ -211,6 +249,28 @@ def test_a_second_look_costs_a_letter_one_round_trip_and_a_post_none(desk: Desk)
         assert look(delivery, desk.chat.clock()) is GOES
         desk.chat.stores.database._on_round_trip = lambda: None
         assert len(trips) == cost
+
+
+def test_what_waits_for_a_group_that_left_the_community_is_not_said(desk: Desk) -> None:
+    desk.writes(groups=[SUB])
+    post = Delivery("push:main:p@1:x", "bulk", "ws.link.x", "aibot_ws", "main", {}, chat=SUB, mailing="p@1", whom=SUB)
+    config = desk.chat.config
+    left = [one.model_copy(update={"groups": (MAIN,)} if one.id == "main" else {}) for one in config.communities]
+    for communities, goes in ((config.communities, True), (tuple(left), False)):
+        moved = Communities(config.model_copy(update={"communities": communities}), desk.chat.stores.groups, desk.chat.stores.shards)
+        stand = SecondLook(desk.chat.stores, desk.chat.live, moved)(post, desk.chat.clock())
+        assert stand == (GOES if goes else Stand("no_way"))
+
+
+def test_what_waits_for_a_community_that_is_gone_is_not_said(desk: Desk) -> None:
+    first, _ = desk.members(2)
+    desk.writes(to="members", segment="all")
+    desk.at(9)
+    [letter] = [one for one in desk.chat.outbox() if one.mailing and one.member == first]
+    without = desk.chat.config.model_copy(update={"communities": desk.chat.config.communities[1:]})
+    communities = Communities(without, desk.chat.stores.groups, desk.chat.stores.shards)
+    assert SecondLook(desk.chat.stores, desk.chat.live, communities)(letter, desk.chat.clock()) == Stand("stopped")
+    assert (desk.mailing.state, desk.mailing.why) == ("stopped", "off")
 
 
 def test_a_lease_that_was_lost_takes_nothing_back(desk: Desk) -> None:
