@@ -261,6 +261,30 @@ class PushDesk:
         found = (needs_grant(push, self.contents.pushing.of(one.id), reach.people) for one in self._audience(push))
         return next(filter(None, found), "")
 
+    def drawn_up(self, wanted: Push, present: Push | None) -> Push:
+        """A push as a table may bring it: a draft where another would have to agree, or its readers' number be typed. Raises UserError for what cannot be."""
+        if present:
+            self._refuse_others(present)
+        self._refuse(wanted, present)
+        try:
+            weighed = self._weighed(wanted, present, None)
+            if weighed.approval != "asked":
+                return weighed
+        except Braked:
+            pass
+        return replace(self._dated(wanted), enabled=False, approval="", asked_by=0, asked_at=0, granted_by=0)
+
+    def take_in(self, changes: Sequence[tuple[Push | None, Push]], version: int, *, note: str, once: str) -> int:
+        """Puts pushes (before and after) in force that :meth:`drawn_up` gave of this version of them all, as one version; gives its number. Raises Outdated."""
+        texts = {after.id: _to_json(after) for _, after in changes}
+        number = self.stores.content.put(KIND, texts, self.actor.id, self.now, note=note, once=once, expect=version)
+        for before, after in changes:
+            self._begin(before, after)
+        where = "" if any(push and push.community == ALL for both in changes for push in both) else self.community.id
+        was, is_now = ("\n".join(f"{both[1].id}：{_told(both[at])}" for both in changes if both[at]) for at in (0, 1))
+        self.stores.audit.record(where, self.actor.id, "推送 导入", note, was, is_now, self.now, once=once)
+        return number
+
     def remove(self, id: str, mark: str, *, once: str) -> Done:
         """Takes a push away. Raises :class:`Moved`, UserError."""
         return self._edit(id, mark, None, "删除", once)
@@ -430,6 +454,7 @@ class PushDesk:
         self._refuse_others(wanted)
         if not self._audience(wanted):
             raise UserError(f"“{self.community.name}”没有写进配置（communities），推送发不到那里，请先在 config.yaml 里加上")
+        self._refuse_groups(wanted)
         was_due = (present.cron, present.at, present.days, present.community) if present else None
         if not wanted.at or was_due == (wanted.cron, wanted.at, wanted.days, wanted.community):
             if wanted.at and wanted.enabled and present and not present.enabled:
@@ -440,6 +465,12 @@ class PushDesk:
             raise UserError(f"“{present.label}”已经发过了，不能再改时间。要再发一次请新建一条，例如：推送 新建 明天 9:00 早上好")
         if present:
             self._refuse_late(present)
+
+    def _refuse_groups(self, wanted: Push) -> None:
+        """Raises UserError for groups of others."""
+        here = {chat for one in self.config.communities if one.id == wanted.community for chat in one.groups}
+        if strangers := [chat for chat in wanted.groups if chat not in here]:
+            raise UserError(f"群 {'、'.join(strangers[:5])} 不在“{self.community.name}”里，推送只能发到本社群的群，请去掉再保存")
 
     @staticmethod
     def _refuse_variables(wanted: Push) -> None:

@@ -12,7 +12,7 @@ from bot.ways import hook_name
 from bot.webhooks import WebhookKeys
 from rules.room import Room
 from storage.calls import DEAD_MS, lease_of
-from storage.machine import Process, State, programs
+from storage.machine import Mark, Process, State, programs
 from storage.stores import Stores
 
 LEASES = ("watch", "upkeep", "points")
@@ -47,12 +47,14 @@ def hooks_of(keys: WebhookKeys) -> list[Hook]:
     return [Hook(community, chat, hook_name(key)) for community, chat, key in found if key]
 
 
-def observe(stores: Stores, config: Config, hooks: Sequence[Hook], now_ms: int, *, with_letters: bool = True) -> State:
+def observe(
+    stores: Stores, config: Config, hooks: Sequence[Hook], now_ms: int, *, with_letters: bool = True, begin: Mark = (0, 0)
+) -> State:
     """The state of everything that ``alarms`` and people look at; three round trips."""
     sockets = sockets_of(config)
     return stores.machine.look(
         now_ms, leases=[*LEASES, *map(lease_of, sockets)], channels=sockets, limits=[*(hook.limit for hook in hooks), host_of(config)],
-        with_letters=with_letters,
+        with_letters=with_letters, begin=begin,
     )  # fmt: skip
 
 

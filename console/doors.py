@@ -43,7 +43,7 @@ ALTOGETHER: Rules = ((200, 60),)
 OPEN = frozenset({"console.login", "console.static"})
 """What is shown to everybody."""
 
-UPLOADS, MOST_UPLOADED = frozenset({"console.faq_import", "console.words_import"}), 8 * 1024 * 1024
+UPLOADS, MOST_UPLOADED = frozenset({"console.faq_import", "console.words_import", "console.calendar_import"}), 8 * 1024 * 1024
 """Where a file may be uploaded by whoever has a session, and how many bytes the request may have."""
 
 WAYS = {"link": "一次性链接", "password": "密码和验证码"}
@@ -79,7 +79,7 @@ class Doors:
             return self._to_login()
         g.visitor = found
         if request.endpoint in UPLOADS:
-            request.max_content_length = MOST_UPLOADED
+            request.max_content_length = request.max_form_memory_size = MOST_UPLOADED
         if changes and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(found.cookie).encode()):
             abort(403, "这个页面已经过期：请返回、刷新以后再提交一次。")
         return None

@@ -39,6 +39,7 @@ from console.number_pages import NumberPages
 from console.overview_pages import OverviewPages
 from console.parts import Parts, visitor
 from console.points_pages import PointsPages
+from console.push_files import PushFiles
 from console.report_pages import ReportPages
 from console.rule_pages import RulePages
 from console.running_pages import RunningPages
@@ -88,7 +89,7 @@ def console(parts: Parts) -> Blueprint:
     groups = (
         FaqPages, FaqFiles, MemberPages, PointsPages, ShopPages, FlowPages, ChallengePages, ActivityForms, ActivityPages, SubmissionPages,
         InvitationPages, TicketPages, CasePages, WordPages, RulePages, AccountPages, TokenPages, TablePages, Search, Live, HomePages, OverviewPages,
-        NumberPages, ReportPages, CalendarPages, MailingPages, SegmentPages, ExperimentPages, GroupPages, SettingsPages, AuditPages, RunningPages,
+        NumberPages, ReportPages, CalendarPages, PushFiles, MailingPages, SegmentPages, ExperimentPages, GroupPages, SettingsPages, AuditPages, RunningPages,
         ExtensionPages,
     )  # fmt: skip
     for group in groups:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from console.parts import Parts, visitor
 from rules.room import lasting
 from storage.calls import lease_of
 from storage.limits import WEBHOOK
-from storage.machine import Letter, Line, Process, State
+from storage.machine import Letter, Line, Mark, Process, State
 from storage.moment import to_ms
 
 ADMIN: Role = "admin"
@@ -28,6 +29,7 @@ ACTS = {"replay": "重发死信", "drop": "丢弃死信"}
 MOST_DEAD = 10**6
 MOST_ID = 300
 """Characters of a delivery's id."""
+_MARK = re.compile(r"[0-9]{1,5}-[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,14 @@ class RunningPages:
         parts, now_ms = self._parts, to_ms(self._parts.clock())
         config, sockets, hooks = parts.config, sockets_of(parts.config), hooks_of(self._keys)
         again = "X-Live" in request.headers
-        state = observe(parts.stores, config, hooks, now_ms, with_letters=not again)
+        state = observe(parts.stores, config, hooks, now_ms, with_letters=not again, begin=_mark(request.args))
         room = look(parts.stores, config, state.server)
         return render_template(
             "running.html", state=state, alarms=alarms(state, config, now_ms, room), room=room, lasting=lasting,
             now=parts.clock(), lines=self._lines(state, now_ms),
             hooks=self._used(hooks, state), most=WEBHOOK[0][0], letters=self._letters(state, now_ms), processes=self._processes(state, now_ms),
-            ways=self._ways(state, sockets, now_ms), once=fresh_once(), seen=number_of("seen", 0, MOST_DEAD) if again else state.dead,
+            ways=self._ways(state, sockets, now_ms), once=fresh_once(),
+            begin=_told(_mark(request.args)), more=_told(state.more), seen=number_of("seen", 0, MOST_DEAD) if again else state.dead,
         )  # fmt: skip
 
     def settle(self) -> Any:
@@ -82,7 +85,7 @@ class RunningPages:
             community, reason = told
             stores.audit.record(community, str(visitor().number), ACTS[act], f"死信 {id}", reason, "", now, once=once)
         said = f"letter_{act}" if told else "letter_gone"
-        return redirect(url_for("console.running", said=said), 303)
+        return redirect(url_for("console.running", said=said, begin=_told(_mark(request.form)), _anchor="letters"), 303)
 
     def _settled(self, shard: int, id: str, act: str, once: str) -> tuple[str, str] | None:
         """Community and reason of the letter that is settled now, or was by the same form before; None when it is gone."""
@@ -134,6 +137,17 @@ def _life(one: Process, now_ms: int) -> str:
     """How long a process has run, and which program; of one that is gone, since when."""
     ran = age((one.seen_ms - one.since_ms) // 1000)
     return f"跑了 {ran} · 程序 {one.program}" if one.is_alive(now_ms) else f"跑了 {ran}，{age((now_ms - one.seen_ms) // 1000)}前结束"
+
+
+def _mark(asked: Mapping[str, str]) -> Mark:
+    """Where the page of dead letters begins; at the first of them where nothing else is asked for."""
+    shard, _, at = asked.get("begin", "").partition("-")
+    return (int(shard), int(at)) if _MARK.fullmatch(f"{shard}-{at}") and int(at) < 2**64 else (0, 0)
+
+
+def _told(mark: Mark | None) -> str | None:
+    """The same in an address; None for the first of them, and for none."""
+    return "{}-{}".format(*mark) if mark and mark != (0, 0) else None
 
 
 def _is_private(one: Letter) -> bool:

@@ -75,6 +75,7 @@ _SAYINGS: Mapping[str, str] = {
     "push_corrected": "更正已准备好，是草稿：看一看再启用。",
     "push_moved": "已改期。",
     "push_removed": "已删除。",
+    "pushes_imported": "推送已导入，两秒内在所有进程生效。",
     "experiment_rolled_out": "以后都发这一种。不合适可以在这一页撤回。",
     "experiment_taken_back": "已撤回，各组照旧分着发。",
     "segment_saved": "已保存，两秒内在所有进程生效。推送时写 @名字。",
@@ -103,6 +104,7 @@ _UNDO: Mapping[str, str] = {
         ("push_saved", "push_saved_much", "push_asked", "push_granted", "push_corrected", "push_drafted", "push_moved", "push_removed"),
         "console.calendar_undo",
     ),
+    "pushes_imported": "console.calendar_undo",
     **dict.fromkeys(("segment_saved", "segment_removed"), "console.segment_undo"),
     "published": "console.rules_undo",
 }

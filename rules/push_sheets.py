@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rules.content_file import ContentProblem, Path
 from rules.content_pushes import PUSHES
 from rules.contents import Wrong, validate
 from rules.pushes import Push, is_same_saying
-from rules.sheets import Sheet
 from rules.workdays import SORTS
+
+if TYPE_CHECKING:
+    from rules.sheets import Sheet  # its libraries take a second to load, and who shows a change needs none of them
 
 HEADS: Mapping[str, str] = {
     "id": "编号", "title": "标题", "at": "只发一次", "cron": "重复", "days": "哪些天", "community": "社群", "to": "发给", "segment": "群体",
@@ -65,8 +67,17 @@ def merged(present: Iterable[Push], taken_in: Sequence[Push]) -> tuple[Push, ...
 def rows_of(pushes: Iterable[Push]) -> Iterator[list[str]]:
     """The table of pushes, its head first."""
     yield list(HEADS.values())
-    for push in pushes:
-        yield [_cell(column, getattr(push, column)) for column in HEADS]
+    yield from _cells(pushes)
+
+
+def changed_cells(before: Push | None, after: Push) -> list[tuple[str, str, str]]:
+    """What a push's row would say otherwise: the column as we call it, the cell before and after; of a new push every cell that is not empty."""
+    was, now = next(_cells([before])) if before else [""] * len(HEADS), next(_cells([after]))
+    return [both for both in zip(HEADS.values(), was, now, strict=True) if both[1] != both[2]]
+
+
+def _cells(pushes: Iterable[Push]) -> Iterator[list[str]]:
+    return ([_cell(column, getattr(push, column)) for column in HEADS] for push in pushes)
 
 
 def _cell(column: str, value: Any) -> str:
@@ -86,7 +97,7 @@ def _find_head(sheet: Sheet) -> tuple[int, dict[int, str]] | None:
 
 def _named(said: Mapping[str, str]) -> dict[str, str]:
     """The id of a row: its own, or one that the same new row has however often it is taken in."""
-    told = "|".join(said[column] for column in ("community", "at", "cron", "text"))
+    told = "|".join(said[column] for column in ("community", "at", "cron", "days", "to", "segment", "text"))
     return {"id": said["id"] or f"t{hashlib.sha256(told.encode()).hexdigest()[:10]}", "community": said["community"]}
 
 

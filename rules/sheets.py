@@ -49,6 +49,7 @@ _BAD_EXCEL = (
 )  # fmt: skip
 _EXACT = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 """Numbers that Excel keeps to the last digit."""
+_IN_REFERENCES = re.compile(r"[\[\]:*?/\\]")
 _FORMS: Mapping[CellKind, str] = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm"}
 _READ: Mapping[CellKind, str] = {"day": "%Y-%m-%d", "moment": "%Y-%m-%d %H:%M"}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -104,13 +105,13 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def write_excel(name: str, rows: Iterable[Sequence[str]], widths: Sequence[int], kinds: Sequence[CellKind] = ()) -> bytes:
-    """An .xlsx file of one sheet; the first row is its head. ``widths`` are in characters.
+    """An .xlsx file of one sheet; the first row is its head. ``widths`` are in characters; ``name`` is told as far as Excel takes it.
 
     Cells are text, never formulas; in a column whose kind is number, day or moment those that can be are just that, so that they add up and sort.
     """
     out = io.BytesIO()
     with Workbook(out, {"constant_memory": True}) as book:
-        sheet = book.add_worksheet(name)
+        sheet = book.add_worksheet(_sheet_name(name))
         head = book.add_format({"bold": True, "bg_color": "#DDEBF7", "num_format": "@"})
         formats = {
             kind: book.add_format({"num_format": form, "text_wrap": kind == "text", "valign": "top"}) for kind, form in _FORMS.items()
@@ -141,6 +142,11 @@ def write_table(name: str, title: str, rows: Iterable[Sequence[str]], kinds: Seq
     first = list(islice(coming, FIRST_ROWS))
     widths = [max(12, min(60, 2 * max(map(len, column)))) for column in zip(*first, strict=True)]
     return write_excel(title, chain(first, coming), widths, kinds)
+
+
+def _sheet_name(name: str) -> str:
+    """A name as Excel takes it: 31 characters, none of those that stand in its references."""
+    return _IN_REFERENCES.sub(" ", name)[:31].strip(" '") or "1"
 
 
 def _value_of(cell: str, kind: CellKind) -> float | datetime | None:

@@ -17,7 +17,9 @@ from storage.personal import Personal
 MOST_LINES = 100
 """Queues of the outbox that are named, the longest overdue first; of each shard so many are counted."""
 MOST_LETTERS = 100
-"""Dead letters that are shown; all are counted. Where a shard has more, which of them are read is up to Redis."""
+"""Dead letters of a page, at least, where there are more: a shard gives them in an order of Redis' own, some more at a time."""
+Mark = tuple[int, int]
+"""Where a page of dead letters begins: the shard, and how far in it."""
 DAY_MS = 86_400_000
 AWAY_MS = 75_000
 """A process that gave no sign of life for so long is gone, or hangs: it gives one every twenty seconds."""
@@ -102,7 +104,8 @@ class State:
 
     ``held`` are leases with their holders, ``turns`` the posts of the last minute by limit.
 
-    ``arrivals`` and ``links`` are moments (ms) by channel, ``told`` alarms that have not ended.
+    ``arrivals`` and ``links`` are moments (ms) by channel, ``told`` alarms that have not ended. ``letters`` are a page of the dead letters, the newest
+    first; ``more`` is where the next begins, None where there is none.
     """
 
     inbox: int
@@ -125,6 +128,7 @@ class State:
     told: dict[str, str]
     layout: int
     server: Server
+    more: Mark | None = None
 
 
 class Machine:
@@ -171,11 +175,13 @@ class Machine:
         return int(self._database.command("HDEL", keys.PROCESSES(), *gone)) if gone else 0
 
     def look(
-        self, now_ms: int, *, leases: Sequence[str], channels: Sequence[str], limits: Sequence[str], with_letters: bool = True
-    ) -> State:
+        self, now_ms: int, *, leases: Sequence[str], channels: Sequence[str], limits: Sequence[str],
+        with_letters: bool = True, begin: Mark = (0, 0),
+    ) -> State:  # fmt: skip
         """All of it, for these leases, channels and names of limits (hosts are ``host.…``); three round trips.
 
-        Dead letters are long: who looks every few seconds goes without them, and gets their number alone.
+        Dead letters are long: who looks every few seconds goes without them, and gets their number alone. Who leafs through them says where the
+        page is to ``begin``: each is on one of the pages, on two at most where others came or went meanwhile.
         """
         server = self.server()
         rows = iter(self._database.pipeline([*self._counts(), *self._names(leases, channels)]))
@@ -187,17 +193,17 @@ class Machine:
         processes, arrivals, told, layout = _processes(next(rows)), pairs(next(rows)), pairs(next(rows)), next(rows)
         links = {channel: int(at) for channel in channels if (at := next(rows))}
         places = _places(due)
-        full = [shard for shard, n in enumerate(dead) if n and with_letters]
-        later = iter(self._database.pipeline(self._details(places, full, limits)))
+        full = [shard for shard, n in enumerate(dead) if n and with_letters and shard >= begin[0]]
+        later = iter(self._database.pipeline(self._details(places, full, limits, begin)))
         lines = [Line(lane, target, int(next(later)), at) for _, lane, target, at in places]
-        letters = [Letter(shard, _decode_letter(raw)) for shard in full for raw in next(later)[1][1::2]]
+        letters, more = _page([(shard, next(later)) for shard in full])
         sent = {name: next(later) for name in limits}
         found = (_trouble(name, next(later)) for name in limits)
         return State(
             inbox=sum(inbox), buried=sum(buried), jobs=sum(jobs), pictures=sum(pictures), parts=sum(parts),
             waiting=sum(line.waiting for line in lines), lines=tuple(lines[:MOST_LINES]), hidden=max(sum(queues) - MOST_LINES, 0),
             is_more=sum(queues) > len(places), dead=sum(dead),
-            letters=tuple(sorted(letters, key=lambda one: -one.letter.died_ms))[:MOST_LETTERS], processes=processes, held=held,
+            letters=tuple(sorted(letters, key=lambda one: -one.letter.died_ms)), more=more, processes=processes, held=held,
             turns={name: sum(int(at) > now_ms - MINUTE_MS for at in times) for name, times in sent.items()},
             troubles=tuple(one for one in found if one.failures), arrivals={name: int(float(at)) for name, at in arrivals.items()}, links=links,
             told=told, layout=int(layout or 0), server=server,
@@ -220,12 +226,24 @@ class Machine:
         yield from (("GET", keys.LINK_ALIVE(channel=channel)) for channel in channels)
 
     def _details(
-        self, places: Sequence[tuple[int, str, str, int]], full: Sequence[int], limits: Sequence[str]
+        self, places: Sequence[tuple[int, str, str, int]], full: Sequence[int], limits: Sequence[str], begin: Mark
     ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
         yield from (("LLEN", keys.OUTBOX(shard=shard, lane=lane, target=target)) for shard, lane, target, _ in places)
-        yield from (("HSCAN", keys.OUTBOX_DEAD(shard=shard), 0, "COUNT", MOST_LETTERS) for shard in full)
+        yield from (("HSCAN", keys.OUTBOX_DEAD(shard=one), begin[1] if one == begin[0] else 0, "COUNT", MOST_LETTERS) for one in full)
         yield from (("LRANGE", keys.LIMIT_LOG(name=name), 0, -1) for name in limits)
         yield from (("HMGET", keys.LIMIT_TROUBLE(name=name), "fails", "open_until", "since") for name in limits)
+
+
+def _page(scanned: Sequence[tuple[int, Any]]) -> tuple[list[Letter], Mark | None]:
+    """The letters of as many shards as make a page, and where the next begins; a shard that is not read to its end is gone on with first."""
+    letters: list[Letter] = []
+    for shard, (cursor, flat) in scanned:
+        if len(letters) >= MOST_LETTERS:
+            return letters, (shard, 0)
+        letters += [Letter(shard, _decode_letter(raw)) for raw in flat[1::2]]
+        if int(cursor):
+            return letters, (shard, int(cursor))
+    return letters, None
 
 
 def _together(told: Sequence[tuple[dict[str, str], float]]) -> Server:

@@ -110,6 +110,17 @@ def test_the_link_logs_in_and_leaves_no_code_in_the_address(chromium: Browser, a
     context.close()
 
 
+def test_the_link_logs_in_where_the_login_is_open_already(chromium: Browser, address: str, chat: Chat) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/console/login")
+    page.goto(f"{address}/console/login#{code_of(chat)}")  # nothing is loaded: only what stands behind # is another
+    expect(page.get_by_test_id("enter")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("me")).to_contain_text("王店长")
+    context.close()
+
+
 def test_without_scripts_the_code_is_typed(chromium: Browser, address: str, chat: Chat) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()

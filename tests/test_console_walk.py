@@ -68,6 +68,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "report": (f"{WHERE}reports/2026-W11",),
     "calendar": (f"{WHERE}calendar", f"{WHERE}calendar?new=1"),
     "calendar_ahead": (f"{WHERE}calendar/ahead",),
+    "calendar_files": (f"{WHERE}calendar/files",),
     "mailing": (f"{WHERE}calendar/mailing/morning/{to_ms(SAID)}",),
     "experiments": (f"{WHERE}experiments",),
     "experiment": (f"{WHERE}experiments/tea",),
@@ -125,7 +126,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
 NO_PAGES = {
     "static": "files of the console itself", "activity_picture": "a picture", "activity_proof": "a text to download",
     "activity_answers": "a file", "faq_export": "a file", "words_export": "a file", "numbers_file": "a file", "report_file": "a file",
-    "live": "a stream", "member_habits": "a part of a page", **{f"table_{name}": "a table as a file" for name in TABLES},
+    "calendar_export": "a file", "live": "a stream", "member_habits": "a part of a page", **{f"table_{name}": "a table as a file" for name in TABLES},
 }  # fmt: skip
 """Routes that are read without being pages, and why."""
 

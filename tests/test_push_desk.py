@@ -8,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from chat import MAIN, Chat, OpenChat
+from chat import FAR, MAIN, Chat, OpenChat
 from visits import Visit, met, visit
 
 from bot.errors import UserError
 from bot.faq_office import office_for
 from bot.mailing import fire
-from bot.mailing_desk import correction_of, words_of
+from bot.mailing_desk import MailingDesk, correction_of, words_of
 from bot.outlook import outlook, share_words
 from bot.permissions import Actor, Role
 from bot.push_desk import Braked, PushDesk
@@ -363,6 +363,26 @@ def test_a_mailing_is_looked_at_stopped_and_put_right_on_its_page(chat: Chat) ->
     assert (draft.enabled, draft.groups, draft.title, draft.quiet) == (False, (MAIN,), "更正：周年庆", "ignore")
     browser.opens(f"{PAGE}/mailing/{push.id}/1")
     assert browser.status == 404
+
+
+def test_a_push_names_no_groups_of_others(chat: Chat) -> None:
+    with pytest.raises(UserError, match=f"群 {FAR} 不在“主群”里"):
+        put(chat, replace(TOMORROW, groups=(MAIN, FAR)))
+
+
+def test_what_nobody_is_known_any_more_to_have_got_is_not_put_right(chat: Chat) -> None:
+    """A correction that names no group would go to all of them."""
+    manners(chat, "approve_above: 1000\nbrake_above: 1000\nquiet: ''\n")
+    push = put(chat, TOMORROW)
+    mailing = begun(chat, push)
+    lease = chat.stores.outbox.lease(chat.community.shard, "bulk", "hook.main.main", "s", 2**42, 1)
+    assert lease
+    chat.stores.outbox.done(lease, to_ms(chat.clock()))
+    after_90_days = keys.MAILING_GOT(shard=chat.community.shard, community="main", name=mailing.name)
+    chat.stores.database.command("DEL", after_90_days)
+    office = MailingDesk(desk(chat))
+    with pytest.raises(UserError, match="不再记得谁收到过"):
+        office.correct(office.get(push.id, mailing.planned), once="c")
 
 
 def test_a_correction_to_members_goes_to_exactly_those_who_got_it(chat: Chat) -> None:

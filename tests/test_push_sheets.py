@@ -42,6 +42,11 @@ def test_a_new_row_is_a_new_push_and_taken_in_again_it_is_the_same() -> None:
     assert taken(once, csv(row)) == once
 
 
+def test_new_rows_that_say_the_same_to_others_are_pushes_of_their_own() -> None:
+    row = ",元旦,2027-01-01 09:00,,每天,main,{},,新年快乐,,否,等到早上,是"
+    assert [push.to for push in taken((), csv(row.format("群"), row.format("一个一个")))] == ["groups", "members"]
+
+
 def test_what_somebody_agreed_to_is_asked_for_anew_where_it_says_something_else() -> None:
     agreed = replace(DAILY, approval="granted", asked_by=1, granted_by=2, asked_at=3)
     row = "daily,{},,0 9 * * mon-fri,工作日,main,群,,{},每日一课,否,等到早上,是"

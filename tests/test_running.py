@@ -186,6 +186,31 @@ def test_what_was_settled_without_a_word_in_the_audit_is_audited_by_the_repeat(c
     assert (row.subject, row.before) == ("死信 d1", "机器人已被移出群")
 
 
+def test_all_dead_letters_can_be_leafed_through_and_each_be_sent_again(chat: Chat, browser: Visit) -> None:
+    for n in range(250):
+        dead_letter(chat, f"d{n}")
+    found, page, pages = set[str](), browser.opens(RUNNING), 1
+    assert "一共 250 条" in page
+    while more := re.search(r'href="([^"#]+)#letters" data-testid="more-letters"', page):
+        found |= set(re.findall(r'name="id" value="(d\d+)"', page))
+        page, pages = browser.opens(more[1]), pages + 1
+    last = re.findall(r'name="id" value="(d\d+)"', page)
+    assert found | {*last} == {f"d{n}" for n in range(250)}
+    assert pages >= 2
+    begin = browser.field("begin")
+    browser.posts(f"{RUNNING}/letters", shard=SHARD, id=last[0], act="replay", begin=begin, follow=False)
+    assert browser.page is not None
+    assert f"begin={begin}" in browser.page.headers["Location"], "he goes on where he was"
+    assert chat.stores.outbox.dead_letter(SHARD, last[0]) is None
+
+
+@pytest.mark.parametrize("begin", ["x", "99999-0", "0-99999999999999999999", "-1-0", "٣-1", "1-"])
+def test_a_page_of_dead_letters_that_does_not_exist_is_answered_calmly(chat: Chat, browser: Visit, begin: str) -> None:
+    dead_letter(chat)
+    browser.opens(f"{RUNNING}?begin={begin}")
+    assert browser.status == 200
+
+
 def test_what_the_page_looks_at_again_and_again_is_without_letters_and_tells_when_there_are_others(chat: Chat, browser: Visit) -> None:
     dead_letter(chat)
     page = browser.opens(RUNNING)

@@ -18,7 +18,7 @@ pytest_plugins = ("chat",)
 
 ARGUMENTS = (
     "q", "page", "id", "only", "length", "month", "chat", "of", "version", "kind", "text", "board", "show", "category", "tag", "word", "said", "n",
-    "in", "place", "group", "question", "name", "here", "all", "new", "after",
+    "in", "place", "group", "question", "name", "here", "all", "new", "after", "begin",
 )  # fmt: skip
 STRANGE = (
     "9" * 4_400, "0001" + "9" * 4_400, "9" * 19, "-1", "²", "٣", "\0", "\x1b[31m\r\nSet-Cookie: a=b", "1e999", "NaN", "../../etc/passwd", "{{7*7}}",
@@ -28,6 +28,8 @@ STRANGE = (
 )  # fmt: skip
 MOST = int(os.environ.get("BOT_DOORS", "350"))
 """Requests of each kind in a run; ``BOT_DOORS_SEED`` deals others, and a number above all there are (150,000) sends each."""
+
+pytestmark = pytest.mark.timeout(300 if MOST < 1_000 else 7_200)
 
 
 @pytest.fixture

@@ -359,3 +359,8 @@ def test_any_bytes_are_a_table_or_a_problem(data: bytes) -> None:
 
 def test_every_field_of_an_entry_has_a_column() -> None:
     assert {head.split(".")[0] for head in HEADS} == set(Entry.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("粘性 DAU/MAU", "粘性 DAU MAU"), ("[问]：*?", "问 ："), ("长" * 40, "长" * 31), ("'/'", "1")])
+def test_a_sheet_bears_any_name_as_far_as_excel_takes_it(name: str, shown: str) -> None:
+    assert load_workbook(io.BytesIO(write_excel(name, [["词"], ["好"]], (10,)))).sheetnames == [shown]

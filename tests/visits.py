@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import deque
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -230,11 +231,11 @@ class Visit:
 
 
 def every_page(browser: Visit) -> dict[str, str]:
-    """What stands on every page that links lead to, by its address without the query; two hundred at most."""
+    """What stands on every page that links lead to, by its address without the query; the two hundred nearest, where there are more."""
     seen: dict[str, str] = {}
-    waiting = [MAIN_PAGE]
+    waiting = deque([MAIN_PAGE])
     while waiting and len(seen) < 200:
-        path = waiting.pop()
+        path = waiting.popleft()
         place = path.partition("?")[0]
         if place in seen or place.startswith("/console/static/") or "/tables/" in place:  # files that are taken along
             continue

@@ -2,14 +2,17 @@
 "use strict";
 
 const loginForm = document.querySelector("[data-login]");
-if (loginForm && location.hash.length > 1) {
+const takeCode = () => {
+  if (!loginForm || location.hash.length < 2) return;
   // The code stands behind "#", where no server sees it. It is taken out of the address before anybody can copy that.
   loginForm.elements.code.value = decodeURIComponent(location.hash.slice(1)).slice(0, 64);
   history.replaceState(null, "", location.pathname);
   loginForm.querySelector("[data-code]").hidden = true;
   loginForm.querySelector("[data-ready]").hidden = false;
   loginForm.querySelector("button").focus();
-}
+};
+takeCode();
+window.addEventListener("hashchange", takeCode);  // a link that is opened where this page is open already loads nothing
 
 const drawer = document.querySelector("[data-drawer]");
 const isWide = window.matchMedia("(min-width: 64rem)");
