@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -36,6 +37,7 @@ IDLE = frozenset({"notice", "news"})
 MANNER = frozenset({"offer", "gift", "urgent", "invite", "contact", "polite", "holiday"})
 """How something is offered; all other purposes say what."""
 _MANNER_OR_IDLE = MANNER | IDLE
+_SHOWN = ("long", "phone", "account", "link", "price", "topics", "many", "pull", "hidden", "wechat", "qq")
 _PAIRS = (
     ("offer", "price"), ("offer", "invite"), ("urgent", "offer"), ("phone", "contact"), ("phone", "invite"), ("link", "fraud"), ("account", "fraud"),
     ("phone", "topic"), ("bank", "link"), ("bank", "account"), ("bank", "phone"), ("bank", "fraud"), ("fraud", "phone"), ("link", "offer"),
@@ -45,8 +47,7 @@ _PAIRS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(NamedTuple):
     """A word of the trade at ``text[start:end]``; ``purposes`` are what it may be for."""
 
     word: str
@@ -144,13 +145,10 @@ def features(signs: Signs, marked: str, kinds: frozenset[str], words: SignWords)
     has |= {name for name, is_so in (("price", prices), ("topic", most), ("topics", most >= 3), ("many", trade >= 6)) if is_so}
     return np.array(
         [
-            *(min(count, 3) / 3 for count in counts),
-            *(3 * math.sqrt(count / (size + 8)) for count in counts),
-            *(
-                float(name in has)
-                for name in ("long", "phone", "account", "link", "price", "topics", "many", "pull", "hidden", "wechat", "qq")
-            ),
-            *(float(first in has and second in has) for first, second in _PAIRS),
+            *[min(count, 3) / 3 for count in counts],
+            *[3 * math.sqrt(count / (size + 8)) if count else 0.0 for count in counts],
+            *[float(name in has) for name in _SHOWN],
+            *[float(first in has and second in has) for first, second in _PAIRS],
             math.log1p(trade),
             trade / math.sqrt(size + 8),
             5 * trade / (size + 10),

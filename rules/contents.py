@@ -12,6 +12,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -444,7 +445,14 @@ def validate(kind: Kind[V], plain: Any) -> V:
 
 def _details(error: ValidationError) -> list[tuple[Path, str]]:
     details = error.errors(include_url=False, include_input=False)
-    return [(detail["loc"], _remedy(detail["type"], detail.get("ctx", {}), detail["loc"])) for detail in details]
+    meant = _meant(str(detail["loc"][-1]) for detail in details if detail["type"] == "extra_forbidden")
+    return [(detail["loc"], _remedy(detail["type"], detail.get("ctx", {}), detail["loc"], meant)) for detail in details]
+
+
+def _meant(unknown: Iterable[str]) -> dict[str, str]:
+    """What was probably meant by unknown names, of as many as are told: to guess takes a while, and a file may have a hundred thousand."""
+    guessed = ((name, get_close_matches(name, _field_names(), n=1)) for name in islice(dict.fromkeys(unknown), MOST_PROBLEMS))
+    return {name: near[0] for name, near in guessed if near}
 
 
 def _as_lists(value: Any) -> Any:
@@ -455,13 +463,13 @@ def _as_lists(value: Any) -> Any:
     return value
 
 
-def _remedy(type: str, context: Mapping[str, Any], path: Path) -> str:
+def _remedy(type: str, context: Mapping[str, Any], path: Path, meant: Mapping[str, str]) -> str:
     """What to do about one of pydantic's findings."""
     if type == "value_error":
         return str(context["error"])
     if type == "extra_forbidden":
-        near = get_close_matches(str(path[-1]), _field_names(), n=1)
-        return f"没有“{path[-1]}”这一项，" + (f"是不是想写 {near[0]}？" if near else "请删去")
+        near = meant.get(str(path[-1]))
+        return f"没有“{path[-1]}”这一项，" + (f"是不是想写 {near}？" if near else "请删去")
     if type == "literal_error":
         return "只能是 " + "、".join(re.findall(r"'(\w+)'", str(context["expected"])))
     template = _REMEDIES.get(type)

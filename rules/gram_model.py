@@ -72,7 +72,9 @@ class GramModel:
     def heaviest(self, text: str, most: int = 3) -> Sequence[tuple[int, int]]:
         """Up to ``most`` parts of ``text`` that speak most for it, in their order and apart from each other (start, end exclusive)."""
         weighed = self._spread(text)
-        turns = np.flatnonzero(np.diff(weighed > 0, prepend=False, append=False))
+        speaks = np.zeros(len(weighed) + 2, bool)
+        speaks[1:-1] = weighed > 0
+        turns = np.flatnonzero(speaks[1:] != speaks[:-1])
         so_far = np.concatenate(((0,), np.cumsum(weighed)))[turns]
         parts = zip((so_far[::2] - so_far[1::2]).tolist(), turns[::2].tolist(), turns[1::2].tolist(), strict=True)
         return sorted((start, end) for _, start, end in sorted(parts)[:most])

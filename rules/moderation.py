@@ -11,9 +11,9 @@ from typing import Protocol
 from rules import flooding
 from rules.judgement import NO_HISTORY, RULES, History, Reason, Verdict
 from rules.policy import Policy, Standard, decide
-from rules.restoring import shipped as shipped_restorer
+from rules.restoring import shipped_with
 from rules.scanned import find_reason, is_words
-from rules.telling import is_addressed, unnamed, unquoted
+from rules.telling import is_addressed, is_harsh, unnamed, unquoted, without_crimes
 from rules.unmask import Reading, deepen, glance, read
 from rules.wordlist import Lexicon
 
@@ -76,7 +76,7 @@ class Judge:
         self.own = own
         self._models = models or Models()
         self._allowed = self.policy.allowed.union(own)
-        self._restorer = shipped_restorer().with_words(lexicon.worth_hiding)
+        self._restorer = shipped_with(tuple(lexicon.worth_hiding))
         # 签到, the letters of a quiz, the question of the day: what many say costs its judging once
         self._said_before = lru_cache(maxsize=REMEMBERED)(self._judge)
 
@@ -130,7 +130,7 @@ class Judge:
     ) -> Verdict:  # fmt: skip
         standard = self.policy.standard(community, is_newcomer=history.is_newcomer)
         found = [*self.lexicon.find(reading, community), *adverts]
-        if self._models.abuse and _is_abuse(reading, abuse, standard):
+        if self._models.abuse and _is_abuse(reading, abuse, standard) and not self._only_crimes(reading, standard):
             found.append(_of_model(reading, abuse, self._models.abuse, standard))
         if history is not NO_HISTORY:
             found += flooding.find(history, self.policy.limits)
@@ -147,10 +147,18 @@ class Judge:
         own, model = read(rest, self._restorer), self._models.abuse
         return not self.lexicon.find(own, community) and (model is None or not _is_abuse(own, model.score(own), standard))
 
+    def _only_crimes(self, reading: Reading, standard: Standard) -> bool:
+        """Whether it is for crimes and courts alone that the model takes a text for abuse: who tells of them attacks nobody."""
+        rest, model = without_crimes(reading), self._models.abuse
+        return rest is not None and model is not None and not _is_abuse(rest, model.score(rest), standard)
+
 
 def _is_abuse(reading: Reading, abuse: float, standard: Standard) -> bool:
-    """Whether the model of abuse is so sure that a person should look."""
-    return abuse >= standard.review or (abuse >= standard.addressed and is_addressed(reading))
+    """Whether the model of abuse is so sure that a person should look: less sure where somebody is spoken to or a word is harsh, least where both are."""
+    if abuse >= standard.review or abuse < standard.addressed * standard.harsh:
+        return abuse >= standard.review
+    signs = is_addressed(reading) + is_harsh(reading)
+    return abuse >= (standard.review, standard.addressed, standard.addressed * standard.harsh)[signs]
 
 
 def _may_hide(reading: Reading, abuse: float, models: Models) -> bool:

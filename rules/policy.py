@@ -30,8 +30,8 @@ _ORDER: Mapping[Outcome, int] = {"pass": 0, "review": 1, "warn": 2}
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """How much it takes: from which score of the model of abuse a person looks (``review``; ``addressed`` where it is said to somebody) or the
-    member is warned (``warn``).
+    """How much it takes: from which score of the model of abuse a person looks (``review``; ``addressed`` where it is said to somebody or with a
+    harsh word, the ``harsh`` part of that where both are so) or the member is warned (``warn``).
 
     ``word`` is the score from which the worst listed words warn: below it they may be a quote or a joke, and a person looks. ``least`` is the
     severity from which a person looks at what has no score to go by.
@@ -42,6 +42,7 @@ class Standard:
     warn: float = 0.92
     word: float = 0.8
     least: int = 2
+    harsh: float = 0.5
 
     def for_support(self) -> Standard:
         """Where people come to complain only the worst is looked at, and nobody is warned by the model alone."""
@@ -52,6 +53,7 @@ class Standard:
             warn=NEVER,
             word=max(self.word, 0.9),
             least=WORST,
+            harsh=1.0,
         )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 from operator import contains
 from pathlib import Path
 from typing import NamedTuple
@@ -424,8 +424,8 @@ class Restorer:
         return min(alone + _UNSEEN, max(0.0, self._single.get(one, 0.0) - (seen - 1))) if seen else alone + _UNSEEN
 
     def _cost(self, before: str, text: str, after: str) -> float:
-        signs = [before, *text, *([after] if _is_chinese(after) else [])]
-        return sum(self._bits(signs[place], signs[place + 1]) for place in range(len(signs) - 1))
+        following = text + after if _is_chinese(after) else text
+        return sum(map(self._bits, chain((before,), following), following))
 
     def _likelier(self, before: str, word: str, text: str, after: str) -> float:
         return self._cost(before, text, after) - self._cost(before, word, after)
@@ -503,12 +503,14 @@ class Restorer:
         """What it costs to read the units from there on as ``word``, and by which disguises; none when that cannot be or is no change."""
         if len(units.signs) < at + len(word):
             return 0.0, frozenset()
-        read = [self._meant(units.kinds[place], units.signs[place]).get(char) for place, char in enumerate(word, start=at)]
-        known = [one for one in read if one]
-        price = sum(price for price, _ in known)
-        if len(known) < len(read) or price > _DEAREST * len(word):
-            return 0.0, frozenset()
-        return price, frozenset(kind for _, kind in known if kind)
+        price, kinds = 0.0, set[str]()
+        for place, char in enumerate(word, start=at):
+            one = self._meant(units.kinds[place], units.signs[place]).get(char)
+            if one is None:
+                return 0.0, frozenset()
+            price += one[0]
+            kinds.add(one[1])
+        return (price, frozenset(kinds - {""})) if price <= _DEAREST * len(word) else (0.0, frozenset())
 
     def _weighed(self, units: _Units, first: int, after: int, word: str, price: float, kinds: frozenset[str]) -> Iterator[_Find]:
         before = units.signs[first - 1] if first and units.kinds[first - 1] in _AS_CHARACTERS else ""
@@ -637,3 +639,9 @@ def _apart(found: Sequence[_Find], size: int) -> list[_Find]:
 def shipped() -> Restorer:
     """The restorer that comes with the product, read once."""
     return Restorer.load(SHIPPED)
+
+
+@lru_cache(maxsize=2)
+def shipped_with(own: tuple[str, ...]) -> Restorer:
+    """The shipped one with an operator's ``own`` words; made once for a list, which stays the same while FAQ, policy and texts are edited."""
+    return shipped().with_words(own)

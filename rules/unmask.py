@@ -139,16 +139,15 @@ def _restore(view: View, found: Sequence[Restored]) -> View:
     for one in found:
         start, end = _with_blanks(text, one, at)
         pieces += [text[at:start], one.word]
-        origin += [*(view.origin[place] for place in range(at, start)), *(view.origin[place] for place, _ in one.places)]
-        ends += [*(view.ends[place] for place in range(at, start)), *(view.ends[place - 1] for _, place in one.places)]
+        origin += [*view.origin[at:start], *(view.origin[place] for place, _ in one.places)]
+        ends += [*view.ends[at:start], *(view.ends[place - 1] for _, place in one.places)]
         at = end
-    rest = range(at, len(text))
     steps = dict.fromkeys([*view.steps, *(STEPS[kind] for one in found for kind in sorted(one.kinds))])
     return View(
         "".join([*pieces, text[at:]]),
-        [*origin, *(view.origin[place] for place in rest)],
+        [*origin, *view.origin[at:]],
         tuple(steps),
-        [*ends, *(view.ends[place] for place in rest)],
+        [*ends, *view.ends[at:]],
     )
 
 

@@ -146,6 +146,15 @@ def test_deep_nesting_is_refused_without_harm(raw: str) -> None:
     assert problems(FAQ, raw)
 
 
+def test_of_many_unknown_names_only_those_that_are_told_are_guessed_at() -> None:
+    raw = "".join(f"- {{id: a{n}, question: 问, answer: 答, anser{n}: 答}}\n" for n in range(10_000))
+    started = time.process_time()
+    told = problems(FAQ, raw)
+    assert "是不是想写 answer？" in told[0]
+    assert told[-1] == "还有 9950 处问题，请先改好上面这些"
+    assert time.process_time() - started < 0.2 * SLOWER
+
+
 @pytest.mark.parametrize("depth", [20, 500, 990, 2_000, 20_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":[', "]}]")])
 def test_json_that_is_too_deep_is_told_so(depth: int, opening: str, closing: str) -> None:

@@ -80,10 +80,51 @@ def judge(score: float, policy: Policy | None = None) -> Judge:
         ("看我不打断你的腿", 0.9, "warn"),
         ("讨厌鬼", 0.8, "review"),
         ("哼", 0.1, "pass"),
+        ("舔狗一只", 0.4, "pass"),
+        ("舔狗一只", 0.45, "review"),  # few say so without contempt
+        ("你是舔狗", 0.2, "pass"),
+        ("你是舔狗", 0.23, "review"),  # and to somebody
+        ("你是舔狗哈哈哈", 0.4, "pass"),  # in fun
+        ("他骂我是舔狗", 0.6, "pass"),
+        ("我本来就是舔狗", 0.6, "pass"),
+        ("“舔狗”我查过了", 0.6, "pass"),
+        ("你是舔狗", 0.99, "review"),
     ],
 )
 def test_words_and_model_together_make_the_verdict(text: str, score: float, outcome: Outcome) -> None:
     assert judge(score).judge(text).verdict == outcome
+
+
+@dataclass(frozen=True)
+class Alarmed(Sure):
+    """A model that is so sure wherever it reads of a robbery, and of contempt."""
+
+    def score(self, reading: Reading) -> float:
+        return self.abuse if any("抢劫" in view.text or "滚开" in view.text for view in reading.views) else 0.1
+
+    def scores(self, readings: Sequence[Reading]) -> list[float]:
+        return list(map(self.score, readings))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("新闻里说昨晚有人抢劫便利店", "pass"),
+        ("新闻里说昨晚有人 抢·劫 便利店", "pass"),
+        ("这种人抢劫都没人管滚开算了", "review"),  # contempt besides
+        ("小心我去抢劫你家的便利店", "review"),  # said to somebody
+        ("真想抢劫那家便利店才好呢", "review"),  # wished for
+        ("那个地方的人都是抢劫的货色", "review"),  # called so
+    ],
+)
+def test_who_tells_of_a_crime_attacks_nobody(text: str, outcome: Outcome) -> None:
+    assert Judge(LEXICON, None, Models(Alarmed(0.9))).judge(text).verdict == outcome
+
+
+def test_a_support_group_minds_harsh_words_no_more_than_others() -> None:
+    support = Policy(places={"help": Place(profile="support")})
+    assert judge(0.9).judge("你是舔狗", community="help").verdict == "review"
+    assert judge(0.9, support).judge("你是舔狗", community="help").verdict == "pass"
 
 
 def test_without_a_model_the_word_list_stands_alone() -> None:
@@ -333,7 +374,7 @@ def test_messages_written_by_hand_by_somebody_who_knew_no_rule() -> None:
     )
     abuse, fine = ({each: found[label, each] for each in ("pass", "review", "warn")} for label in ("abuse", "fine"))
     assert fine["warn"] == 0
-    assert (abuse["review"] + abuse["warn"]) / sum(abuse.values()) >= 0.75  # asked are 0.8: docs/moderation.md
+    assert (abuse["review"] + abuse["warn"]) / sum(abuse.values()) >= 0.8
 
 
 def of_corpus(name: str, labels: Sequence[str], most: int = 1_500) -> list[str]:

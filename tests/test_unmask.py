@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules.judgement import Category
+from rules.moderation import Judge
+from rules.policy import Policy
 from rules.restoring import shipped
 from rules.text import LONGEST, normalise
 from rules.unmask import GUESSES, View, deepen, glance, read
@@ -135,6 +137,17 @@ def test_own_words_leave_ordinary_texts_alone(text: str) -> None:
 
 def test_own_words_that_cannot_be_disguised_or_are_known_change_nothing() -> None:
     assert shipped().with_words(["傻逼", "abc", "呸", "5块", "九个字的词没有人会去拆"]) is shipped()
+
+
+def test_a_list_of_own_words_is_prepared_once_however_often_other_content_is_edited() -> None:
+    own = Lexicon([Word("割韭菜", 2, "other", "")])
+    first, edited, other = (
+        Judge(own),
+        Judge(own, Policy(allowed=frozenset({"example.com"}))),
+        Judge(Lexicon([Word("水军", 2, "other", "")])),
+    )
+    assert first._restorer is edited._restorer is not other._restorer
+    assert Judge(Lexicon())._restorer is shipped()
 
 
 @given(st.text(max_size=80))
