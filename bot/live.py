@@ -117,7 +117,7 @@ class LiveContents:
 
     def take_in(self, folder: Path, now: datetime) -> None:
         """Puts the starting files into the store where it has none yet, and loads what is in force. Raises StartError with every problem."""
-        problems = []
+        problems, starting = [], dict[str, dict[str, str]]()
         for kind in contents.KINDS.values():
             files, items = starting_files(kind, folder), dict[str, str]()
             for name, file in files:
@@ -128,10 +128,11 @@ class LiveContents:
                 else:
                     problems += [f"{name}：id“{id}”在另一个文件里已经用过了，请换一个" for id in found.keys() & items.keys()]
                     items |= found
-            if files and not problems:
-                self._store.take_in(kind.name, items, now)
+            if files:
+                starting[kind.name] = items
         if problems:
             raise StartError(problems)
+        self._store.take_in_all(starting, now)
         self.refresh()
 
     def refresh(self) -> bool:
@@ -183,12 +184,11 @@ class LiveContents:
         """The parts of :class:`Contents` that changed, and the versions they are of; FAQ and word list apart."""
         parts: dict[str, Any] = {}
         loaded = {kind: number for kind, number in changed.items() if kind not in (FAQ, WORDS)}
-        for kind, number in loaded.items():
-            if kind in _BUILDERS:
-                try:
-                    parts |= _BUILDERS[kind](contents.from_items(contents.KINDS[kind], self._store.items(kind)))
-                except ContentProblem as problem:
-                    log.error("content version refused, the one before stays", kind=kind, version=number, problems=len(problem.problems))
+        for kind, items in self._store.items_of([kind for kind in loaded if kind in _BUILDERS]).items():
+            try:
+                parts |= _BUILDERS[kind](contents.from_items(contents.KINDS[kind], items))
+            except ContentProblem as problem:
+                log.error("content version refused, the one before stays", kind=kind, version=loaded[kind], problems=len(problem.problems))
         return parts, loaded
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,9 @@ MOST_TOLD = 5_000
 MOST_TRIES = 20
 ONCE_LIFE_MS = 7 * 86_400_000
 STAGED_LIFE_MS = 3_600_000
+
+STARTING = "起始内容"
+"""Whom the first version of each kind is by."""
 
 _PAGE = 500
 
@@ -150,10 +154,15 @@ class ContentStore:
         """Item id → text of what is in force, in the order of first appearance."""
         return self.snapshot(kind)[1]
 
+    def items_of(self, kinds: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Kind → what :meth:`items` gives of it; one round trip for all kinds that have no more than a page of items."""
+        answers = self._database.pipeline([command for kind in kinds for command in _first_page(kind)])
+        return {kind: _texts(self._read(kind, answers[3 * at : 3 * at + 3])[1]) for at, kind in enumerate(kinds)}
+
     def snapshot(self, kind: str) -> tuple[int, dict[str, str]]:
         """The number of the version in force (0: none yet) and its items."""
         version, placed = self._read(kind)
-        return version, {id: item.text for id, item in placed.items()}
+        return version, _texts(placed)
 
     def find(self, kind: str, ids: Sequence[str]) -> dict[str, str]:
         """Those of the named items that there are; a page is one round trip."""
@@ -219,8 +228,7 @@ class ContentStore:
         A repeat with the same ``once`` gives the first number. ``expect`` is the version that the changes were decided on: raises
         :class:`Outdated` when another is in force. ``on_progress`` hears how many of how many pieces of a large change are written.
         """
-        asked = {id: None if text is None else _Placed(0, text) for id, text in changes.items()}
-        return self._write(_Put(kind, asked, _head(author, now, note), once, on_progress), expect)
+        return self._write(_Put(kind, _placed_last(changes), _head(author, now, note), once, on_progress), expect)
 
     def made(self, kind: str, once: str) -> int:
         """The version in force after the change that was made with ``once``; 0 when there was none in the last seven days."""
@@ -229,9 +237,17 @@ class ContentStore:
     def take_in(self, kind: str, items: Mapping[str, str], now: datetime) -> int:
         """Takes the starting items in when the store has none of this kind; gives the number of the version in force."""
         try:
-            return self.put(kind, items, "起始内容", now, expect=0)
+            return self.put(kind, items, STARTING, now, expect=0)
         except Outdated as outdated:
             return outdated.version
+
+    def take_in_all(self, starting: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """Takes the starting items of each kind in, as :meth:`take_in` does: each by itself, in one round trip but for kinds of many items."""
+        puts = [_Put(kind, _placed_last(items), _head(STARTING, now, ""), "", lambda done, total: None) for kind, items in starting.items()]
+        self._database.acts(self._put, [self._call(put, 0, [], _words(put)) for put in puts if _is_small(put)])
+        for put in puts:
+            if not _is_small(put):
+                self.take_in(put.kind, starting[put.kind], now)
 
     def undo(self, kind: str, number: int, author: str, now: datetime, *, note: str = "", once: str = "") -> int:
         """Puts back what a version changed, as a new version; gives its number. A repeat with the same ``once`` gives the first.
@@ -266,15 +282,10 @@ class ContentStore:
     # Below: acts ----------------------------------------------------------------------------------------------------------
 
     def _write(self, put: _Put, expect: int | None) -> int:
-        size = sum(len(id) + len(item.text if item else "") for id, item in put.changes.items())
-        is_small = len(put.changes) <= MOST_AT_ONCE and size * 3 <= BYTES_AT_ONCE
-        return self._write_at_once(put, expect) if is_small else self._write_aside(put, expect)
+        return self._write_at_once(put, expect) if _is_small(put) else self._write_aside(put, expect)
 
     def _write_at_once(self, put: _Put, expect: int | None) -> int:
-        words: list[str | int] = []
-        for id, item in put.changes.items():
-            words += [id, "" if item is None else f"={item.text}", item.place if item else 0]
-        return self._act(self._put, put, expect, [], words)
+        return self._act(self._put, put, expect, [], _words(put))
 
     def _write_aside(self, put: _Put, expect: int | None) -> int:
         """What comes out is written beside what is in force, and takes its place if nobody else changed that meanwhile."""
@@ -314,29 +325,46 @@ class ContentStore:
             raise
 
     def _act(self, script: Script, put: _Put, expect: int | None, more_keys: Sequence[str], more: Sequence[str | int]) -> int:
+        number, is_done = self._database.act(script, *self._call(put, expect, more_keys, more))
+        if not is_done:
+            raise Outdated(int(number))
+        return int(number)
+
+    def _call(
+        self, put: _Put, expect: int | None, more_keys: Sequence[str], more: Sequence[str | int]
+    ) -> tuple[list[str], list[str | bytes | int | float]]:
+        """The keys and arguments of an act."""
         kind, change = put.kind, put.head.changes
         old = self._too_old(kind) if expect != 0 else {}  # before the first version there is none
         where = [keys.CONTENT_NEWEST(), keys.CONTENT_ITEMS(kind=kind), keys.CONTENT_HISTORY(kind=kind)]
         where += [keys.CONTENT_CHANGES(kind=kind, change=change), keys.CONTENT_ONCE(kind=kind, id=put.once or change), *more_keys]
         where += [keys.CONTENT_CHANGES(kind=kind, change=head.changes) for head in old.values()]
         head = msgspec.json.encode(put.head)
-        facts = [kind, "" if expect is None else expect, head, ONCE_LIFE_MS if put.once else 0, len(old), *old]
-        number, is_done = self._database.act(script, where, [*facts, *more])
-        if not is_done:
-            raise Outdated(int(number))
-        return int(number)
+        facts: list[str | bytes | int | float] = [
+            kind,
+            "" if expect is None else expect,
+            head,
+            ONCE_LIFE_MS if put.once else 0,
+            len(old),
+            *old,
+        ]
+        return where, [*facts, *more]
 
     # Below: reading -------------------------------------------------------------------------------------------------------
 
     def _newest(self, kind: str) -> int:
         return int(self._database.command("HGET", keys.CONTENT_NEWEST(), kind) or 0)
 
-    def _read(self, kind: str) -> tuple[int, dict[str, _Placed]]:
-        """The version in force and its items in their order, read in pages and again if somebody changed them meanwhile."""
-        newest: tuple[str, ...] = ("HGET", keys.CONTENT_NEWEST(), kind)
+    def _read(self, kind: str, first: Sequence[Any] = ()) -> tuple[int, dict[str, _Placed]]:
+        """The version in force and its items in their order, read in pages and again if somebody changed them meanwhile.
+
+        ``first`` are the answers for the first page where they are there already.
+        """
+        newest = _newest_asked(kind)
         for _ in range(MOST_TRIES):
             found: dict[str, _Placed] = {}
-            before, page, after = self._database.pipeline([newest, ("HSCAN", keys.CONTENT_ITEMS(kind=kind), 0, "COUNT", _PAGE), newest])
+            before, page, after = first or self._database.pipeline(_first_page(kind))
+            first = ()
             while True:
                 found |= {id: _placed(kept) for id, kept in zip(page[1][::2], page[1][1::2], strict=True)}
                 if page[0] in ("0", 0):
@@ -405,6 +433,36 @@ def _version(number: int, head: _Head) -> Version:
 def _placed(kept: str) -> _Placed:
     place, _, text = kept.partition("|")
     return _Placed(int(place), text)
+
+
+def _placed_last(texts: Mapping[str, str | None]) -> dict[str, _Placed | None]:
+    """What is asked for, where what is new comes last."""
+    return {id: None if text is None else _Placed(0, text) for id, text in texts.items()}
+
+
+def _texts(placed: Mapping[str, _Placed]) -> dict[str, str]:
+    return {id: item.text for id, item in placed.items()}
+
+
+def _is_small(put: _Put) -> bool:
+    """Whether it is one act."""
+    size = sum(len(id) + len(item.text if item else "") for id, item in put.changes.items())
+    return len(put.changes) <= MOST_AT_ONCE and size * 3 <= BYTES_AT_ONCE
+
+
+def _words(put: _Put) -> list[str | int]:
+    """The changes as the act takes them."""
+    return [word for id, item in put.changes.items() for word in (id, "" if item is None else f"={item.text}", item.place if item else 0)]
+
+
+def _newest_asked(kind: str) -> tuple[str, ...]:
+    return ("HGET", keys.CONTENT_NEWEST(), kind)
+
+
+def _first_page(kind: str) -> list[tuple[Any, ...]]:
+    """What reads the first page of a kind's items, between two looks at its version."""
+    newest = _newest_asked(kind)
+    return [newest, ("HSCAN", keys.CONTENT_ITEMS(kind=kind), 0, "COUNT", _PAGE), newest]
 
 
 def _text(item: _Placed | None) -> str | None:

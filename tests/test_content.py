@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from storage import content, keys
 from storage.connection import Database
-from storage.content import MOST_AT_ONCE, Change, ChangedSince, ContentStore, Forgotten, NoSuchVersion, Outdated
+from storage.content import MOST_AT_ONCE, STARTING, Change, ChangedSince, ContentStore, Forgotten, NoSuchVersion, Outdated
 
 NOW = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
 MANY = {f"n{number}": f"text {number}" for number in range(MOST_AT_ONCE + 20)}
@@ -269,3 +269,25 @@ def test_keys_of_content_are_hashes_of_plain_text(store: ContentStore, database:
     assert database.command("HGET", keys.CONTENT_ITEMS(kind="faq"), "a") == "1|斜杠/引号\"'\\|"
     assert json.loads(database.command("HGET", keys.CONTENT_HISTORY(kind="faq"), 2))["n"] == 1
     assert store.history("faq", 1)[0].author == "老王/“boss”"
+
+
+def test_starting_items_of_all_kinds_are_taken_in_together_and_only_where_there_is_none(store: ContentStore) -> None:
+    store.put("welcome", {"": "ours"}, "boss", NOW)
+    many = {str(n): "x" for n in range(MOST_AT_ONCE + 1)}
+    store.take_in_all({"shop": {"b": "1", "a": "2"}, "welcome": {"": "theirs"}, "words": many}, NOW)
+    assert store.items_of(["shop", "welcome", "words"]) == {"shop": {"b": "1", "a": "2"}, "welcome": {"": "ours"}, "words": many}
+    assert list(store.items("shop")) == ["b", "a"]
+    assert [version.author for version in store.history("shop", 5)] == [STARTING]
+    store.take_in_all({"shop": {"z": "9"}}, NOW)
+    assert store.versions() == {"faq": 1, "shop": 1, "welcome": 1, "words": 1}
+
+
+def test_several_kinds_cost_one_round_trip_to_read_and_one_to_take_in(store: ContentStore) -> None:
+    kinds = {f"kind{n}": {"": str(n)} for n in range(20)}
+    store.take_in_all(kinds, NOW)  # the server has the script from now on
+    trips: list[int] = []
+    store._database._on_round_trip = lambda: trips.append(1)
+    store.take_in_all(kinds, NOW)
+    assert store.items_of(list(kinds)) == kinds
+    assert len(trips) == 2
+    assert store.items_of(["of nothing"]) == {"of nothing": {}}
