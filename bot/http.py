@@ -44,13 +44,14 @@ class Door:
         as_json = self.kind.json or (self.kind.name == "robot" and is_json(body))
         return (self.envelopes.open_json if as_json else self.envelopes.open_xml)(args, body, now_s), as_json
 
-    def seal(self, answer: str, envelope: Envelope, nonce: str, now_s: float, *, as_json: bool) -> Response:
-        """The response around an answer, in the envelope that opened the callback; empty around an empty one."""
+    def seal(self, answer: str, envelope: Envelope, args: Mapping[str, str], *, as_json: bool) -> Response:
+        """The response around an answer, in the envelope that opened the callback, with its nonce and time: ours may be wrong. Empty around an empty one."""
         if not answer:
             return Response(status=200)
+        nonce, asked_s = args["nonce"], int(args["timestamp"])
         if as_json:
-            return Response(envelope.seal_json(answer, nonce, now_s), mimetype="application/json")
-        return Response(envelope.seal_xml(answer, nonce, now_s), mimetype="application/xml")
+            return Response(envelope.seal_json(answer, nonce, asked_s), mimetype="application/json")
+        return Response(envelope.seal_xml(answer, nonce, asked_s), mimetype="application/xml")
 
 
 def open_doors(config: Config) -> dict[str, Door]:
@@ -110,8 +111,7 @@ class _Callbacks:
         started = time.perf_counter()
         try:
             door = self._door(name)
-            now_s = self._clock().timestamp()
-            opened, as_json = door.open(request.args, _body(request, self._config.server.max_body_bytes), now_s)
+            opened, as_json = door.open(request.args, _body(request, self._config.server.max_body_bytes), self._clock().timestamp())
             self._notice_keys(door, opened)
             message = door.kind.parse(opened.plaintext, channel=name, names=door.names)
             outcome = self._pipeline.receive(message, as_json=as_json)
@@ -121,14 +121,14 @@ class _Callbacks:
             self._metrics.callbacks.labels(name, "away").inc()
             log.warning("callback not kept", channel=name, reason=str(away))
             return Response(status=503, headers={"Retry-After": "1"})
-        return self._respond(door, opened.envelope, outcome, now_s, started, as_json=as_json)
+        return self._respond(door, opened.envelope, outcome, started, as_json=as_json)
 
-    def _respond(self, door: Door, envelope: Envelope, outcome: Outcome, now_s: float, started: float, *, as_json: bool) -> Response:
+    def _respond(self, door: Door, envelope: Envelope, outcome: Outcome, started: float, *, as_json: bool) -> Response:
         self._metrics.callbacks.labels(door.name, outcome.state).inc()
         self._metrics.duration.observe(time.perf_counter() - started)
         if outcome.state == "busy":
             return Response(status=503, headers={"Retry-After": "1"})
-        return door.seal(outcome.answer, envelope, request.args["nonce"], now_s, as_json=as_json)
+        return door.seal(outcome.answer, envelope, request.args, as_json=as_json)
 
     def _notice_keys(self, door: Door, opened: Opened) -> None:
         """Tells in the log, now and then, that WeCom uses a channel's next keys: the old ones can go."""

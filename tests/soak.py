@@ -15,8 +15,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ from tests.test_month import QUARTER, live_a_month
 from tests.test_sender_faults import run_in
 from tests.test_shop_machine import run_machine as live_as_shop
 from tests.test_topologies import fail_over
-from tests.topologies import Sentinels, running
+from tests.topologies import TOPOLOGIES, Topology, running
 from tests.tree import Tree
 from tests.year import live_a_year
 
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         nargs="*",
         default=[],
-        help=f"names of parts: kills, chaos, failovers, hostile, sending, month, quarter, year, groups, walk, pictures, doors, fuzz, segments, filing, "
+        help=f"names of parts: kills, chaos, failovers, slots, hostile, sending, month, quarter, year, groups, walk, pictures, doors, fuzz, segments, filing, "
         f"rate, "
         f"migrate, {', '.join(MACHINES)}",
     )
@@ -118,7 +118,8 @@ def _parts(runs: int, messages: int, steps: int, minutes: float) -> list[Part]:
     return [
         Part("kills", functools.partial(_kills, runs, messages)),
         Part("chaos", functools.partial(_chaos, runs)),
-        Part("failovers", functools.partial(_chaos, runs, is_watched=True)),
+        Part("failovers", functools.partial(_chaos, runs, kind="sentinel")),
+        Part("slots", functools.partial(_chaos, runs, kind="cluster")),
         Part("sentinel", functools.partial(_fail_over, "sentinel", messages)),
         Part("cluster", functools.partial(_fail_over, "cluster", messages)),
         Part("hostile", _hostile),
@@ -169,13 +170,13 @@ def _kills(runs: int, messages: int, folder: Path, seed: int) -> str:
     )
 
 
-def _chaos(runs: int, folder: Path, seed: int, *, is_watched: bool = False) -> str:
-    """Lives of ten runs each, on one Redis, or where it ``is_watched`` behind sentinels; what a life found wrong ends the part."""
+def _chaos(runs: int, folder: Path, seed: int, *, kind: str = "") -> str:
+    """Lives of ten runs each, on one Redis or on several of a ``kind``; what a life found wrong ends the part."""
     counts, windows, faults = Counter[str](), Counter[str](), Counter[str]()
     for first in range(0, runs, RUNS_OF_A_LIFE):
         place, many = folder / str(first), min(RUNS_OF_A_LIFE, runs - first)
-        with _sentinels(place) if is_watched else nullcontext() as sentinels:
-            life = live(place / "house", seed + first, many, LONG, sentinels=sentinels, tell=_whisper)
+        with _several(kind, place) if kind else nullcontext() as topology:
+            life = live(place / "house", seed + first, many, LONG, topology=topology, tell=_whisper)
         _whisper(f"{first + len(life.plans)} of {runs} runs, seed {seed + first}, {life.took_s:.0f} s: {life}")
         assert not life.verdict.findings, f"seed {seed + first}: " + "; ".join(map(str, life.verdict.findings))
         shutil.rmtree(place)
@@ -187,12 +188,9 @@ def _chaos(runs: int, folder: Path, seed: int, *, is_watched: bool = False) -> s
     )
 
 
-@contextmanager
-def _sentinels(folder: Path) -> Iterator[Sentinels]:
-    """A master with two replicas and three sentinels."""
-    with running(Sentinels(folder / "redis", appendonly="yes", appendfsync="always")) as topology:
-        assert isinstance(topology, Sentinels)
-        yield topology
+def _several(kind: str, folder: Path) -> AbstractContextManager[Topology]:
+    """A master with two replicas and three sentinels, or a cluster of three masters with a replica each; all keep what they acknowledge."""
+    return running(TOPOLOGIES[kind](folder / "redis", appendonly="yes", appendfsync="always"))
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -54,11 +54,12 @@ CORP = "wwCORP"
 
 @dataclass(frozen=True, slots=True)
 class Rotating:
-    """A bot between two pairs of keys, and WeCom with the old and with the new ones."""
+    """A bot between two pairs of keys, and WeCom with the old and with the new ones. By the last of ``off_s`` the clock of the bot's web is wrong."""
 
     client: Callable[[], FlaskClient]
     old: dict[str, Channel]
     new: dict[str, Channel]
+    off_s: list[float]
 
     def tell(self, channel: Channel, payload: str, **more: Any) -> Answer:
         """A callback sealed with one of the pairs; ValueError when its answer is not sealed with the same."""
@@ -79,8 +80,9 @@ def rotating(
     new["robot"] = replace(new["robot"], token=old["robot"].token)  # only its key is replaced
     tree = settings() | {"channels": [_written(old[name], new[name]) for name in kinds]}
     bot = build(itertools.count(1), a_config(tmp_path, redis_server.url, tree), dictionary, metrics)
-    web = create_app(bot.config, bot.pipeline, bot.metrics, lambda: True, lambda: datetime.now(UTC))
-    yield Rotating(web.test_client, old, new)
+    off_s = [0.0]
+    web = create_app(bot.config, bot.pipeline, bot.metrics, lambda: True, lambda: datetime.now(UTC) + timedelta(seconds=off_s[-1]))
+    yield Rotating(web.test_client, old, new, off_s)
     bot.stores.database.close()
 
 
@@ -97,6 +99,13 @@ def test_both_pairs_open_a_callback_and_the_one_that_did_seals_the_answer(rotati
     assert "积分 +5" in rotating.tell(channels["desk"], app("b", Content="签到")).said
     assert "积分 +5" in rotating.tell(channels["robot"], robot_xml("c", "@小助手 签到", chat=MAIN), as_json=False).said
     assert "积分 +5" in rotating.tell(channels["robot"], robot_json("d", "@小助手 签到", chat=MAIN), as_json=True).said
+
+
+@pytest.mark.parametrize("off_s", [-400.0, 400.0])
+def test_an_answer_bears_wecoms_own_time_however_wrong_the_clock_of_a_machine(rotating: Rotating, off_s: float) -> None:
+    rotating.off_s.append(off_s)
+    for channel, payload in (("assistant", aibot_text("a", "签到")), ("desk", app("b", Content="签到"))):
+        assert "积分 +5" in rotating.tell(rotating.new[channel], payload).said, "WeCom takes no answer of another time"
 
 
 @pytest.mark.parametrize("which", ["old", "new"])

@@ -41,6 +41,7 @@ class Node:
         self._folder.mkdir(parents=True)
         self._options = FAST | {"port": self.port, "dir": self._folder, "logfile": self._folder / "log"} | options
         self._first: tuple[str, ...] = ()
+        self._is_stopped = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -69,7 +70,9 @@ class Node:
         self._process = subprocess.Popen([program, *self._first, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answers(self) -> bool:
-        """Whether it is there."""
+        """Whether it is there. One that we killed or stopped is not: to ask it would take as long as a client has patience."""
+        if self._is_stopped or self._process is None or self._process.poll() is not None:
+            return False
         with contextlib.suppress(RedisError):
             return bool(self.client.ping())
         return False
@@ -80,6 +83,7 @@ class Node:
         self._process.send_signal(number)
         if number is signal.SIGKILL:
             self._process.wait(10)
+        self._is_stopped = number is signal.SIGSTOP
 
     def stop(self) -> None:
         """Ends it."""
@@ -121,6 +125,10 @@ class Sentinels:
     def is_whole(self) -> bool:
         """Whether there is a master with a replica in step."""
         return bool(_synced(self.master()))
+
+    def reader(self) -> Any:
+        """A client, not the bot's, that finds every key where it is now."""
+        return self.master().client
 
     def stop(self) -> None:
         """Ends all."""
@@ -170,17 +178,39 @@ class ClusterOfOurs:
         return self._nodes_of(key)[1]
 
     def is_whole(self) -> bool:
-        """Whether all slots are served, and every master has a replica in step."""
+        """Whether all slots are served, and every master has a replica in step that all know of."""
         with contextlib.suppress(RedisError, StopIteration):
             alive = [node for node in self.servers if node.answers()]
             masters = [node for node in alive if node.client.execute_command("ROLE")[0] == "master"]
-            return all("cluster_state:ok" in str(_facts(node)) for node in alive) and all(map(_synced, masters))
+            return all(_is_content(node) for node in alive) and all(map(_synced, masters))
         return False
+
+    def reader(self) -> Any:
+        """A client, not the bot's, that finds every key where it is now."""
+        return self._reader
+
+    def move(self, key: str) -> None:
+        """Moves the slot of a key, with all that is in it, to another master, as who adds a machine does."""
+        slot, giver = key_slot(key.encode()), self.master(key)
+        masters = [node for node in self.servers if node.answers() and node.client.execute_command("ROLE")[0] == "master"]
+        taker = next(node for node in masters if node is not giver)
+        taker.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(giver))
+        giver.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(taker))
+        while names := giver.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 50):
+            giver.client.execute_command("MIGRATE", "127.0.0.1", taker.port, "", 0, 5_000, "KEYS", *names)
+        for node in (taker, giver, *(node for node in masters if node not in (taker, giver))):
+            node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", _id(taker))
 
     def stop(self) -> None:
         """Ends all."""
+        if "_reader" in vars(self):
+            self._reader.close()
         for node in self.servers:
             node.stop()
+
+    @functools.cached_property
+    def _reader(self) -> Any:
+        return redis.RedisCluster("127.0.0.1", self.servers[0].public, decode_responses=True, socket_timeout=10)
 
     def _nodes_of(self, key: str) -> Sequence[Node]:
         slot, by_port = key_slot(key.encode()), {node.public: node for node in self.servers}
@@ -219,8 +249,10 @@ def _known(node: Node) -> int:
     return len(str(node.client.execute_command("CLUSTER", "NODES")).splitlines()) if node.answers() else 0
 
 
-def _facts(node: Node) -> Any:
-    return node.client.execute_command("CLUSTER", "INFO")
+def _is_content(node: Node) -> bool:
+    """Whether all slots are served as this one sees it, each by a master with a replica."""
+    slots = node.client.execute_command("CLUSTER SLOTS")
+    return "cluster_state:ok" in str(node.client.execute_command("CLUSTER", "INFO")) and all(len(nodes) > 1 for _, _, *nodes in slots)
 
 
 def _id(node: Node) -> str:

@@ -22,6 +22,7 @@ class Weather(ABC, Generic[M]):
         self.calm.set()
         self._fresh, self._again = deque(messages), list[M]()
         self._pending, self._settled = len(messages), 0
+        self._odd: list[str] = []
         self._change = threading.Condition()
         self._threads = [threading.Thread(target=self._work, name="storm", daemon=True) for _ in range(width)]
 
@@ -44,14 +45,19 @@ class Weather(ABC, Generic[M]):
             return self._settled
 
     def end(self, within_s: float) -> None:
-        """Waits until WeCom is done with all messages."""
+        """Waits until WeCom is done with all messages. Raises AssertionError where it would not have taken an answer."""
         await_until(lambda: self.settled() == self._pending, within_s, "the end of the storm")
         for thread in self._threads:
             thread.join(15)
+        assert not self._odd, self._odd[:3]
 
     def _work(self) -> None:
         while (message := self._next()) is not None:
-            is_over = self._deliver(message)
+            try:
+                is_over = self._deliver(message)
+            except ValueError as odd:  # an answer that WeCom takes from nobody
+                self._odd.append(f"{message}: {odd}")
+                is_over = True
             with self._change:
                 if is_over:
                     self._settled += 1

@@ -1,6 +1,7 @@
 """The whole house of a run: a pretend WeCom, a Redis, and two machines with a bot each, every line between them breakable.
 
-Machine A runs ``serve`` as an operator does. Machine B runs the roles ``web`` and ``worker`` one by one, on a clock that may be wrong.
+Machine A runs ``serve`` as an operator does. Machine B runs the roles ``web`` and ``worker`` one by one, and ``clock`` where lives are long, each on
+a clock that may be wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,11 @@ from simulator.pretend import PretendWeCom
 from simulator.server import serve
 from simulator.world import BOT, single_chat
 from tests.chaos.network import Proxy
-from tests.chaos.record import Books, Post, Request, Said, Span, read
+from tests.chaos.record import Books, Post, Reader, Request, Said, Span, read
 from tests.chaos.storm import Message
 from tests.outside import Client
-from tests.timing import await_until
-from tests.topologies import Sentinels
+from tests.timing import PATIENCE_S, await_until
+from tests.topologies import Topology
 from tests.tree import CORP, GROUP, HERE, READY_WITHIN_S, RedisOfOurs, Tree, free_port
 
 MEMBERS = 80
@@ -44,12 +45,12 @@ SENDING = {"/cgi-bin/webhook/send": "hook", "/cgi-bin/message/send": "app"}
 class House:
     """Everything a run needs; :meth:`open` starts it, :meth:`close` ends it.
 
-    With ``sentinels`` the bot's Redis is a master with replicas, which others watch; ours stands idle then, and so do the lines to it.
+    With a ``topology`` the bot's Redis stands on several machines, behind sentinels or as a cluster; ours is idle then, and so are the lines to it.
     """
 
-    def __init__(self, folder: Path, sentinels: Sentinels | None = None) -> None:
+    def __init__(self, folder: Path, topology: Topology | None = None, *, roles: Sequence[str] = ("web", "worker")) -> None:
         self.folder = folder
-        self.sentinels = sentinels
+        self.topology = topology
         self.redis = RedisOfOurs(folder / "redis-of-ours")
         self.redis.start()
         self.lines = {"A": Proxy(self.redis.port), "B": Proxy(self.redis.port)}
@@ -58,19 +59,19 @@ class House:
         self.pretend = PretendWeCom(_world(), record=self.record)
         self._wecom = serve(self.pretend)
         self.outside = Proxy(self._wecom.port)
-        url = {name: sentinels.url if sentinels else f"redis://127.0.0.1:{line.port}/0" for name, line in self.lines.items()}
+        url = {name: topology.url if topology else f"redis://127.0.0.1:{line.port}/0" for name, line in self.lines.items()}
         self.tree = Tree(
             folder, redis_url=url["A"], api_base=self.api_base, content=str(_content(folder)), communities=[_community()],
-            redis={"url": url["A"], **({"wait_replicas": 1} if sentinels else {})},
+            redis={"url": url["A"], **({"wait_replicas": 1} if topology else {})},
         )  # fmt: skip
-        self.second = _Roles(self.tree, url["B"])
+        self.second = _Roles(self.tree, url["B"], roles)
         self.machines = [self.tree.client, self.second.client]
         self._server = redis.Redis(port=self.redis.port, decode_responses=True, socket_timeout=10)
 
     @property
-    def server(self) -> redis.Redis:
+    def server(self) -> Reader:
         """A look into the Redis that the bot uses now."""
-        return self.sentinels.master().client if self.sentinels else self._server  # type: ignore[no-any-return]
+        return self.topology.reader() if self.topology else self._server
 
     @property
     def api_base(self) -> str:
@@ -124,7 +125,7 @@ class House:
             for one in messages
         ]  # fmt: skip
         return Books(
-            said, self._posts(), requests, kept.lines, kept.numbers, kept.rows, kept.balances, kept.orders, kept.dead, kept.buried,
+            said, self.posts(), requests, kept.lines, kept.numbers, kept.rows, kept.balances, kept.orders, kept.dead, kept.buried,
             kept.unfinished, kept.unsent, tuple(self.spans),
         )  # fmt: skip
 
@@ -139,7 +140,8 @@ class House:
             line.close()
         self.redis.stop()
 
-    def _posts(self) -> list[Post]:
+    def posts(self) -> list[Post]:
+        """What members see that the bot said of its own accord."""
         chats = [*GROUPS, ADMINS, *(single_chat("desk", person.user) for person in self.pretend.config.people)]
         posts = [post for chat in chats for post in self.pretend.world.posts(chat) if post.sender == BOT and post.via in ("webhook", "app")]
         return [Post(post.at_ms / 1000, post.via, post.chat.rpartition("|")[2], post.text or json.dumps(post.card)) for post in posts]
@@ -164,11 +166,12 @@ class House:
 
 
 class _Roles:
-    """Machine B: a web process and a worker, each with a supervisor as systemd is one."""
+    """Machine B: a process of each of its ``roles``, with a supervisor as systemd is one."""
 
-    def __init__(self, tree: Tree, redis_url: str) -> None:
+    def __init__(self, tree: Tree, redis_url: str, roles: Sequence[str]) -> None:
         self.port = free_port()
-        self.client = Client(self.port)
+        self.roles = roles
+        self.client = Client(self.port, within_s=PATIENCE_S)
         self._tree, self._url = tree, redis_url
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.config = tree.folder / "config-b.yaml"
@@ -182,7 +185,7 @@ class _Roles:
 
     def revive(self) -> None:
         """Starts what does not run, and waits until callbacks are answered."""
-        for role in ("web", "worker"):
+        for role in self.roles:
             if role not in self._running or self._running[role].poll() is not None:
                 self._running[role] = self._start(role)
         await_until(lambda: self.client.ask("GET", "/readyz").status == 200, READY_WITHIN_S, "a second machine that is ready", every_s=0.05)

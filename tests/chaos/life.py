@@ -22,12 +22,13 @@ from tests.chaos.record import Told, unfinished, unsent
 from tests.chaos.storm import AT_ONCE, ONCE_MORE, REPEATS, Message, Storm, ask_until
 from tests.outside import aibot_text, app, new_id
 from tests.timing import SLOWER, await_until
-from tests.topologies import Sentinels
+from tests.topologies import ClusterOfOurs, Topology
 
 REFUSED_WITHIN_S, WELL_WITHIN_S = 2.0, 5.0
 WIDTH, CROWD = 12, 24
 STAR = "user000"
 """Whom many give points: more than he may be told in a minute."""
+PUSHES = 3
 QUIET_WITHIN_S = 240.0
 ZONE = ZoneInfo("Asia/Shanghai")
 _QUESTIONS = ("我的积分", "怎么退款", "帮助", "积分明细", "排行榜", f"{CHAT}？")
@@ -37,16 +38,18 @@ _QUESTIONS = ("我的积分", "怎么退款", "帮助", "积分明细", "排行�
 class Scale:
     """How large each run is. ``star`` is the share of the transfers that goes to one member: enough of them and he may not be told of all at once.
 
-    ``patience``: how many times longer than promised the bot may take, where other tests run beside it.
+    ``patience``: how many times longer than promised the bot may take, where other tests run beside it. ``with_clock``: machine B has a
+    clock process too, and there are faults that need time.
     """
 
     messages: int
     faults: int
     star: float
     patience: int
+    with_clock: bool
 
 
-SHORT, LONG = Scale(40, 2, 0.0, SLOWER), Scale(60, 3, 0.15, 1)
+SHORT, LONG = Scale(40, 2, 0.0, SLOWER, with_clock=False), Scale(60, 3, 0.15, 1, with_clock=True)
 
 
 @dataclass
@@ -69,14 +72,15 @@ class Life:
 
 
 def live(
-    folder: Path, seed: int, runs: int, scale: Scale, *, sentinels: Sentinels | None = None, tell: Callable[[str], None] = print
+    folder: Path, seed: int, runs: int, scale: Scale, *, topology: Topology | None = None, tell: Callable[[str], None] = print
 ) -> Life:
-    """One life of ``runs`` runs, on one Redis or behind ``sentinels``, checked at its end.
+    """One life of ``runs`` runs, on one Redis or on a ``topology`` of several, checked at its end.
 
     Raises AssertionError where a fault was not answered as promised while it lasted.
     """
-    began, dealt = time.monotonic(), plans(seed, runs, each=scale.faults, redis="sentinels" if sentinels else "one")
-    house = House(folder, sentinels)
+    redis = "one" if topology is None else "cluster" if isinstance(topology, ClusterOfOurs) else "sentinels"
+    began, dealt = time.monotonic(), plans(seed, runs, each=scale.faults, redis=redis, with_rare=scale.with_clock)
+    house = House(folder, topology, roles=("web", "worker", "clock") if scale.with_clock else ("web", "worker"))
     try:
         house.open()
         life, said = Life(Verdict(), dealt), _prelude(house)
@@ -99,11 +103,12 @@ def _prelude(house: House) -> list[Message]:
     hello = [_message(house, rng, user, "我的积分", GROUPS[0], repeats=REPEATS) for user in ("boss", *users)]
     _deliver(house, hello, rng)
     words = [f"发积分 {' '.join(f'@{user}' for user in users[first : first + 40])} 200 开张" for first in range(0, MEMBERS, 40)]
-    soon = datetime.now(ZONE) + timedelta(minutes=1, seconds=20)
-    words += [f"推送 新建 {soon:%Y-%m-%d %H:%M} {PUSH} {n}" for n in range(3)]
-    orders = [_message(house, rng, "boss", one, ADMINS, repeats=REPEATS) for one in words]
-    for order in orders:
-        _deliver(house, [order], rng)
+    words += [f"推送 新建 {{soon}} {PUSH} {n}" for n in range(PUSHES)]
+    orders = list[Message]()
+    for one in words:  # when is said as late as can be: a slow machine is not to be told of what is past
+        soon = datetime.now(ZONE) + timedelta(minutes=1, seconds=20)
+        orders.append(_message(house, rng, "boss", one.format(soon=f"{soon:%Y-%m-%d %H:%M}"), ADMINS, repeats=REPEATS))
+        _deliver(house, orders[-1:], rng)
     return hello + orders
 
 
@@ -208,9 +213,13 @@ class _Run:
 
 
 def _await_quiet(house: House) -> None:
-    """Until the bot has nothing left to do."""
+    """Until the bot has said what was planned, and has nothing left to do."""
     house.revive()
     until = time.monotonic() + QUIET_WITHIN_S
     pause = threading.Event()
-    while (unfinished(house.server) or unsent(house.server)) and time.monotonic() < until:
+    while (not _has_pushed(house) or unfinished(house.server) or unsent(house.server)) and time.monotonic() < until:
         pause.wait(0.25)
+
+
+def _has_pushed(house: House) -> bool:
+    return len({post.text for post in house.posts() if post.text.startswith(PUSH)}) == PUSHES

@@ -7,10 +7,12 @@ the dice that it is handed, so the same seed breaks the same things at the same 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import resource
 import signal
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,13 +20,16 @@ from dataclasses import dataclass
 import redis
 
 from tests.chaos.house import House
+from tests.chaos.record import SHARDS
 from tests.timing import await_until
-from tests.topologies import Node
+from tests.topologies import ClusterOfOurs, Node
 
 Dice = random.Random
 Break = Callable[[House, Dice], AbstractContextManager[None]]
 
 HOOK, APP, ONCE, TOKEN = "/cgi-bin/webhook/send", "/cgi-bin/message/send", "/cgi-bin/aibot/response", "/cgi-bin/gettoken"
+HOME = f"qb:{{{zlib.crc32(b'main') % SHARDS}}}:x"
+"""In the slot of the community of these lives."""
 TORN = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$4\r\nHSET\r\n$20\r\nqb:{0}:main:points:b"
 """The beginning of an act that a power cut tore off: nobody was told that it was done."""
 
@@ -40,7 +45,9 @@ class Fault:
     takes_redis: bool = False
     hides: bool = False
     needs: str = ""
-    """``one`` where it breaks the single Redis of the house, ``sentinels`` where there have to be replicas."""
+    """What the bot's Redis has to be: ``one`` server, ``several``, or a ``cluster``."""
+    is_rare: bool = False
+    """Whether only long lives have it: they have a clock process, and time."""
 
 
 # Processes ----------------------------------------------------------------------------------------------------------------
@@ -166,21 +173,69 @@ def disk_full(house: House, dice: Dice) -> Iterator[None]:
 @contextmanager
 def failover(house: House, dice: Dice) -> Iterator[None]:
     """The master dies, another is chosen, and the dead one comes back as its replica."""
-    assert house.sentinels
-    dead = house.sentinels.master()
+    assert house.topology
+    key = _some_key(dice)
+    dead = house.topology.master(key)
     dead.signal(signal.SIGKILL)
-    await_until(lambda: _master(house) not in (None, dead), 20, "another master")
+    await_until(lambda: _master(house, key) not in (None, dead), 20, "another master")
     yield
     dead.start()
-    await_until(lambda: _master(house) is not None and house.sentinels.is_whole(), 30, "a replica in step")  # type: ignore[union-attr]
+    _await_whole(house, key)
 
 
-def _master(house: House) -> Node | None:
-    """The server that calls itself master, where the sentinels agree on it."""
+@contextmanager
+def master_stopped(house: House, dice: Dice) -> Iterator[None]:
+    """The master is silent until another is chosen; then it is back, and does not know yet that it is none any more."""
+    assert house.topology
+    key = _some_key(dice)
+    silent = house.topology.master(key)
+    silent.signal(signal.SIGSTOP)
+    try:
+        await_until(lambda: _master(house, key) not in (None, silent), 20, "another master")
+        yield
+    finally:
+        silent.signal(signal.SIGCONT)
+    _await_whole(house, key)
+
+
+@contextmanager
+def replica_killed(house: House, dice: Dice) -> Iterator[None]:
+    """A replica dies and comes back; meanwhile its master may be alone with what it keeps."""
+    assert house.topology
+    key = _some_key(dice)
+    dead = house.topology.replica(key)
+    dead.signal(signal.SIGKILL)
+    yield
+    dead.start()
+    _await_whole(house, key)
+
+
+@contextmanager
+def slot_moved(house: House, dice: Dice) -> Iterator[None]:
+    """A slot goes to another master, key by key, while messages come."""
+    assert isinstance(house.topology, ClusterOfOurs)
+    key = _some_key(dice)
+    house.topology.move(key)
+    yield
+    _await_whole(house, key)
+
+
+def _some_key(dice: Dice) -> str:
+    """A name in a slot that the bot uses: that of the community of these lives, where most happens, another shard's, or that of all people."""
+    return dice.choice((HOME, f"qb:{{{dice.randrange(SHARDS)}}}:x", "qb:{people}:x"))
+
+
+def _master(house: House, key: str) -> Node | None:
+    """The server that calls itself master, where the others agree on it."""
     with contextlib.suppress(redis.RedisError, StopIteration):
-        node = house.sentinels.master() if house.sentinels else None
-        return node if node and node.client.execute_command("ROLE")[0] == "master" else None
+        node = house.topology.master(key) if house.topology else None
+        return node if node and node.answers() and node.client.execute_command("ROLE")[0] == "master" else None
     return None
+
+
+def _await_whole(house: House, key: str) -> None:
+    """Until there are masters for all, each with a replica in step."""
+    await_until(lambda: _master(house, key) is not None and house.topology.is_whole(), 30, "a replica in step")  # type: ignore[union-attr]
 
 
 # Networks -----------------------------------------------------------------------------------------------------------------
@@ -243,12 +298,12 @@ def token_forgotten(house: House, dice: Dice) -> Iterator[None]:
     house.pretend.faults.clear()
 
 
-def clock(*roles: str, by_s: tuple[float, float]) -> Break:
+def clock(*roles: str, by_s: tuple[float, float], most_ahead_s: float = math.inf) -> Break:
     """The clock of these roles of machine B is wrong, one way or the other."""
 
     @contextmanager
     def break_(house: House, dice: Dice) -> Iterator[None]:
-        off_s = dice.uniform(*by_s) * dice.choice((-1, 1))
+        off_s = min(dice.uniform(*by_s) * dice.choice((-1, 1)), most_ahead_s)
         for role in roles:
             house.second.skew(role).write_text(str(off_s))
         try:
@@ -274,7 +329,10 @@ FAULTS: Mapping[str, Fault] = {
         Fault("redis stopped", redis_stopped, (2.5, 3.0), takes_redis=True, needs="one"),
         Fault("redis full", redis_full, (0.5, 1.5), takes_redis=True, needs="one"),
         Fault("the disk full", disk_full, (0.5, 1.0), hides=True, needs="one"),
-        Fault("a failover", failover, (0.3, 1.0), hides=True, needs="sentinels"),
+        Fault("a failover", failover, (0.3, 1.0), hides=True, needs="several"),
+        Fault("a master silent", master_stopped, (0.0, 0.5), hides=True, needs="several"),
+        Fault("a replica killed", replica_killed, (0.3, 1.0), hides=True, needs="several"),
+        Fault("a slot moved", slot_moved, (0.0, 0.3), hides=True, needs="cluster"),
         Fault("redis cut off", on_lines("A", "B", how="cut"), (0.5, 1.5), takes_redis=True, needs="one"),
         Fault("redis frozen off", on_lines("A", "B", how="freeze"), (2.5, 3.0), takes_redis=True, needs="one"),
         Fault("redis far away", on_lines("A", "B", how="slow"), (1.0, 2.0), needs="one"),
@@ -290,6 +348,16 @@ FAULTS: Mapping[str, Fault] = {
         Fault("a token forgotten", token_forgotten),
         Fault("a clock wrong by seconds", clock("web", "worker", by_s=(0.5, 8.0)), (1.5, 2.5)),
         Fault("a worker's clock wrong by minutes", clock("worker", by_s=(60.0, 400.0)), (1.0, 2.0)),
+        # What a web process answers besides leaves as much later as its clock is ahead: no more than a life may last at its end.
+        Fault("a web's clock wrong by minutes", clock("web", by_s=(60.0, 400.0), most_ahead_s=120.0), (1.0, 2.0), is_rare=True),
+        Fault("a ringer's clock wrong by minutes", clock("clock", by_s=(60.0, 400.0)), (1.0, 2.0), is_rare=True),
+        Fault(
+            "a machine's clock wrong by minutes",
+            clock("web", "worker", "clock", by_s=(60.0, 400.0), most_ahead_s=120.0),
+            (1.0, 2.0),
+            is_rare=True,
+        ),
+        Fault("a ringer killed", killed("clock of B"), hides=True, is_rare=True),
     )
 }
 
@@ -314,19 +382,20 @@ class Plan:
         return f"run {self.seed}: " + ", ".join(f"{one.fault} ({one.lasts_s:.1f} s at {one.at:.0%})" for one in self.faults)
 
 
-def kinds(redis: str) -> list[str]:
-    """The faults that can happen to a house whose Redis is ``one``, or stands behind ``sentinels``."""
-    return sorted(name for name, fault in FAULTS.items() if fault.needs in ("", redis))
+def kinds(redis: str, *, with_rare: bool = False) -> list[str]:
+    """The faults that can happen to a house whose Redis is ``one``, stands behind ``sentinels``, or is a ``cluster``."""
+    given = ("", redis) if redis == "one" else ("", "several", redis)
+    return sorted(name for name, fault in FAULTS.items() if fault.needs in given and (with_rare or not fault.is_rare))
 
 
-def plans(seed: int, runs: int, *, each: int = 3, redis: str = "one") -> list[Plan]:
+def plans(seed: int, runs: int, *, each: int = 3, redis: str = "one", with_rare: bool = False) -> list[Plan]:
     """``runs`` plans of ``each`` faults. The faults are dealt like cards: none comes again before all have come, whatever the seed."""
     dice, deck, dealt = random.Random(seed), list[str](), list[Plan]()
     for run in range(runs):
         names = list[str]()
         while len(names) < each:
             if not deck:
-                deck = kinds(redis)
+                deck = kinds(redis, with_rare=with_rare)
                 dice.shuffle(deck)
             names.append(deck.pop())
         starts = sorted(dice.uniform(0.1, 0.85) for _ in names)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-
+Reader = Any
+"""A client of redis-py: of one server, or of a cluster, which finds each key."""
 SHARDS = 16
 PAGE = 1_000
 
@@ -137,7 +137,7 @@ class Kept:
     unsent: int
 
 
-def read(server: redis.Redis) -> Kept:
+def read(server: Reader) -> Kept:
     """Everything in Redis that a check asks for."""
     rows, balances, orders = {}, {}, {}
     for name in server.scan_iter("qb:{*}:*:points:*", count=PAGE):
@@ -161,17 +161,17 @@ def read(server: redis.Redis) -> Kept:
     )
 
 
-def unfinished(server: redis.Redis) -> int:
+def unfinished(server: Reader) -> int:
     """How many messages were taken in and are not done."""
     return sum(server.xlen(f"qb:{{{shard}}}:inbox") for shard in range(SHARDS))
 
 
-def unsent(server: redis.Redis) -> int:
+def unsent(server: Reader) -> int:
     """How many queues of deliveries are not empty."""
     return sum(server.zcard(f"qb:{{{shard}}}:due") for shard in range(SHARDS))
 
 
-def _lines(server: redis.Redis, shard: int) -> list[Line]:
+def _lines(server: Reader, shard: int) -> list[Line]:
     found: list[Line] = []
     last = "-"
     while page := server.xrange(f"qb:{{{shard}}}:events", last, "+", PAGE):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.record import Told
 from tests.outside import Channel, Client
+from tests.timing import PATIENCE_S
 from tests.weather import Weather
 
 REPEATS = 3
@@ -103,5 +104,5 @@ def ask_until(ask: Callable[[], Told], end: float, crowd: int) -> list[Told]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(15)
+        thread.join(PATIENCE_S)  # who asked before the end is answered before it is over, however slow the machine
     return told

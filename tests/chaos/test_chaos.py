@@ -13,10 +13,20 @@ from tests.chaos.plan import kinds, plans
 RUNS = 10
 
 
-def test_the_same_seed_plans_the_same_faults_and_all_kinds_come_before_one_comes_again() -> None:
-    assert plans(7, RUNS) == plans(7, RUNS)
-    dealt = [timed.fault for plan in plans(7, RUNS, each=3) for timed in plan.faults]
-    assert sorted(dealt[: len(kinds("one"))]) == kinds("one")
+@pytest.mark.parametrize("with_rare", [False, True])
+@pytest.mark.parametrize("redis", ["one", "sentinels", "cluster"])
+def test_the_same_seed_plans_the_same_faults_and_all_kinds_come_before_one_comes_again(redis: str, with_rare: bool) -> None:
+    all_kinds = kinds(redis, with_rare=with_rare)
+    dealt = plans(7, RUNS, redis=redis, with_rare=with_rare)
+    assert dealt == plans(7, RUNS, redis=redis, with_rare=with_rare)
+    faults = [timed.fault for plan in dealt for timed in plan.faults]
+    assert sorted(faults[: len(all_kinds)]) == all_kinds
+
+
+def test_a_life_on_several_servers_breaks_them_and_not_the_one() -> None:
+    assert {"a failover", "a master silent", "a replica killed"} <= set(kinds("sentinels")) < set(kinds("cluster"))
+    assert set(kinds("cluster")) - set(kinds("sentinels")) == {"a slot moved"}
+    assert not {"redis killed", "everything killed"} & set(kinds("cluster"))
 
 
 @pytest.mark.timeout(400)

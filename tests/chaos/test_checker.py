@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.chaos.checker import Verdict, check, digest_of
+from tests.chaos.checker import ZONE, Verdict, check, digest_of
 from tests.chaos.record import Books, Letter, Line, Post, Request, Row, Said, Span, Told
 
 AT = 1_780_000_000.0
@@ -274,6 +275,13 @@ def test_a_documented_window_is_counted_and_no_finding(window: str) -> None:
 def test_a_break_that_hides_nothing_excuses_no_second_post() -> None:
     books = replace(with_post(good(), of=2), spans=[Span("a clock wrong by minutes", AT, AT + 1)])
     assert {finding.what for finding in check(books).findings} == {"delivered twice"}
+
+
+@pytest.mark.parametrize(("before_s", "is_wrong"), [(300.0, False), (3_600.0, True)])
+def test_a_second_award_is_right_only_where_clocks_may_have_had_two_days(before_s: float, is_wrong: bool) -> None:
+    midnight = datetime(2026, 5, 29, tzinfo=ZONE).timestamp()
+    books = rows(said(good(), CHECK_IN, told=(Told(midnight - before_s, 200, "签到成功"),)), GIVER, lambda r: [r[0], *r])
+    assert ("check-in" in {finding.what for finding in check(books).findings}) == is_wrong
 
 
 def test_a_post_twice_far_from_any_break_is_no_window() -> None:
