@@ -137,7 +137,7 @@ def test_every_family_of_keys_is_documented() -> None:
 
 
 def test_the_retention_that_operators_read_is_the_default() -> None:
-    said = re.findall(r"`retention\.(\w+)`（默认 (\d+) ", text_of("docs/operators.md"))
+    said = re.findall(r"^\| `retention\.(\w+)` \| (\d+) ", text_of("docs/privacy.md"), re.MULTILINE)
     assert {name: int(days) for name, days in said} == {name: field.default for name, field in RetentionConfig.model_fields.items()}
 
 
