@@ -622,6 +622,11 @@ class Config(Section):
         """The configured community of this id, or None (an unlisted group's community is not configured)."""
         return self._by_id.get(id)
 
+    def groups_of(self, id: str) -> tuple[str, ...]:
+        """The groups that the configuration lists for a community, the main group first; none for one that it does not list."""
+        listed = self.community(id)
+        return listed.groups if listed else ()
+
     def community_of_group(self, chat: str) -> CommunityConfig | None:
         """The community that a group belongs to or, for an admin group, that it steers; None for an unlisted chat."""
         return self._by_chat.get(chat)

@@ -143,8 +143,7 @@ def _carry_on(one: Due, stores: Stores, config: Config, contents: Contents, comm
     if mailing is None:
         return 0
     community, push = communities.named(one.where.id), find_in_force(stores, one.push)
-    is_there = push is not None and push.community in (EVERYWHERE, community.id) and community.is_listed
-    if push is None or not is_there or push.to != mailing.to or not is_granted(push):
+    if push is None or push.to != mailing.to or not may_be_said(push, community):
         give_up(stores, one.where, one.push, one.planned, "off", now)
         return 0
     return _Round(push, community, one.planned, stores, config, contents, now).go_on(mailing)
@@ -305,8 +304,7 @@ class _Round:
             return sorted(self.stores.mailings.got(self.community.keys, push, planned, MOST_GROUPS))
         if self.push.groups:
             return sorted(set(self.push.groups))
-        listed = self.config.community(self.community.id)
-        return sorted(chat for chat in (listed.groups if listed else ()) or ("",) if self._post(chat, "x") is not None)
+        return sorted(chat for chat in self.config.groups_of(self.community.id) or ("",) if self._post(chat, "x") is not None)
 
     def _find(self, cursor: str, most: int) -> _Found:
         if self.push.to == "groups":
@@ -429,8 +427,8 @@ class _Round:
 
     def _post(self, chat: str, text: str) -> Delivery | None:
         """A post to a group of this community, and to no other, whatever a push names."""
-        is_main, listed = chat in ("", self.community.main_group), self.config.community(self.community.id)
-        if not is_main and (listed is None or chat not in listed.groups):
+        is_main = chat in ("", self.community.main_group)
+        if not is_main and chat not in self.config.groups_of(self.community.id):
             return None
         id = f"push:{self.community.id}:{name_of(self.push.id, self.planned)}"
         return deliveries.to_group(
@@ -475,6 +473,11 @@ class _Round:
             if all(len(members) == MOST_ASKED for members in found.values()):
                 break
         return found
+
+
+def may_be_said(push: Push, community: Community) -> bool:
+    """Whether a push in force is for a community that the configuration has, and nobody's consent is missing."""
+    return community.is_listed and push.community in (EVERYWHERE, community.id) and is_granted(push)
 
 
 def willing(stores: Stores, community: Community, push: Push, members: Sequence[int]) -> list[int]:

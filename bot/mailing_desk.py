@@ -155,5 +155,5 @@ def correction_of(push: Push, mailing: Mailing, desk: PushDesk) -> Push:
     if mailing.to == "members":
         return replace(bare, to="members", receivers_of=mailing.name)
     got = desk.stores.mailings.got(desk.community.keys, mailing.push, mailing.planned, MOST_GROUPS)
-    listed = desk.config.community(desk.community.id)
-    return replace(bare, groups=tuple(chat for chat in got if listed and chat in listed.groups))
+    here = desk.config.groups_of(desk.community.id)
+    return replace(bare, groups=tuple(chat for chat in got if chat in here))

@@ -468,7 +468,7 @@ class PushDesk:
 
     def _refuse_groups(self, wanted: Push) -> None:
         """Raises UserError for groups of others."""
-        here = {chat for one in self.config.communities if one.id == wanted.community for chat in one.groups}
+        here = self.config.groups_of(wanted.community)
         if strangers := [chat for chat in wanted.groups if chat not in here]:
             raise UserError(f"群 {'、'.join(strangers[:5])} 不在“{self.community.name}”里，推送只能发到本社群的群，请去掉再保存")
 

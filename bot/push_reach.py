@@ -72,9 +72,7 @@ def _query(push: Push, where: Community, audience: Audience) -> Query:
 
 def groups_of(push: Push, community: Community, config: Config) -> tuple[str, ...]:
     """The groups of a community that a push goes to: those that it names, else all to which a way leads."""
-    listed = config.community(community.id)
-    chats = listed.groups if listed else ()
-    return tuple(dict.fromkeys(push.groups)) or tuple(chat for chat in chats if _has_way(config, community, chat))
+    return tuple(dict.fromkeys(push.groups)) or tuple(chat for chat in config.groups_of(community.id) if _has_way(config, community, chat))
 
 
 def _has_way(config: Config, community: Community, chat: str) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from bot.communities import Communities, Community
 from bot.live import Contents, LiveContents
-from bot.mailing import find_in_force, give_up, willing
+from bot.mailing import find_in_force, give_up, may_be_said, willing
 from rules.calendar import end_of_quiet
-from rules.pushes import EVERYWHERE, Push, is_granted
+from rules.pushes import Push
 from storage.moment import from_ms
 from storage.outbox import Delivery, TakenBack, is_later_part
 from storage.stores import Stores
@@ -56,8 +56,7 @@ class SecondLook:
         push = self._find(id, contents)
         if is_later_part(delivery.id):
             return Stand(shown=self._calling(delivery, push, community) if push else replace(delivery, called=()))
-        is_there = push is not None and push.community in (EVERYWHERE, community.id) and community.is_listed
-        if push is None or not is_there or not is_granted(push):
+        if push is None or not may_be_said(push, community):
             give_up(self._stores, community.keys, id, from_ms(int(planned)), "off", now)
             return Stand("stopped")
         if not delivery.member and delivery.chat and not self._communities.is_in(delivery.chat, community.id):

@@ -134,7 +134,7 @@ class Makers:
 
     def make(self, work: StreamWork) -> bool:
         """Makes one answer; False when it comes back later, or somebody else ended it."""
-        if self._is_asked_to_end(work, 0):
+        if self._hands_on(work, 0):
             return False
         task = _read(work.payload)
         if task is None:
@@ -148,15 +148,15 @@ class Makers:
             parts += 1
             if not self._stores.streams.show(work, id, text):
                 return False
-            if self._is_asked_to_end(work, parts):
+            if self._hands_on(work, parts):
                 return False
             if self._push and time.monotonic() - pushed_at >= FRAME_EVERY_S:
                 self._push(task.message, id, text)
                 pushed_at = time.monotonic()
         return self._end(work, task, id, text or FAILED, parts)
 
-    def _is_asked_to_end(self, work: StreamWork, parts: int) -> bool:
-        """Whether this process was asked to end; the work is left to others then, wherever it had come to."""
+    def _hands_on(self, work: StreamWork, parts: int) -> bool:
+        """Leaves the work to others, wherever it had come to, where this process was asked to end; False where it was not."""
         if not (self._stop and self._stop.is_set()):
             return False
         self._stores.streams.leave(work)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -17,13 +16,13 @@ from bot.faq_office import Office
 from bot.permissions import Role
 from console.doors import needs
 from console.parts import Parts
+from console.turns import FILE_BUSY, OneAtATime
 from rules.cells import TYPES
 from storage.content import Outdated
 
 OPERATOR: Role = "operator"
 MIMES = {**TYPES, "yaml": "application/yaml"}
 """The kinds of files that are given out."""
-BUSY = "正在处理另一个文件，请等一会儿再试。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class FaqFiles:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = OneAtATime(FILE_BUSY)
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -58,31 +57,24 @@ class FaqFiles:
         office, file = self._shared(community), request.files.get("file")
         if file is None or not file.filename:
             return self._report(office, Report("没有选文件。", ("请先选一个 .yaml、.csv 或 .xlsx 文件。",)), 400)
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
-            return self._publish(office, file)
-        except UserError as problem:
-            lines = tuple(str(problem).splitlines())
-            return self._report(office, Report(f"没有导入：有 {len(lines)} 处要改，一条都没有动。", lines), 400)
-        except Breaks as breaks:
-            return render_template("faq_files.html", may_share=True, breaks=breaks), 409
-        except Outdated:
-            return self._report(office, Report("没有导入。", ("导入期间有人改了问答，请再传一次。",)), 409)
-        finally:
-            self._one_at_a_time.release()
+        with self._one_at_a_time:
+            try:
+                return self._publish(office, file)
+            except UserError as problem:
+                lines = tuple(str(problem).splitlines())
+                return self._report(office, Report(f"没有导入：有 {len(lines)} 处要改，一条都没有动。", lines), 400)
+            except Breaks as breaks:
+                return render_template("faq_files.html", may_share=True, breaks=breaks), 409
+            except Outdated:
+                return self._report(office, Report("没有导入。", ("导入期间有人改了问答，请再传一次。",)), 409)
 
     def give_out(self, community: Community, form: str) -> Response:
         """The file of all entries in force."""
         office = self._shared(community)
         if form not in MIMES:
             abort(404)
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
+        with self._one_at_a_time:
             data = self._parts.export_file(office.stores.content, f"faq.{form}")
-        finally:
-            self._one_at_a_time.release()
         name = f"faq-{self._parts.clock().astimezone(community.zone):%Y%m%d}.{form}"
         return Response(data, mimetype=MIMES[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

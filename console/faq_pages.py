@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -25,6 +24,7 @@ from console.doors import needs
 from console.faq_forms import read_entry, scope_of, with_question
 from console.parts import Parts
 from console.preview import preview
+from console.turns import OneAtATime
 from handlers.audit import actor_name
 from rules.contents import entry_from_json
 from rules.entries import VARIABLES, Entry, LinkCard
@@ -80,7 +80,7 @@ class FaqPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = OneAtATime()  # to find entries that are asked for in each other's words is seconds of work
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -110,7 +110,7 @@ class FaqPages:
         if only is None:
             abort(404)
         office = self._parts.office(community)
-        with self._alone() if only == "conflicts" else nullcontext():
+        with self._one_at_a_time if only == "conflicts" else nullcontext():
             found = faq_office.list_entries(office, search=search, only=only, page=max(1, number))
         return render_template("faq_list.html", found=found, search=search, only=only, filters=FILTERS)
 
@@ -239,16 +239,6 @@ class FaqPages:
 
     def _version(self) -> int:
         return self._parts.stores.content.versions().get(_FAQ, 0)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Lets one in at a time: to find entries that are asked for in each other's words is seconds of work."""
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429)
-        try:
-            yield
-        finally:
-            self._one_at_a_time.release()
 
     def _get(self, community: Community, id: str) -> Entry:
         return self._find(self._parts.office(community), id) or abort(404)

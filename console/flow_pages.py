@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -17,6 +14,7 @@ from bot.permissions import Role
 from console.asked import fresh_once, once_of, page_of, words_of
 from console.doors import needs
 from console.parts import Parts, visitor
+from console.turns import OneAtATime
 from handlers.challenges import rules_of, standing_of
 from handlers.flows import act_on_member, funnel_rows, starts_of
 from rules.challenges import Challenge, challenges_of, is_open
@@ -105,7 +103,7 @@ class ChallengePages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = OneAtATime(wait_s=2)  # to find who takes part means to walk through all that take part in anything
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -122,7 +120,7 @@ class ChallengePages:
         """Who takes part in a challenge and how far he is; what was shown last, as in chat for moderators."""
         found = next((one for one in self._challenges(community) if one.id == request.args.get("id")), None) or abort(404)
         stores, where, today, page = self._parts.stores, community.keys, community.day_of(self._parts.clock()), page_of()
-        with self._alone():
+        with self._one_at_a_time:
             runs = stores.challenges.members(where, found.id)
         order = sorted(runs, key=lambda member: (-runs[member].done, member))
         shown = order[(page - 1) * PAGE : page * PAGE]
@@ -135,16 +133,6 @@ class ChallengePages:
             "challenge.html", challenge=found, rules=rules_of(found), rows=rows, total=len(order), page=page, has_more=page * PAGE < len(order),
             going=sum(is_open(found, run, today) for run in runs.values()), finished=sum(run.times > 0 for run in runs.values()),
         )  # fmt: skip
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Lets one in at a time: to find who takes part means to walk through all that take part in anything."""
-        if not self._one_at_a_time.acquire(timeout=2):
-            abort(429)
-        try:
-            yield
-        finally:
-            self._one_at_a_time.release()
 
     def _challenges(self, community: Community) -> list[Challenge]:
         today = community.day_of(self._parts.clock())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import PurePath
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -18,6 +17,7 @@ from bot.push_intake import Intake, take_in, weigh
 from console.asked import fresh_once, once_of
 from console.doors import needs
 from console.parts import Parts, visitor
+from console.turns import FILE_BUSY, OneAtATime
 from rules.calendar import say_when
 from rules.cells import TYPES
 from rules.contents import PUSHES
@@ -26,7 +26,6 @@ OPERATOR: Role = "operator"
 ENDINGS = tuple(f".{form}" for form in TYPES)
 MOST_BYTES = 2 * 1024 * 1024
 """Of a file: a thousand pushes are some hundred kilobytes."""
-BUSY = "正在处理另一个文件，请等一会儿再试。"
 
 
 class PushFiles:
@@ -34,7 +33,7 @@ class PushFiles:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = OneAtATime(FILE_BUSY)
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -50,28 +49,21 @@ class PushFiles:
     def take_in(self, community: Community) -> Any:
         """Shows what a file would change, or what is wrong with it; what was shown and agreed to is put in force."""
         name, data = _file()
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
-            return self._taken(community, name, data)
-        except UserError as problem:
-            return render_template("calendar_files.html", problems=str(problem).splitlines()), 400
-        finally:
-            self._one_at_a_time.release()
+        with self._one_at_a_time:
+            try:
+                return self._taken(community, name, data)
+            except UserError as problem:
+                return render_template("calendar_files.html", problems=str(problem).splitlines()), 400
 
     def give_out(self, community: Community, form: str) -> Response:
         """The file of the pushes that this community hears."""
         if form not in TYPES:
             abort(404)
         parts, now = self._parts, self._parts.clock()
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
+        with self._one_at_a_time:
             seen = {kept.push.id for kept in self._desk(community).pushes()}
             items = {id: text for id, text in parts.stores.content.items(PUSHES.name).items() if id in seen}
             data = parts.table_of(PUSHES, items, f"pushes.{form}")
-        finally:
-            self._one_at_a_time.release()
         parts.stores.audit.record(community.id, str(visitor().number), "导出表格", "推送", "", form, now, once="")
         name = f"pushes-{now.astimezone(community.zone):%Y%m%d}.{form}"
         return Response(data, mimetype=TYPES[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})

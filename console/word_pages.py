@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
-from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -19,8 +18,9 @@ from bot.permissions import Role
 from bot.word_desk import KIND, WordDesk
 from console.asked import fresh_once, number_of, once_of, page_of, words_of
 from console.doors import needs
-from console.faq_files import BUSY, MIMES, Report
+from console.faq_files import MIMES, Report
 from console.parts import Parts
+from console.turns import FILE_BUSY, OneAtATime
 from handlers.audit import actor_name
 from rules.content_words import LISTED, rule_of, told
 from rules.contents import WORDS, dump, from_items
@@ -60,7 +60,7 @@ class WordPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._one_at_a_time = Lock()
+        self._one_at_a_time = OneAtATime(FILE_BUSY)
 
     def add_to(self, pages: Blueprint) -> None:
         """Adds the pages to the console."""
@@ -184,28 +184,21 @@ class WordPages:
         desk, file = self._shared(community), request.files.get("file")
         if file is None or not file.filename:
             return self._report(Report("没有选文件。", ("请先选一个 .yaml、.csv 或 .xlsx 文件。",)), 400)
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
-            return self._import(community, desk, PurePath(file.filename).name[-100:], file.read())
-        except UserError as problem:
-            lines = tuple(str(problem).splitlines())
-            return self._report(Report(f"没有导入：有 {len(lines)} 处要改，一个词都没有动。", lines), 400)
-        finally:
-            self._one_at_a_time.release()
+        with self._one_at_a_time:
+            try:
+                return self._import(community, desk, PurePath(file.filename).name[-100:], file.read())
+            except UserError as problem:
+                lines = tuple(str(problem).splitlines())
+                return self._report(Report(f"没有导入：有 {len(lines)} 处要改，一个词都没有动。", lines), 400)
 
     def give_out(self, community: Community, form: str) -> Response:
         """The file of the whole list in force."""
         desk = self._shared(community)
         if form not in MIMES:
             abort(404)
-        if not self._one_at_a_time.acquire(blocking=False):
-            abort(429, BUSY)
-        try:
+        with self._one_at_a_time:
             items = desk.stores.content.items(KIND)
             data = dump(WORDS, from_items(WORDS, items)).encode() if form == "yaml" else self._parts.table_of(WORDS, items, f"words.{form}")
-        finally:
-            self._one_at_a_time.release()
         name = f"words-{self._parts.clock().astimezone(community.zone):%Y%m%d}.{form}"
         return Response(data, mimetype=MIMES[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

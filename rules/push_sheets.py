@@ -67,17 +67,17 @@ def merged(present: Iterable[Push], taken_in: Sequence[Push]) -> tuple[Push, ...
 def rows_of(pushes: Iterable[Push]) -> Iterator[list[str]]:
     """The table of pushes, its head first."""
     yield list(HEADS.values())
-    yield from _cells(pushes)
+    yield from map(_row, pushes)
 
 
 def changed_cells(before: Push | None, after: Push) -> list[tuple[str, str, str]]:
     """What a push's row would say otherwise: the column as we call it, the cell before and after; of a new push every cell that is not empty."""
-    was, now = next(_cells([before])) if before else [""] * len(HEADS), next(_cells([after]))
-    return [both for both in zip(HEADS.values(), was, now, strict=True) if both[1] != both[2]]
+    was = _row(before) if before else [""] * len(HEADS)
+    return [both for both in zip(HEADS.values(), was, _row(after), strict=True) if both[1] != both[2]]
 
 
-def _cells(pushes: Iterable[Push]) -> Iterator[list[str]]:
-    return ([_cell(column, getattr(push, column)) for column in HEADS] for push in pushes)
+def _row(push: Push) -> list[str]:
+    return [_cell(column, getattr(push, column)) for column in HEADS]
 
 
 def _cell(column: str, value: Any) -> str:

@@ -340,15 +340,7 @@ class ContentStore:
         where += [keys.CONTENT_CHANGES(kind=kind, change=change), keys.CONTENT_ONCE(kind=kind, id=put.once or change), *more_keys]
         where += [keys.CONTENT_CHANGES(kind=kind, change=head.changes) for head in old.values()]
         head = msgspec.json.encode(put.head)
-        facts: list[str | bytes | int | float] = [
-            kind,
-            "" if expect is None else expect,
-            head,
-            ONCE_LIFE_MS if put.once else 0,
-            len(old),
-            *old,
-        ]
-        return where, [*facts, *more]
+        return where, [kind, "" if expect is None else expect, head, ONCE_LIFE_MS if put.once else 0, len(old), *old, *more]
 
     # Below: reading -------------------------------------------------------------------------------------------------------
 
