@@ -22,7 +22,7 @@ import yaml
 from bot.audience import Audience
 from bot.communities import Community
 from bot.config import load
-from bot.traits import ring_traits
+from bot.readers import ring_log
 from commands.build import Bot, build
 from rules.segments import parse
 from storage import keys
@@ -143,11 +143,11 @@ def _follow(bot: Bot, community: Community) -> None:
     stores, now, events = bot.stores, datetime(2026, 11, 20, 4, tzinfo=UTC), keys.EVENTS(shard=community.shard)
     stores.database.pipeline([("HSET", keys.MEMBER_USERS(), *(word for n in range(1, TOUCHED + 1) for word in (n, f"user{n}")))])
     for name, kind, data in (("messages", "inbound", '{"kind":"text"}'), ("changes of points", "change", '{"act":"points"}')):
-        ring_traits(stores, bot.config, bot.live.current, bot.communities, now)
+        ring_log(stores, bot.config, bot.live.current, bot.communities, now)
         head = ("XADD", events, "*", "v", "1", "t", to_ms(now), "kind", kind, "c", community.id)
         stores.database.pipeline((*head, "m", n % TOUCHED + 1, "id", "x", "data", data) for n in range(ENTRIES))
         began = time.perf_counter()
-        ring_traits(stores, bot.config, bot.live.current, bot.communities, now)
+        ring_log(stores, bot.config, bot.live.current, bot.communities, now)
         print(f"{name}: {ENTRIES / (time.perf_counter() - began):,.0f} entries a second, of {TOUCHED:,} members")
 
 

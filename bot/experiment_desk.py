@@ -16,7 +16,7 @@ import structlog
 from bot.communities import Communities, Community
 from bot.config import Config
 from bot.errors import UserError
-from bot.follower import Follower
+from bot.follower import Reader
 from bot.live import Contents
 from bot.permissions import SYSTEM, Actor
 from bot.staff import to_staff
@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 SETTLES = timedelta(hours=1)
 """A day is looked at so long after it ended: what was logged last has been read by then."""
 CONSUMER = "experiments"
-COUNTING_LEASE_MS = 60_000
 STATES: Mapping[str, str] = {"running": "进行中", "decided": "有结论", "same": "没有差别", "rolled_out": "已推广", "over": "已结束"}
 
 
@@ -202,13 +201,10 @@ def ring_experiments(stores: Stores, config: Config, contents: Contents, communi
     return settled
 
 
-def ring_counting(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
-    """Counts what was logged since the last time, in one process at a time; gives how many entries were read."""
-    del config, contents
-    if not (fence := stores.leases.hold(CONSUMER, COUNTING_LEASE_MS)):
-        return 0
+def counting_reader(stores: Stores, communities: Communities) -> Reader:
+    """Counts what the log tells of experiments."""
     counting = Counting(stores, communities)
-    return Follower(stores, CONSUMER, counting.consume, counting.miss, fence=fence).go(now)
+    return Reader(CONSUMER, counting.consume, counting.miss)
 
 
 class Counting:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.communities import Communities, Community
 from bot.config import Config
-from bot.follower import Follower
+from bot.follower import Reader
 from bot.live import Contents
 from rules import churn, koc
 from rules.koc import Edges, Influence
@@ -23,7 +23,6 @@ from storage.stores import Stores
 
 log = structlog.get_logger(__name__)
 
-FOLLOW_LEASE_MS = 60_000
 LEASE_MS = 590_000
 """One process of all works; another does when that one is gone, and goes on with those communities that are not done."""
 FIRST_HOUR = 3
@@ -80,13 +79,10 @@ class Recognitions:
         return None
 
 
-def ring_recognitions(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
-    """Takes in what the log tells anew of who recognised whom; gives how many entries were read."""
-    del config, contents
-    if not (fence := stores.leases.hold("recognitions", FOLLOW_LEASE_MS)):
-        return 0
+def recognition_reader(stores: Stores, communities: Communities) -> Reader:
+    """Takes in what the log tells of who recognised whom."""
     taken = Recognitions(stores, communities)
-    return Follower(stores, "recognitions", taken.consume, taken.miss, fence=fence).go(now)
+    return Reader("recognitions", taken.consume, taken.miss)
 
 
 @dataclass(frozen=True, slots=True)

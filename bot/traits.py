@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from bot.communities import LOBBY, OVERFLOW, Communities, Community
 from bot.config import AibotWsChannel, AppChannel, Config
-from bot.follower import Follower
+from bot.follower import LEASE_MS, Reader
 from bot.live import Contents
 from bot.permissions import role_in
 from rules.levels import level_of
@@ -26,8 +26,8 @@ from storage.traits import Facts
 
 T = TypeVar("T")
 
-LEASE_MS = 60_000
-"""One process of all fills rows; another does when that one is gone."""
+LEASE = "traits"
+"""Whoever holds it fills rows, from the log and in the day's round."""
 MOST_AT_ONCE = 500
 MOST_OF_DAY = 2_000
 """Members looked at anew in one ring of the day's round, so that no ring takes long."""
@@ -64,20 +64,20 @@ class _Touched:
     spoke: date | None = None
 
 
-def ring_traits(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
-    """Looks at whom the log touched, and at the next members of the day's round; gives how many. Harmless to repeat."""
-    if not (fence := stores.leases.hold("traits", LEASE_MS)):
-        return 0
+def trait_reader(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> Reader:
+    """Looks at whom the log touched."""
     filler = Filler(stores, config, contents, communities, now)
-    done = 0
 
     def take(shard: int, entries: Sequence[LogEntry]) -> None:
-        nonlocal done
         filler.take(shard, entries)
-        done += filler.write()  # before the page counts as read: who dies over it reads it again
+        filler.write()  # before the page counts as read: who dies over it reads it again
 
-    Follower(stores, "traits", take, filler.forget, fence=fence).go(now)
-    return done + filler.go_round()
+    return Reader(LEASE, take, filler.forget)
+
+
+def ring_traits(stores: Stores, config: Config, contents: Contents, communities: Communities, now: datetime) -> int:
+    """Looks at the next members of the day's round; gives how many. Harmless to repeat."""
+    return Filler(stores, config, contents, communities, now).go_round() if stores.leases.hold(LEASE, LEASE_MS) else 0
 
 
 class Filler:

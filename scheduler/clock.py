@@ -27,13 +27,14 @@ from bot.case_desk import remind_of_appeals
 from bot.closing import ring_days
 from bot.communities import Communities, Community
 from bot.config import Config
-from bot.experiment_desk import ring_counting, ring_experiments
+from bot.experiment_desk import ring_experiments
 from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
 from bot.live import Contents, LiveContents
 from bot.mailing import audience, find_in_force, fire, ring_mailings, settle, was_changed_since
-from bot.member_models import ring_models, ring_recognitions
+from bot.member_models import ring_models
 from bot.moods import ring_moods
+from bot.readers import ring_log
 from bot.report_desk import ring_reports
 from bot.shop_desk import ring_due as ring_orders
 from bot.submission_desk import remind_reviewers
@@ -88,12 +89,12 @@ LAPSE_LEASE_MS = 590_000
 """One process of all looks for them; another does when that one is gone."""
 ORDERS_S = 60
 """How often it is looked which orders have waited too long, which newcomers have stayed, whether texts wait to be reviewed, and whether a trial is over."""
+READ_ON_S = 5
+"""How often the log is read on: so old segments may be, and what experiments count."""
 TRAITS_S = 5
-"""How often it is looked whom the event log touched: so old segments may be."""
+"""How often some more members are looked at in the day's round."""
 HEALTH_S = 300
 """How often it is looked which communities were not judged in this hour."""
-FOLLOWED_S = 5
-"""How often the log is read on."""
 VERDICTS_S = 300
 """How often it is looked what is tried with pushes, and whether that is decided."""
 MODELS_S = 600
@@ -329,11 +330,10 @@ class Agenda:
         yield "activities", ACTIVITIES_S, 0, partial(self._do, ring_activities)
         yield "reports", REPORTS_S, 20, partial(self._do, ring_reports)
         yield "orders", ORDERS_S, 0, partial(self._do, ring_orders, ring_invitations, remind_reviewers, remind_of_appeals, ring_trials)
+        yield "log", READ_ON_S, 3, partial(self._do, ring_log)
         yield "traits", TRAITS_S, 10, partial(self._do, ring_traits)
         yield "health", HEALTH_S, 30, partial(self._do, ring_health)
-        yield "experiments", FOLLOWED_S, 4, partial(self._do, ring_counting)
         yield "verdicts", VERDICTS_S, 40, partial(self._do, ring_experiments)
-        yield "recognitions", FOLLOWED_S, 3, partial(self._do, ring_recognitions)
         yield "models", MODELS_S, 60, partial(self._do, ring_models)
 
     def go_round(self, name: str, act: Callable[[], None]) -> None:

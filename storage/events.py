@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile, zip_longest
@@ -21,6 +22,8 @@ from storage.personal import Personal
 from storage.roster import speaks_of
 
 VERSION = "1"
+PAGE = 250
+"""Entries that a reader of the log gets at once: Redis does nothing else while it gathers them."""
 LOOKED_MS = 3_600_000
 """How often it is noted that a reader found nothing new."""
 STRETCH = 50_000
@@ -30,6 +33,7 @@ ELSEWHERE = (
     "或把 log.folder 指向它。那个文件夹确实没有了：python run.py log --files-lost"
 )
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 class LogTangled(Exception):
@@ -54,6 +58,17 @@ class LogEntry:
     member: int
     message: str
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A page of a shard that readers of the log have not done yet: who, the entries in order, whether some were lost to them, the id where it ends."""
+
+    shard: int
+    names: tuple[str, ...]
+    entries: Sequence[LogEntry]
+    is_cut: bool
+    end: str
 
 
 class Events:
@@ -137,34 +152,42 @@ class Events:
                 found += _wanted(page, community, member)
         return sorted(found, key=_order)
 
-    def follow(self, name: str, now: datetime, most: int = 1_000, *, fence: int = 0) -> Iterator[tuple[int, list[LogEntry], bool]]:
-        """What came since the reader of this name looked last, a page of each shard: shard, entries in order, and whether some were lost before.
+    def unread(self, names: Iterable[str], now: datetime, most: int = PAGE) -> Iterator[Unread]:
+        """What came since the readers of these names were here last, a page of each shard; those who stand at the same place share it.
 
-        A page counts as read once the next is asked for: who dies over it gets it again. Entries are lost when the log was cut behind the reader.
-        ``fence`` is the number of the reader's lease: who lost it meanwhile cannot put the mark of the next one back, and gets no more.
+        Two round trips where nothing is new, one more for each page. A page is theirs once :meth:`mark_read` says so: who dies over it gets it
+        again. Entries are lost to a reader when the log was cut behind him.
         """
-        marks = self._database.pipeline(("HGET", keys.FOLLOWED(shard=shard), name) for shard in range(self._shards))
-        begins = [(mark or "0-0|0").split("|") for mark in marks]
-        asked = [
-            words
-            for shard, (last, _) in enumerate(begins)
-            for words in (
-                ("XRANGE", keys.EVENTS(shard=shard), f"({last}", "+", "COUNT", most),
-                ("XRANGE", keys.EVENTS(shard=shard), "-", "+", "COUNT", 1),
-            )
-        ]
-        pages = self._database.pipeline(asked)
-        for shard, (last, looked) in enumerate(begins):
-            page, first = pages[2 * shard], pages[2 * shard + 1]
-            if filed := self._filed_after(shard, parse_id(last), most):
-                page, first = filed, [[_text(self._files_of(shard)[0].first)]]
+        names = list(names)
+        marks = self._database.pipeline(("HMGET", keys.FOLLOWED(shard=shard), *names) for shard in range(self._shards) if names)
+        places: dict[tuple[int, str], list[str]] = defaultdict(list)
+        for shard, told in enumerate(marks):
+            for name, mark in zip(names, told, strict=True):
+                places[shard, mark or "0-0|0"].append(name)
+        looks = self._database.pipeline(
+            ("XRANGE", keys.EVENTS(shard=shard), begin, "+", "COUNT", 1)
+            for shard, mark in places
+            for begin in (f"({mark.partition('|')[0]}", "-")
+        )
+        for number, ((shard, mark), here) in enumerate(places.items()):
+            last, looked = mark.split("|")
+            first = looks[2 * number + 1]
+            if page := self._filed_after(shard, parse_id(last), most):
+                first = [[_text(self._files_of(shard)[0].first)]]
+            elif looks[2 * number]:
+                page = self._database.command("XRANGE", keys.EVENTS(shard=shard), f"({last}", "+", "COUNT", most)
             is_cut = bool(first and last != "0-0" and int(first[0][0].partition("-")[0]) > max(int(looked), int(last.partition("-")[0])))
-            if page or is_cut:
-                yield shard, list(_wanted(page, "", None)), is_cut
-            mark = page[-1][0] if page else last
-            is_news = page or is_cut or to_ms(now) - int(looked) > LOOKED_MS
-            if is_news and not self._database.act(self._follow, [keys.FOLLOWED(shard=shard)], [name, f"{mark}|{to_ms(now)}", fence]):
-                return
+            if page or is_cut or to_ms(now) - int(looked) > LOOKED_MS:
+                yield Unread(shard, tuple(here), list(_wanted(page, "", None)), is_cut, page[-1][0] if page else last)
+
+    def mark_read(self, page: Unread, fences: Mapping[str, int], now: datetime) -> set[str]:
+        """Notes that these readers (name → number of the reader's lease, 0 without one) have done a page; gives who of them did; one round trip.
+
+        Who lost his lease meanwhile cannot put the mark of the next one back.
+        """
+        key, mark = [keys.FOLLOWED(shard=page.shard)], f"{page.end}|{to_ms(now)}"
+        calls: list[tuple[list[str], list[str | bytes | int | float]]] = [(key, [name, mark, fence]) for name, fence in fences.items()]
+        return {name for name, is_noted in zip(fences, self._database.acts(self._follow, calls), strict=True) if is_noted}
 
     def look_back(
         self, where: CommunityKeys, number: int, since: datetime, now: datetime, most: int = 20_000
@@ -402,7 +425,16 @@ def _wanted(page: list[Any], community: str, member: int | None) -> Iterator[Log
             continue
         if member is not None and row["m"] != str(member):
             continue
-        yield LogEntry(entry, from_ms(int(row["t"])), row["kind"], row["c"], int(row["m"]), row["id"], json.loads(row["data"]))
+        yield LogEntry(entry, from_ms(int(row["t"])), row["kind"], row["c"], int(row["m"]), row["id"], _read(row["data"]))
+
+
+def _read(data: str) -> dict[str, Any]:
+    found: dict[str, Any]
+    try:
+        found = _decode(data)
+    except msgspec.DecodeError:  # half a surrogate pair, say, in what an older version wrote
+        found = json.loads(data)
+    return found
 
 
 def _is_part(id: str, delivery: str) -> bool:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from chat import Chat
 
-from bot.traits import ring_traits
+from bot.readers import ring_log
 from handlers.contents import publish
 from rules.contents import PUSHES, PUSHING
 from scheduler.clock import Agenda
@@ -56,7 +56,7 @@ class Desk:
         """So many colleagues say something, and are known to segments."""
         for number in range(count):
             self.chat.says("签到", user=f"user{number}", name=f"成员{number}")
-        while ring_traits(self.chat.stores, self.chat.config, self.chat.live.current, self.chat.communities, self.chat.clock()):
+        while ring_log(self.chat.stores, self.chat.config, self.chat.live.current, self.chat.communities, self.chat.clock()):
             pass
         return [self.chat.member(f"user{number}") for number in range(count)]
 

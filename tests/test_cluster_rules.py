@@ -28,7 +28,8 @@ from bot.breaker import TARGET
 from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
 from bot.mailing import fire
-from bot.member_models import ring_models, ring_recognitions
+from bot.member_models import ring_models
+from bot.readers import ring_log
 from bot.metrics import Metrics
 from bot.moods import ring_moods
 from bot.shop_desk import ring_due as ring_orders
@@ -201,6 +202,7 @@ def use_everything(chat: Chat) -> None:
         chat.says("退款一直没人处理，太差了，气死我了", user=f"unhappy{n % 4}")
     assert ring_moods(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 1
     assert ring_health(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock()) == 0  # looked, and nothing to tell
+    assert ring_log(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     assert ring_traits(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     chat.as_admin("情绪")
     assert "主群" in chat.as_admin("健康")
@@ -362,7 +364,7 @@ def honour_somebody(chat: Chat) -> None:
     assert "获得勋章" in chat.as_admin("授勋 hanmei 社群之光")
     assert "VIP" in chat.as_admin("标签 hanmei 加 VIP")
     assert award_firsts(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
-    assert ring_recognitions(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
+    assert ring_log(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     assert ring_models(chat.stores, chat.config, chat.live.current, chat.communities, chat.clock())
     next_month = chat.clock() + timedelta(days=31)
     assert crown_months(chat.stores, chat.config, chat.live.current, chat.communities, next_month) == 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from visits import Visit, every_page, lively, met, visit
 
 from bot.communities import Communities
-from bot.traits import ring_traits
+from bot.readers import ring_log
 from rules.contents import FLOWS, is_one_of, text_of_one, to_items
 from storage import keys
 from storage.boards import Boards
@@ -465,7 +465,7 @@ def test_any_part_of_a_board_has_the_ranks_of_the_whole(database: Database, poin
 
 def test_a_member_is_portrayed_and_it_is_said_why(chat: Chat, browser: Visit) -> None:
     assert "还没有画像" in browser.opens(page_of(chat))
-    ring_traits(chat.stores, chat.config, chat.live.current, Communities(chat.config, chat.stores.groups, chat.stores.shards), chat.clock())
+    ring_log(chat.stores, chat.config, chat.live.current, Communities(chat.config, chat.stores.groups, chat.stores.shards), chat.clock())
     page = browser.opens(page_of(chat))
     assert "来了 0 天，不到 30 天" in page
     assert "还没有签到满 7 次" in page

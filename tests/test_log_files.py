@@ -100,9 +100,11 @@ def test_a_reader_that_was_away_for_long_reads_on_in_the_files(events: Events) -
     told = fill(events)
     events.file_away(after(8), stretch=40)
     read: list[str] = []
-    while pages := list(events.follow("trial", datetime.now(UTC), most=35)):
-        assert not any(is_cut for _, _, is_cut in pages)
-        read += [f"{shard}/{entry.id}" for shard, page, _ in pages for entry in page]
+    now = datetime.now(UTC)
+    while pages := [page for page in events.unread(["trial"], now, most=35) if page.entries]:
+        assert not any(page.is_cut for page in pages)
+        assert all(events.mark_read(page, {"trial": 0}, now) for page in pages)
+        read += [f"{page.shard}/{entry.id}" for page in pages for entry in page.entries]
     assert len(read) == len(set(read)) == len(told)
 
 

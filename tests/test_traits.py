@@ -14,13 +14,16 @@ from command_line import Cli
 
 from bot.audience import Audience
 from bot.communities import Communities
+from bot.follower import Reader, read_on
 from bot.permissions import Actor
+from bot.readers import ring_log
 from bot.traits import Filler, ring_traits
 from handlers.roles import set_role
 from rules.layers import Doings, layers, stages, stands, trusts
 from rules.traits import NEVER, TRAITS
 from storage import keys
 from storage.connection import StorageAway
+from storage.events import LogEntry, Unread
 from storage.traits import BLOCK
 
 pytest_plugins = ("chat", "command_line")
@@ -33,10 +36,14 @@ def reads(chat: Chat) -> int:
 
 
 def ring(chat: Chat) -> int:
-    """The clock looks at whom the log touched."""
-    return ring_traits(
-        chat.stores, chat.config, chat.live.current, Communities(chat.config, chat.stores.groups, chat.stores.shards), chat.clock()
-    )
+    """The clock looks at whom the log touched, and at the next of the day's round; gives how many entries and members these were."""
+    communities = Communities(chat.config, chat.stores.groups, chat.stores.shards)
+    return sum(act(chat.stores, chat.config, chat.live.current, communities, chat.clock()) for act in (ring_log, ring_traits))
+
+
+def unread(chat: Chat, name: str) -> list[Unread]:
+    """What a reader of the log has before him."""
+    return [page for page in chat.stores.events.unread([name], chat.clock()) if page.entries]
 
 
 def who(chat: Chat, text: str) -> list[str]:
@@ -156,29 +163,90 @@ def test_messages_and_commands_of_administrators_cost_no_reading(chat: Chat) -> 
     chat.says("大家好，今天天气不错", user="lilei")
     before = reads(chat)
     ring(chat)
-    assert reads(chat) - before <= 4, "only the day he spoke on is written"
+    marks = 2 * chat.stores.shards  # each shard's are asked for before a page and after the last
+    assert reads(chat) - before <= 4 + marks, "only the day he spoke on is written"
 
 
 def test_a_reader_that_dies_over_a_page_gets_it_again(chat: Chat) -> None:
     chat.says("大家好", user="lilei")
-    follow = chat.stores.events.follow("trial", chat.clock())
-    shard, entries, is_cut = next(follow)
-    assert entries
-    assert not is_cut
-    del follow
-    again = [(shard, [entry.id for entry in page]) for shard, page, _ in chat.stores.events.follow("trial", chat.clock())]
-    assert (shard, [entry.id for entry in entries]) in again
-    assert not list(chat.stores.events.follow("trial", chat.clock()))
+    events = chat.stores.events
+    died_over = unread(chat, "trial")
+    assert died_over
+    assert not any(page.is_cut for page in died_over)
+    again = unread(chat, "trial")
+    assert again == died_over
+    assert all(events.mark_read(page, {"trial": 0}, chat.clock()) for page in again)
+    assert not unread(chat, "trial")
 
 
 def test_who_lost_his_lease_at_a_page_does_not_put_the_next_ones_mark_back(chat: Chat) -> None:
     for user in ("lilei", "hanmei"):
         chat.privately("你好", user=user)  # two shards: what is asked for next notes what came before
-    late = chat.stores.events.follow("trial", chat.clock(), fence=1)
-    next(late)
-    assert list(chat.stores.events.follow("trial", chat.clock(), fence=2)), "the next holder reads it all"
-    assert list(late) == [], "and the one before goes on no more"
-    assert not list(chat.stores.events.follow("trial", chat.clock(), fence=2))
+    events, late = chat.stores.events, unread(chat, "trial")
+    assert late == unread(chat, "trial"), "the next holder reads it all"
+    assert all(events.mark_read(page, {"trial": 2}, chat.clock()) for page in late)
+    assert not any(events.mark_read(page, {"trial": 1}, chat.clock()) for page in late), "the one before puts no mark back"
+    assert not unread(chat, "trial")
+
+
+def test_readers_at_the_same_place_have_the_log_read_for_them_once_and_each_gets_all_of_it(chat: Chat) -> None:
+    for user in ("lilei", "hanmei"):
+        chat.privately("你好", user=user)
+    got: dict[str, list[tuple[int, str]]] = {"one": [], "other": [], "late": []}
+
+    def reader(name: str) -> Reader:
+        return Reader(name, lambda shard, entries: got[name].extend((shard, entry.id) for entry in entries))
+
+    told = len(list(chat.stores.events.read()))
+    assert read_on(chat.stores, [reader("one"), reader("other")], chat.clock()) == told, "once for both"
+    chat.privately("在吗", user="lilei")
+    now_told = len(list(chat.stores.events.read()))
+    assert read_on(chat.stores, map(reader, got), chat.clock()) == (now_told - told) + now_told, "who comes later begins at the beginning"
+    assert [len(set(those)) for those in got.values()] == [len(those) for those in got.values()] == [now_told] * 3
+    assert read_on(chat.stores, map(reader, got), chat.clock()) == 0
+
+
+def test_a_reader_that_fails_stays_behind_and_holds_nobody_up(chat: Chat) -> None:
+    chat.says("大家好", user="lilei")
+    got: list[str] = []
+    well, is_broken = Reader("well", lambda shard, entries: got.extend(entry.id for entry in entries)), True
+
+    def stumble(shard: int, entries: Sequence[LogEntry]) -> None:
+        if is_broken and entries:
+            raise ValueError("broken")
+        again.extend(entry.id for entry in entries)
+
+    again: list[str] = []
+    with pytest.raises(ExceptionGroup) as raised:
+        read_on(chat.stores, [Reader("broken", stumble), well], chat.clock())
+    assert [str(error) for error in raised.value.exceptions] == ["broken"]
+    assert got
+    is_broken = False
+    read_on(chat.stores, [Reader("broken", stumble), well], chat.clock())
+    assert again == got, "it gets what it stumbled over, the other nothing twice"
+
+
+def test_an_entry_that_no_strict_reader_takes_is_read_all_the_same(chat: Chat) -> None:
+    chat.stores.database.command(
+        "XADD",
+        keys.EVENTS(shard=0),
+        "*",
+        "v",
+        "1",
+        "t",
+        "1",
+        "kind",
+        "change",
+        "c",
+        "main",
+        "m",
+        "0",
+        "id",
+        "x",
+        "data",
+        '{"act":"\\ud83d"}',
+    )
+    assert [page.entries[0].data for page in unread(chat, "trial")] == [{"act": "\ud83d"}]
 
 
 def test_whoever_was_touched_while_nothing_could_be_written_is_looked_at_in_the_next_ring(

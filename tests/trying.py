@@ -11,7 +11,8 @@ import numpy as np
 from chat import Chat
 
 from bot.communities import Communities
-from bot.experiment_desk import ring_counting, ring_experiments
+from bot.experiment_desk import ring_experiments
+from bot.readers import ring_log
 from rules.contents import PUSHES, to_items
 from rules.experiments import assign, mark_of
 from rules.pushes import Push
@@ -66,7 +67,7 @@ def tend(chat: Chat) -> int:
     chat.live.refresh()
     places = Communities(chat.config, chat.stores.groups, chat.stores.shards)
     parts = chat.stores, chat.config, chat.live.current, places, chat.clock()
-    ring_counting(*parts)
+    ring_log(*parts)
     return ring_experiments(*parts)
 
 
