@@ -64,6 +64,35 @@ class _Said:
     is_delivered: bool = False
 
 
+@dataclass(slots=True)
+class _Together:
+    """What all replies to a message say together, and the first of them that names a topic, asks nobody's question, or is told step by step."""
+
+    counts: list[str]
+    topic: str = ""
+    unanswered: str = ""
+    stream: Reply | None = None
+    is_told: bool = False
+    is_filed: bool = False
+    is_secret: bool = False
+    is_question: bool = False
+    closes_prompt: bool = False
+
+    @classmethod
+    def of(cls, replies: Sequence[Reply]) -> _Together:
+        """One look at each: most messages have one reply with nothing special to it."""
+        all = cls([])
+        for reply in replies:
+            all.counts += reply.counts
+            all.topic, all.unanswered = all.topic or reply.topic, all.unanswered or reply.unanswered
+            all.is_told, all.is_filed = all.is_told or reply.told, all.is_filed or reply.is_filed
+            all.is_secret, all.closes_prompt = all.is_secret or reply.is_secret, all.closes_prompt or reply.closes_prompt
+            all.is_question = all.is_question or bool(reply.topic or reply.unanswered or reply.prompt)
+            if all.stream is None and reply.stream:
+                all.stream = reply
+        return all
+
+
 class Endings:
     """Makes endings. ``take_in`` gives the stores for a message that is kept from then on; ``pays_first``: a day's first message earns points.
 
@@ -90,12 +119,12 @@ class Endings:
         notices = work.accepted.notices if message.is_private and message.event is None else ()
         waited = [Reply(text, about=named) for text, named in map(read_notice, notices)]
         replies = waited + [_judgeable(reply, work.now_ms) for reply in replies]
-        queued, about, is_filed = self._aside(work, replies), _named(replies), any(reply.is_filed for reply in replies)
+        queued, about, together = self._aside(work, replies), _named(replies), _Together.of(replies)
         replies, beside = enclose(self._config, message, replies, work.community.id, place.member, in_time=in_time, now_ms=work.now_ms)
         said = self._said(work, replies, in_time=in_time)
         queued = [*queued, *beside, *(replace(delivery, about=about) for delivery in said.deliveries)]
         felt, is_active = self._feelings.felt(work, match), message.event is None and place.member > 0 and not work.is_confidential
-        named = [name for reply in replies for name in reply.counts]
+        named = together.counts
         note = _note(match, replies, took_ms) | _counted(work, named, felt)
         prompt = _next_prompt(replies, shown=shown_card(replies) if said.shows_card else None)
         return Ending(
@@ -103,25 +132,29 @@ class Endings:
             events=[
                 ("decision", note),
                 *_audit(match, note),
-                ("outbound", self._outbound_facts(work, match, said.passive, queued, replies)),
+                ("outbound", self._outbound_facts(work, match, said.passive, queued, about, is_secret=together.is_secret)),
             ],
             counts=_counts(work, named, felt),
             deliveries=queued,
-            prompt=self._waiting(work, prompt) if prompt else "-" if _closes_prompt(match, replies) else "",
+            prompt=self._waiting(work, prompt)
+            if prompt
+            else "-"
+            if together.closes_prompt or (match is not None and match.answers_prompt)
+            else "",
             prompt_life_ms=prompt.life_s * 1000 if prompt else PROMPT_LIFE_MS,
-            unanswered=next((f"{work.now_ms}|{reply.unanswered}" for reply in replies if reply.unanswered), ""),
+            unanswered=f"{work.now_ms}|{together.unanswered}" if together.unanswered else "",
             job=self._feelings.job(work, match),
             pictures="" if _answers_secret(work, match) else task_of(self._config, work, match),
             felt=felt,
             is_active=is_active,
             takes_part=place.member > 0 and not work.is_confidential and not TAKES_PART.isdisjoint(named),
             pays_first=is_active and self._pays_first(),
-            stream=self._stream_start(work, replies, shows_parts=in_time and self._kind(message) == "aibot"),
+            stream=self._stream_start(work, together.stream, shows_parts=in_time and self._kind(message) == "aibot"),
             notices_said=notices if said.is_delivered or (said.passive and in_time) else (),
             was_first=work.accepted.is_first,
-            topic=next((topic_of(reply.topic, work.now_ms) for reply in replies if reply.topic), ""),
-            told=str(work.now_ms) if any(reply.told for reply in replies) else "",
-            asked="" if is_filed else self._asked(work, match, replies),
+            topic=topic_of(together.topic, work.now_ms) if together.topic else "",
+            told=str(work.now_ms) if together.is_told else "",
+            asked=self._asked(work, match) if together.is_question and not together.is_filed else "",
             about=about,
             is_confidential=work.is_confidential,
         )
@@ -147,8 +180,7 @@ class Endings:
             return _Said(passive, besides, shows_card=in_time and kind == "aibot")
         return _Said("", [*besides, answered], shows_card=answered.via == "aibot_ws", is_delivered=True)
 
-    def _stream_start(self, work: Work, replies: Sequence[Reply], *, shows_parts: bool) -> StreamStart | None:
-        reply = next((reply for reply in replies if reply.stream), None)
+    def _stream_start(self, work: Work, reply: Reply | None, *, shows_parts: bool) -> StreamStart | None:
         if reply is None:
             return None
         task = streams.Task(work.message, work.place.member, work.community.id, reply.stream, shows_parts)
@@ -192,24 +224,22 @@ class Endings:
             self._config, work.message, work.community.id, work.place.member, body_of(update, "app"), now_ms=work.now_ms
         )
 
-    def _asked(self, work: Work, match: Match | None, replies: Sequence[Reply]) -> str:
+    def _asked(self, work: Work, match: Match | None) -> str:
         """The question that a person can take over when its member asks for one just afterwards."""
-        is_question = any(reply.topic or reply.unanswered or reply.prompt for reply in replies)
-        return topic_of(work.message.text[:LONGEST_ASKED], work.now_ms) if match and match.route.is_fallback and is_question else ""
+        return topic_of(work.message.text[:LONGEST_ASKED], work.now_ms) if match and match.route.is_fallback else ""
 
     def _outbound_facts(
-        self, work: Work, match: Match | None, passive: str, queued: Sequence[Delivery], replies: Sequence[Reply]
+        self, work: Work, match: Match | None, passive: str, queued: Sequence[Delivery], about: Sequence[int], *, is_secret: bool
     ) -> dict[str, Any]:
         if match and match.route.is_confidential:  # the length of an answer may tell what it was to
             return {}
         facts: dict[str, Any] = {"passive_bytes": len(passive.encode())}
         if queued:
             facts["queued"] = [delivery.via for delivery in queued]
-        is_secret = _answers_secret(work, match) or any(reply.is_secret for reply in replies)
-        if passive and self._config.log.keep_text and not is_secret:
+        if passive and self._config.log.keep_text and not is_secret and not _answers_secret(work, match):
             facts["text"] = passive
             # by these words whoever forgets one of them finds the text (storage/roster.py)
-            facts |= {"about": "、".join(f"成员 {number}" for number in named)} if (named := _named(replies)) else {}
+            facts |= {"about": "、".join(f"成员 {number}" for number in about)} if about else {}
         return facts
 
     def _kind(self, message: Message) -> str:
@@ -259,10 +289,6 @@ def _answers_secret(work: Work, match: Match | None) -> bool:
         return match is not None and match.route.is_secret
     prompt = find_prompt(work)
     return prompt is not None and prompt.is_secret
-
-
-def _closes_prompt(match: Match | None, replies: Sequence[Reply]) -> bool:
-    return (match is not None and match.answers_prompt) or any(reply.closes_prompt for reply in replies)
 
 
 def _next_prompt(replies: Sequence[Reply], *, shown: Reply | None) -> Prompt | None:

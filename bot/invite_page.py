@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, Response, render_template_string
+from flask import Blueprint, Response, render_template_string, request
 
 from bot.communities import Communities
 from bot.config import Config
-from bot.http import client_address, network_digest
 from bot.invitation_desk import InvitationDesk
 from bot.live import LiveContents
+from bot.peers import client_address, network_digest
 from rules.invitations import read_code
 from storage.connection import StorageAway
 from storage.limits import Limits, Rules
@@ -64,7 +64,7 @@ def invite_page(
     def show(code: str) -> Response:
         now, plain = clock(), read_code(code[:16])
         try:
-            if limits.acquire(f"invite.page.{network_digest(client_address(config))}", PER_ADDRESS, to_ms(now)):
+            if limits.acquire(f"invite.page.{network_digest(client_address(config, request.environ))}", PER_ADDRESS, to_ms(now)):
                 return _page(429, title="太快了", how="请过一分钟再试。")
             owner = stores.invitations.find_owner(plain) if plain else None
             if owner is None or not live.current.invitations.enabled:

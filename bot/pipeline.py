@@ -146,7 +146,7 @@ class Pipeline:
             if answer is not None:
                 return Outcome("answer", answer)
             # Whoever had it has had it for longer than any handler needs: it is taken over, or still busy if somebody else did so just now.
-            work.now = self._clock()
+            work.begin(self._clock())
             accepted = self._accept(work)
         if accepted.state != "yours":
             return Outcome("answer" if accepted.state == "done" else "busy", accepted.answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.communities import Community
@@ -29,9 +29,14 @@ class Work:
     said: Said | None = None
     is_confidential: bool = False
 
-    @property
-    def now_ms(self) -> int:
-        return to_ms(self.now)
+    now_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin(self.now)
+
+    def begin(self, now: datetime) -> None:
+        """The work begins at this moment, or anew."""
+        self.now, self.now_ms = now, to_ms(now)
 
     @property
     def local(self) -> datetime:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from bot.console_links import base_url
-from bot.http import client_address, network_digest
+from bot.peers import client_address, network_digest
 from bot.permissions import may, role_in
 from console.api_answers import Problem
 from console.api_routes import ENDPOINTS, EVERYWHERE, Asked, BadValue, Endpoint
@@ -104,7 +104,7 @@ class _Doors:
         scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
         token = parts.stores.api_tokens.find(shown.strip(), now) if scheme.lower() == "bearer" else None
         if token is None or not self._is_answered_for(token):
-            name = f"api.wrong.{network_digest(client_address(parts.config))}"
+            name = f"api.wrong.{network_digest(client_address(parts.config, request.environ))}"
             if wait_ms := self._limits.acquire(name, WRONG_TOKENS, to_ms(now)):
                 raise _too_fast(wait_ms)
             raise Refusal(401, "要带上令牌：Authorization: Bearer qgj_…；它可能不对、过期或被吊销了。", WWW_Authenticate="Bearer")

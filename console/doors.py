@@ -23,8 +23,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from bot.account_desk import WRONG, AccountDesk, TooOften
 from bot.communities import Community
 from bot.errors import UserError
-from bot.http import client_address, network_digest
 from bot.members import name_of
+from bot.peers import client_address, network_digest
 from bot.permissions import Role, may, role_in
 from console.parts import Parts, Visitor, visitor
 from storage.limits import Limits, Rules
@@ -157,7 +157,7 @@ class Doors:
 
     def _enter(self) -> BaseResponse:
         parts, now = self._parts, self._parts.clock()
-        address = client_address(parts.config)
+        address = client_address(parts.config, request.environ)
         secret = request.cookies.get(LOGIN_COOKIE, "")
         # Without the cookie anybody could make the proof.
         if not secret or not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_of(secret).encode()):

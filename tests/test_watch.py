@@ -6,13 +6,13 @@ import random
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from chat import Chat
@@ -32,6 +32,9 @@ from storage.arrivals import Arrivals
 from storage.connection import Database, StorageAway
 from storage.embedded import EmbeddedServer
 from storage.moment import to_ms
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
 pytest_plugins = ("chat",)
 HOUR_S = 3_600.0
@@ -417,7 +420,12 @@ class Entrance:
     def __init__(self, chat: Chat) -> None:
         self.status = 200
         self.app = its_door(chat)
-        self.app.before_request(lambda: None if self.status == 200 else Response(status=self.status))
+        self._inside = self.app.wsgi_app
+        self.app.wsgi_app = self._answer  # type: ignore[method-assign]
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        door = self._inside if self.status == 200 else Response(status=self.status)
+        return door(environ, start_response)
 
 
 @pytest.fixture

@@ -34,21 +34,27 @@ class Answer:
 
 def with_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows cards: one card, without its twin text; further cards are told by their twins."""
-    here = _here(replies)
-    shown = shown_card(replies)
-    text = _joined([reply for reply in here if reply is not shown or reply.keeps_text], shows_markdown=True)
-    images = tuple(reply.image for reply in here if reply.image and not is_address(reply.image))
-    card = body_of(shown.card, "aibot") if shown is not None and shown.card is not None else None
-    return Answer(
-        text=text, card=card, update_card=_update(here, "aibot"), is_begun=any(reply.stream for reply in here), images=images,
-        feedback=next((reply.feedback for reply in here if reply.feedback), ""),
-    )  # fmt: skip
+    texts, images, feedback, is_begun = list[str](), list[str](), "", False
+    card = update = None
+    for reply in _here(replies):
+        is_told = True
+        if card is None and reply.card is not None:
+            card, is_told = body_of(reply.card, "aibot"), reply.keeps_text
+        if is_told and (said := spoken(reply, shows_markdown=True)):
+            texts.append(said)
+        if reply.image and not is_address(reply.image):
+            images.append(reply.image)
+        if update is None and reply.update_card is not None:
+            update = body_of(reply.update_card, "aibot")
+        is_begun, feedback = is_begun or bool(reply.stream), feedback or reply.feedback
+    return Answer(BETWEEN.join(texts), card, update, is_begun, feedback, tuple(images))
 
 
 def without_card(replies: Sequence[Reply]) -> Answer:
     """The answer for a channel that shows no card: every card's twin text instead."""
     here = _here(replies)
-    return Answer(text=_joined(here, shows_markdown=False), update_card=_update(here, "app"))
+    update = next((body_of(reply.update_card, "app") for reply in here if reply.update_card is not None), None)
+    return Answer(BETWEEN.join(said for reply in here if (said := spoken(reply, shows_markdown=False))), update_card=update)
 
 
 def as_post(replies: Sequence[Reply]) -> str:
@@ -103,6 +109,8 @@ def spoken(reply: Reply, *, shows_markdown: bool) -> str:
         said = keep_numbers(said)
     elif reply.markdown:
         said = without_marks(said)
+    if not reply.image and not reply.file:
+        return said
     links = [
         _link(name, kind, shows_markdown=shows_markdown) for name, kind in ((reply.image, "图片"), (reply.file, "文件")) if is_address(name)
     ]
@@ -119,11 +127,3 @@ def _link(address: str, kind: str, *, shows_markdown: bool) -> str:
         return f"{kind}：{address}"
     bracketed = address.replace("(", "%28").replace(")", "%29")
     return f"{'!' * (kind == '图片')}[{kind}]({bracketed})"
-
-
-def _joined(replies: Sequence[Reply], *, shows_markdown: bool) -> str:
-    return BETWEEN.join(said for reply in replies if (said := spoken(reply, shows_markdown=shows_markdown)))
-
-
-def _update(replies: Sequence[Reply], place: Literal["aibot", "app"]) -> dict[str, object] | None:
-    return next((body_of(reply.update_card, place) for reply in replies if reply.update_card is not None), None)
