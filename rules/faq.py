@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -36,15 +37,15 @@ REPAIRED = 0.95
 REMEMBERED_FINDINGS = 2_048
 """What was found for the last so many different questions: people ask the same again and again. About 2 MB at the most."""
 LONGEST_REMEMBERED = 60
+REMEMBERED_CHARACTERS = 4_096
 _SMALL_TALK = re.compile(
     r"(?:好的?|收到|谢谢你?|多谢|感谢|嗯|恩|哈|嘿|呵|哦|噢|啊|ok|在|你好|您好|大家好|早上好|早安|早|中午好|下午好|晚上好|晚安|辛苦了?|可以|不行|行|对|是的?"
     r"|知道|明白|了解|没事|不客气|客气|再见|拜拜|6|赞|1|\+|棒|了|的|呢|呀|吧|啦|滴|哒|[\s!-/:-@。、~])++"
 )
 """What asks nothing. Possessive (``++``): tried one way only, so no text can make it try them all."""
-_EMPTY = re.compile(
-    "为什么|怎么样|怎么办|怎么|怎样|如何|什么|哪里|哪儿|多少|可以|能不能|一下|[我你您他她它们的了吗呢吧啊呀嘛是在有想要请就把给和这那个还]"
-)
-"""What a question consists of besides its subject."""
+_EMPTY_WORDS = ("为什么", "怎么样", "怎么办", "怎么", "怎样", "如何", "什么", "哪里", "哪儿", "多少", "可以", "能不能", "一下")
+_EMPTY = frozenset("我你您他她它们的了吗呢吧啊呀嘛是在有想要请就把给和这那个还")
+"""What a question consists of besides its subject: words, longer ones first, and characters, which are in none of the words."""
 
 
 Outcome = Literal["answer", "offer", "silent"]
@@ -111,6 +112,7 @@ class Faq:
     def _set_up(self, index: Index) -> None:
         self._index = index
         self._likeness = Likeness(index, ordinary())
+        self._others_for = lru_cache(REMEMBERED_CHARACTERS)(self._find_others)
         self._findings: dict[tuple[str, tuple[int | None, ...]], _Remembered] = {}
 
     def with_changes(self, changes: Mapping[str, Entry | None]) -> Faq:
@@ -177,11 +179,14 @@ class Faq:
         found = self._look(text, may)
         if found.finding.outcome == "answer" or found.finding.why not in {"near", "far"}:
             return found
-        repaired = variants().repair(core(text), self._index.knows_pair)
+        repaired = variants().repair(core(text), self._index.knows_pair, self._others_for)
         if repaired == core(text):
             return found
         again = self._look(repaired, may)
         return again if REPAIRED * again.finding.score > found.finding.score else found
+
+    def _find_others(self, char: str) -> str:
+        return "".join([other for other in variants().others_for(char) if self._index.owners(f".{other}")])
 
     def _look(self, text: str, may: Opened) -> _Found:
         asked = core(text)
@@ -227,17 +232,15 @@ class Faq:
         covered = self._index.keywords_in(plain, may)
         if not covered:
             return {}
-        telling = {at for at, char in enumerate(_EMPTY.sub(_blank, plain)) if char.isalnum()}
+        for word in _EMPTY_WORDS:
+            plain = plain.replace(word, " " * len(word))
+        telling = {at for at, char in enumerate(plain) if char not in _EMPTY and char.isalnum()}
         return {number: _keyword_score(_share(places, telling)) for number, places in covered.items()}
 
     def _decide(self, scores: Mapping[int, float], why: str, named: Mapping[int, float] | None = None, near: Sequence[Near] = ()) -> _Found:
         numbers = [number for _, number in sorted((-score, number) for number, score in scores.items())[:MOST_CANDIDATES]]
         candidates = tuple([Candidate(self._index.entry(number), scores[number]) for number in numbers])
         return _Found(_decision(candidates, why), numbers, named or {}, near)
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
 
 
 def _by_score(scored: tuple[float, Near]) -> tuple[float, int]:

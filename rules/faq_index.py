@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, pairwise, repeat
+from operator import add
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
@@ -441,12 +442,18 @@ class Layer:
         at = self._view["entry_word_at"]
         return range(at[entry], at[entry + 1])
 
-    def features_of(self, entry: int, most: int) -> list[int]:
-        """The numbers of the features that the first ``most`` wordings of an entry have, some several times."""
+    @cached_property
+    def pairs(self) -> frozenset[str]:
+        """The pairs of neighbouring characters in all wordings, for small layers: made at the first question that needs them, for all at once."""
+        at, texts = self._view["text_at"], bytes(self._view["texts"])
+        wordings = [texts[start:end].decode().replace(_BETWEEN, "") for start, end in pairwise(at)]
+        return frozenset(chain.from_iterable([map(add, wording, wording[1:]) for wording in wordings]))
+
+    def texts_of(self, entry: int, most: int) -> list[str]:
+        """The first ``most`` wordings of an entry, each as its words joined."""
         held = self.wordings_of(entry)[:most]
-        at = self._view["feature_at"]
-        features: list[int] = self._view["features"][at[held.start] : at[held.stop]].tolist()
-        return features
+        at, texts = self._view["text_at"], self._view["texts"]
+        return [bytes(texts[at[each] : at[each + 1]]).decode().replace(_BETWEEN, "") for each in held]
 
     def search(self, asked: Asked, doors: Doors) -> list[tuple[int, float]]:
         """Wordings with the weight they share with the question, most alike first."""
@@ -562,7 +569,7 @@ class Layer:
             return {}
         spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for which, start, end in matches:
-            if stands_alone(plain, start, end):
+            if (plain[start] > "\x7f" and plain[end - 1] > "\x7f") or stands_alone(plain, start, end):
                 spans[which].append((start, end))
         covered: defaultdict[int, set[int]] = defaultdict(set)
         for lead in spans:
@@ -777,6 +784,19 @@ class Doors:
         return found
 
 
+class _Known(dict[str, "Feature"]):
+    """Features by their names, found when first asked for. Emptied when full: to keep an order, as a cache does, costs a fiftieth of a question."""
+
+    def __init__(self, find: Callable[[str], Feature]) -> None:
+        self._find = find
+
+    def __missing__(self, name: str) -> Feature:
+        if len(self) >= REMEMBERED_FEATURES:
+            self.clear()
+        found = self[name] = self._find(name)
+        return found
+
+
 class Index:
     """All entries in force: a base, and over it a small layer of what was changed since. Numbers go on from the one to the other.
 
@@ -793,9 +813,8 @@ class Index:
         self.entries = sum(layer.entries for layer in self._layers)
         """How many numbers entries have, those gone included."""
         self.wordings = sum(layer.wordings for layer in self._layers)
-        self._feature = lru_cache(REMEMBERED_FEATURES)(self._find_feature)
-        self.knows_pair = lru_cache(REMEMBERED_FEATURES)(self._find_pair)
-        """Whether some entry has this pair of characters, by the scheme's feature ``~`` and the pair."""
+        self._known = _Known(self._find_feature)
+        self._feature = self._known.__getitem__
 
     @classmethod
     def of(cls, entries: Iterable[Entry], scheme: Scheme) -> Index:
@@ -865,16 +884,11 @@ class Index:
         found = self._layers[1].wordings_of(entry - self.base.entries)
         return range(found.start + self.base.wordings, found.stop + self.base.wordings)
 
-    def features_of(self, entry: int, most: int) -> frozenset[int]:
-        """The features of the first ``most`` wordings of an entry, as :meth:`numbers` counts them."""
+    def texts_of(self, entry: int, most: int) -> list[str]:
+        """The first ``most`` wordings of an entry, each as its words joined."""
         if entry < self.base.entries:
-            return frozenset(self.base.features_of(entry, most))
-        return frozenset(number + self.base.features for number in self._layers[1].features_of(entry - self.base.entries, most))
-
-    def numbers(self, feature: str) -> list[int]:
-        """The numbers of a feature: each layer that knows it has its own, those of the base first."""
-        beginnings = (0, self.base.features)
-        return [begin + number for begin, number in zip(beginnings, self._feature(feature).numbers, strict=False) if number >= 0]
+            return self.base.texts_of(entry, most)
+        return self._layers[1].texts_of(entry - self.base.entries, most)
 
     def features(self, words: Sequence[str]) -> list[Feature]:
         """The features of a text of these words, each once."""
@@ -953,8 +967,18 @@ class Index:
             begin += layer.entries
         return found
 
+    @cached_property
+    def knows_pair(self) -> Callable[[str], bool]:
+        """Says whether some entry has a pair of neighbouring characters: in large layers by the scheme's feature ``~`` and the pair."""
+        if all(layer.is_small for layer in self._layers):
+            return frozenset[str]().union(*[layer.pairs for layer in self._layers]).__contains__
+        return lru_cache(REMEMBERED_FEATURES)(self._find_pair)
+
     def _find_pair(self, pair: str) -> bool:
-        wanted = key.__wrapped__(f"~{pair}")
+        name = f"~{pair}"
+        if (known := self._known.get(name)) is not None:  # most are asked about right after they were looked up
+            return known.owners > 0
+        wanted = key.__wrapped__(name)
         return any(layer.number(wanted) >= 0 for layer in self._layers)
 
     def _leading(self, features: Sequence[Feature], at: int) -> list[tuple[int, float]]:

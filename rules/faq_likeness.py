@@ -16,10 +16,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import chain, pairwise
+from operator import add
 
 from rules.faq_closeness import UNSEEN, View, closeness, pairs_of, view
 from rules.faq_index import REMEMBERED_FEATURES, Feature, Index, Near, Opened, key
 from rules.faq_ordinary import Ordinary
+from rules.faq_terms import MOST_FEATURES
 
 OFFER_FROM = 0.27
 """Below it nothing is said."""
@@ -61,7 +63,7 @@ class Likeness:
         self._words = lru_cache(REMEMBERED_QUESTIONS)(index.scheme.cut)
         self._features = lru_cache(REMEMBERED_QUESTIONS)(self._find_features)
         self._sense = lru_cache(REMEMBERED_FEATURES)(self._sense_of)
-        self._surprises = lru_cache(REMEMBERED_QUESTIONS)(self._surprises_of)
+        self._pairs = lru_cache(REMEMBERED_QUESTIONS)(self._pairs_of)
         self._surprise = lru_cache(REMEMBERED_FEATURES)(self._surprise_of)
         self._held = lru_cache(REMEMBERED_ENTRIES)(self._hold)
         self._views = lru_cache(REMEMBERED_VIEWS)(self._view_of)
@@ -106,22 +108,23 @@ class Likeness:
 
     def is_telling(self, entry: int, asked: str) -> bool:
         """Whether what a question shares with an entry's wordings is more than ordinary chat might share with them by chance."""
-        surprises = self._surprises(asked)
-        return sum(map(surprises.__getitem__, self._held(entry).intersection(surprises))) >= TELLING_FROM
+        return sum(map(self._surprise, self._held(entry) & self._pairs(asked))) >= TELLING_FROM
 
-    def _surprises_of(self, asked: str) -> dict[int, float]:
-        """The numbers of a question's pairs with how surprising each is in ordinary chat."""
-        return dict(chain.from_iterable([self._surprise(feature.name) for feature in self._features(asked) if feature.name[0] == "~"]))
+    def _pairs_of(self, asked: str) -> frozenset[str]:
+        """A question's pairs of neighbouring characters."""
+        flat = "".join(self._words(asked))[:MOST_FEATURES]
+        return frozenset(map(add, flat, flat[1:]))
 
-    def _surprise_of(self, name: str) -> list[tuple[int, float]]:
-        surprise = self._ordinary.surprise([name[1:]])
-        return [(number, surprise) for number in self._index.numbers(name)]
+    def _surprise_of(self, pair: str) -> float:
+        return self._ordinary.surprise([pair])
 
     def _find_features(self, asked: str) -> list[Feature]:
         return self._index.features(self._words(asked))
 
-    def _hold(self, entry: int) -> frozenset[int]:
-        return self._index.features_of(entry, MOST_TOLD)
+    def _hold(self, entry: int) -> frozenset[str]:
+        """The pairs of an entry's first wordings."""
+        texts = [text[:MOST_FEATURES] for text in self._index.texts_of(entry, MOST_TOLD)]
+        return frozenset(chain.from_iterable([map(add, flat, flat[1:]) for flat in texts]))
 
     def nearest_wording(self, entry: int, asked: str) -> str:
         """The wording of an entry that is most like a question's core: its words, joined."""
@@ -143,20 +146,20 @@ def score(near: Near) -> float:
     """
     _, wordings, likeness, resemblance = near
     if wordings == 1:
-        return _bent(likeness, OFFERS_AT[0], ANSWERS_AT[0], _LOGS[0])
+        return _bent(likeness, 0)
     both = (1.0 - PATTERN) * likeness + (PATTERN * resemblance if resemblance < 1.0 else PATTERN)
     at = wordings - 1 if wordings < len(ANSWERS_AT) else -1
-    bent = _bent(both, OFFERS_AT[at], ANSWERS_AT[at], _LOGS[at])
+    bent = _bent(both, at)
     return bent if bent > likeness else min(1.0, likeness)
 
 
-def _bent(value: float, offers_at: float, answers_at: float, log: float) -> float:
-    """Straight lines from 0 to OFFER_FROM at ``offers_at`` and to ANSWER_FROM at ``answers_at``, and from there to 1 by the logarithm.
+def _bent(value: float, at: int) -> float:
+    """Straight lines from 0 to OFFER_FROM at OFFERS_AT and to ANSWER_FROM at ANSWERS_AT, and from there to 1 by the logarithm.
 
-    So the difference of two high scores says how many times better the one is, whatever the number of wordings. ``log`` is that of ``answers_at``.
+    So the difference of two high scores says how many times better the one is, whatever the number of wordings.
     """
-    if value < offers_at:
+    if value < (offers_at := OFFERS_AT[at]):
         return value / offers_at * OFFER_FROM
-    if value < answers_at:
+    if value < (answers_at := ANSWERS_AT[at]):
         return OFFER_FROM + (value - offers_at) / (answers_at - offers_at) * (ANSWER_FROM - OFFER_FROM)
-    return min(1.0, ANSWER_FROM + (1.0 - ANSWER_FROM) * (1.0 - math.log(value) / log))
+    return min(1.0, ANSWER_FROM + (1.0 - ANSWER_FROM) * (1.0 - math.log(value) / _LOGS[at]))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate, takewhile
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ SHIPPED = Path(__file__).with_name("content") / "synonyms.yaml"
 SYNONYM_KINDS = ("spelling", "same", "alike", "field")
 MOST_FEATURES = 120
 """Words and characters of a message that are looked at: more is an essay, not a question."""
+REMEMBERED_CHARACTERS = 8_192
 MOST_JOINED = 4
 """Words that make up one listed phrase (``怎么 才 能``) at the most."""
 
@@ -56,7 +58,9 @@ class Synonyms:
             word: self._fields[meant] for word, meant in self._same.items() if word not in self._fields and meant in self._fields
         }
         self._beginnings = {phrase[:end] for phrase in (*self._same, *self._alike) for end in range(1, len(phrase) + 1)}
-        self._telling = self._beginnings | self._fields_of.keys()
+        begun = {phrase[:end] for phrase in self._beginnings for end in range(1, len(phrase))}
+        self._alone = {word: (self._meant_by(word), word in begun) for word in self._beginnings | self._fields_of.keys()}
+        """What a word means by itself, and whether a longer phrase may begin with it, for every word of which either is true."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Synonyms) and self.table == other.table
@@ -73,22 +77,24 @@ class Synonyms:
         same = self._same.get(word, word)
         return self._alike.get(same, same)
 
+    def _meant_by(self, phrase: str) -> tuple[str, ...]:
+        same = (f"={self._same[phrase]}",) if phrase in self._same else ()
+        alike = (f"≈{self._alike[phrase]}",) if phrase in self._alike else ()
+        return (*self._fields_of.get(phrase, ()), *same, *alike)
+
     def features(self, words: Sequence[str]) -> set[str]:
         """What the words mean. Of phrases within phrases the longest counts."""
         found: set[str] = set()
-        telling, fields, beginnings = self._telling, self._fields_of, self._beginnings
+        alone, beginnings = self._alone, self._beginnings
         same_from = alike_from = 0
-        for at, word in [one for one in enumerate(words) if one[1] in telling]:
-            if word in fields:
-                found.update(fields[word])
-            if word not in beginnings:
+        for at, word in [one for one in enumerate(words) if one[1] in alone]:
+            meant, is_begun = alone[word]
+            is_first_of_more = is_begun and at + 1 < len(words) and word + words[at + 1] in beginnings
+            if not is_first_of_more and same_from <= at >= alike_from:
+                found.update(meant)
                 continue
-            phrases = [word]
-            for after in words[at + 1 : at + MOST_JOINED]:
-                joined = phrases[-1] + after
-                if joined not in beginnings:
-                    break
-                phrases.append(joined)
+            found.update(self._fields_of.get(word, ()))
+            phrases = self._phrases_at(words, at)
             for length in range(len(phrases), 0, -1):
                 phrase = phrases[length - 1]
                 if at >= same_from and phrase in self._same:
@@ -98,6 +104,10 @@ class Synonyms:
                     found.add(f"≈{self._alike[phrase]}")
                     alike_from = at + length
         return found
+
+    def _phrases_at(self, words: Sequence[str], at: int) -> list[str]:
+        """The words from this place on, joined, as far as a listed phrase may go."""
+        return list(takewhile(self._beginnings.__contains__, accumulate(words[at : at + MOST_JOINED])))
 
 
 def _phrase(written: Any) -> str:
@@ -123,6 +133,7 @@ class Terms:
 
     def __init__(self, words: Words, synonyms: Synonyms) -> None:
         self._words = words
+        self._rarity = lru_cache(REMEMBERED_CHARACTERS)(words.rarity)
         self._synonyms = synonyms
 
     def cut(self, asked: str) -> list[str]:
@@ -152,12 +163,13 @@ class Terms:
     def _basis(self, feature: str) -> float:
         kind = feature[0]
         if kind == ".":
-            return CHARACTER * math.sqrt(max(_COMMONEST, self._words.rarity(feature[1])))
+            return CHARACTER * math.sqrt(max(_COMMONEST, self._rarity(feature[1])))
         if kind == "~":
-            return PAIR * math.sqrt(max(_COMMONEST, (self._words.rarity(feature[1]) + self._words.rarity(feature[2])) / 2.0))
+            return PAIR * math.sqrt(max(_COMMONEST, (self._rarity(feature[1]) + self._rarity(feature[2])) / 2.0))
         return {"=": SAME, "≈": ALIKE, "#": FIELD}[kind]
 
 
+@lru_cache
 def _seldom(owners: int, entries: int) -> float:
     """0.2 for what every entry has, to 1 for what none has."""
     return math.sqrt(max(_WIDEST, math.log((entries + 1) / (owners + 0.5)) / math.log(2 * (entries + 1))))

@@ -49,17 +49,19 @@ class Variants:
         """``text`` in simplified characters; doing it twice changes nothing. Character by character, which is right for nearly all of them."""
         return text.translate(self.simple) if self.traditional.search(text) else text
 
-    def repair(self, text: str, knows: Callable[[str], bool]) -> str:
+    def repair(self, text: str, knows: Callable[[str], bool], others_for: Callable[[str], str] | None = None) -> str:
         """``text`` without typing mistakes: a character that makes no known pair with its neighbours gives way to one that does with both.
 
         ``knows`` says whether some entry has a pair of characters. A text all of whose pairs are known, or with nothing alike that is, stays.
+        ``others_for`` gives what a character may have been typed for, as far as some entry has it; all that the table has without it.
         """
+        others_for = others_for or self.others_for
         repaired = text
         if len(text) > LONGEST:
             return text
         for at in self._suspects(text, knows)[:MOST_TRIED]:
             before, after = repaired[max(0, at - 1) : at], repaired[at + 1 : at + 2]
-            others = self.mistaken.get(text[at], "")
+            others = others_for(text[at])
             fits = others if not before else [other for other in others if knows(before + other)]
             found = next((other for other in fits if not after or knows(other + after)), None)
             if found is not None:
@@ -67,6 +69,10 @@ class Variants:
                 if sum(one != other for one, other in zip(text, repaired, strict=True)) == MOST_REPAIRED:
                     break
         return repaired
+
+    def others_for(self, char: str) -> str:
+        """What a character may have been typed for."""
+        return self.mistaken.get(char, "")
 
     def _suspects(self, text: str, knows: Callable[[str], bool]) -> list[int]:
         known = [False, *map(knows, map(add, text, text[1:])), False]

@@ -6,12 +6,15 @@ from collections import Counter
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rules import faq_index
 from rules.entries import Entry
 from rules.faq import Faq, scheme_of
 from rules.faq_index import Index
-from rules.faq_terms import MOST_FEATURES, SHIPPED, Synonyms, Terms, shipped
-from rules.text import Words
+from rules.faq_terms import MOST_FEATURES, MOST_JOINED, SHIPPED, Synonyms, Terms, shipped
+from rules.text import Words, core
 
 TABLE = {
     "spelling": [["怎么", "咋"]],
@@ -48,6 +51,28 @@ def test_what_is_said_everywhere_weighs_little_without_a_list_of_such_words(term
 def test_of_phrases_within_phrases_the_longest_counts(terms: Terms) -> None:
     assert meanings(terms, "怎么", "才", "能") == {"=怎么"}
     assert meanings(terms, "查", "一下") == {"≈查询"}
+
+
+def longest_first(words: list[str], group: dict[str, str], mark: str) -> set[str]:
+    """What the words mean by one kind of groups, told as plainly as it goes: from left to right, of all phrases at a place the longest."""
+    found, at = set(), 0
+    while at < len(words):
+        lengths = [
+            length for length in range(1, MOST_JOINED + 1) if at + length <= len(words) and "".join(words[at : at + length]) in group
+        ]
+        if lengths:
+            found.add(mark + group["".join(words[at : at + lengths[-1]])])
+        at += max(lengths, default=1)
+    return found
+
+
+@given(st.lists(st.sampled_from(["怎么", "才", "能", "可以", "如何", "查", "一下", "话费", "账单", "才能", "了"]), max_size=8))
+def test_of_every_kind_the_longest_phrase_counts_wherever_it_stands(words: list[str]) -> None:
+    same = {"怎么": "怎么", "如何": "怎么", "怎么才能": "怎么", "能": "能", "可以": "能"}
+    alike = {"查询": "查询", "查": "查询", "查一下": "查询", "才能": "会", "会": "会"}
+    fields = {"钱": ["#钱"], "话费": ["#钱", "#手机"], "账单": ["#钱"], "手机": ["#手机"]}
+    told = longest_first(words, same, "=") | longest_first(words, alike, "≈") | {each for word in words for each in fields.get(word, [])}
+    assert Synonyms({**TABLE, "alike": [*TABLE["alike"], ["会", "才能"]]}).features(words) == told
 
 
 def test_words_that_only_together_contain_a_phrase_do_not_mean_it(terms: Terms) -> None:
@@ -95,3 +120,16 @@ def test_in_the_shipped_table_a_phrase_stands_in_one_group_of_its_kind() -> None
 def test_the_shipped_table_is_read_once() -> None:
     assert shipped() is shipped()
     assert SHIPPED.stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("small", [0, faq_index.SMALL])
+@given(wordings=st.lists(st.text(st.sampled_from("退款发票怎么开，a1 "), min_size=1, max_size=6), min_size=1, max_size=4))
+def test_an_index_of_any_size_knows_just_the_pairs_of_its_wordings(words: Words, small: int, wordings: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faq_index, "SMALL", small)
+        terms = Terms(words, Synonyms())
+        listed = [Entry(str(number), wording, "答") for number, wording in enumerate(wordings)]
+        index = Index.of(listed[:-1], terms).changed({"last": listed[-1]})
+    told = set().union(*(terms.features(terms.cut(core(wording))) for wording in wordings))
+    tried = {one + other for one in "退款发票怎么开a1" for other in "退款发票怎么开a1"}
+    assert {pair for pair in tried if index.knows_pair(pair)} == {feature[1:] for feature in told if feature[0] == "~"}
