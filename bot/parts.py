@@ -59,6 +59,11 @@ def _place(delivery: Delivery) -> tuple[Delivery, str]:
     return replace(delivery, id="", body={}, born_ms=0, message="", merged=(), about=()), _kind(delivery)
 
 
+def is_private(delivery: Delivery) -> bool:
+    """Whether a delivery is for some persons alone: it may say what concerns only them."""
+    return bool(delivery.member or delivery.receivers)
+
+
 def opening(delivery: Delivery, characters: int = 20) -> str:
     """The first characters of what a delivery says, on one line."""
     return " ".join(_said(delivery).split())[:characters]

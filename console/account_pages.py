@@ -30,6 +30,21 @@ class Person:
     has_password: bool
 
 
+def everybody(parts: Parts) -> list[Person]:
+    """Who may come in, those who have the console open first."""
+    stores = parts.stores
+    owners = {number for user in parts.config.admins if (number := stores.directory.find_number(user))}
+    numbers = {grant.member for grant in stores.roles.all()} | owners
+    known = [number for number, user in stores.directory.find_users(sorted(numbers)).items() if user]
+    sessions = stores.sessions.of_many(known, parts.clock())
+    with_password = stores.accounts.among(known)
+    people = [
+        Person(number, name_of(stores, number), [one for one in sessions if one.member == number], number in with_password)
+        for number in known
+    ]  # fmt: skip
+    return sorted(people, key=lambda one: (not one.sessions, not one.has_password, one.number))
+
+
 class AccountPages:
     """The pages of 账号与登录."""
 
@@ -113,17 +128,7 @@ class AccountPages:
 
     def logins(self, community: Community) -> str:
         """Who has the console open, and who may come in by password."""
-        stores = self._parts.stores
-        numbers = {grant.member for grant in stores.roles.all()} | self._owners()
-        known = [number for number, user in stores.directory.find_users(sorted(numbers)).items() if user]
-        sessions = stores.sessions.of_many(known, self._parts.clock())
-        with_password = stores.accounts.among(known)
-        people = [
-            Person(number, name_of(stores, number), [one for one in sessions if one.member == number], number in with_password)
-            for number in known
-        ]
-        people.sort(key=lambda one: (not one.sessions, not one.has_password, one.number))
-        return render_template("logins.html", people=people, ways=WAYS, once=fresh_once())
+        return render_template("logins.html", people=everybody(self._parts), ways=WAYS, once=fresh_once())
 
     def end_login(self, community: Community) -> Any:
         """Ends somebody's sessions, or his login by password with them."""
@@ -139,10 +144,6 @@ class AccountPages:
         act = "关闭他的密码登录" if what == "password" else "结束他的登录"
         stores.audit.record("", str(visitor().number), act, f"成员 {number}", "", "", self._parts.clock(), once=once)
         return redirect(url_for("console.logins", place=community.id, said="login_ended"), 303)
-
-    def _owners(self) -> set[int]:
-        found = (self._parts.stores.directory.find_number(user) for user in self._parts.config.admins)
-        return {number for number in found if number}
 
     # Small steps --------------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, render_template, request
 from bot.communities import Community
 from bot.errors import UserError
 from bot.extensions import Extension, Field, Form, Page, Part, Scene, Table
-from bot.permissions import Role
+from bot.permissions import Actor, Role
 from console.asked import fresh_once, once_of
 from console.doors import needs
 from console.navigation import Entry
@@ -80,8 +80,12 @@ class ExtensionPages:
         )  # fmt: skip
 
     def _scene(self, community: Community, once: str = "") -> Scene:
-        parts = self._parts
-        return Scene(parts.stores, parts.config, parts.live.current, community, visitor().actor(community.id), parts.clock(), once)
+        return scene_of(self._parts, community, visitor().actor(community.id), once)
+
+
+def scene_of(parts: Parts, community: Community, actor: Actor, once: str = "") -> Scene:
+    """What an extension's page draws from."""
+    return Scene(parts.stores, parts.config, parts.live.current, community, actor, parts.clock(), once)
 
 
 def _sort(part: Part) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from bot.outbox_cli import age
-from bot.parts import opening
+from bot.parts import is_private, opening
 from bot.permissions import Role
 from bot.room import look
 from bot.running import Hook, alarms, hooks_of, observe, sockets_of
@@ -21,7 +21,7 @@ from console.parts import Parts, visitor
 from rules.room import lasting
 from storage.calls import lease_of
 from storage.limits import WEBHOOK
-from storage.machine import Letter, Line, Mark, Process, State
+from storage.machine import Line, Mark, Process, State
 from storage.moment import to_ms
 
 ADMIN: Role = "admin"
@@ -110,7 +110,7 @@ class RunningPages:
         return [
             Dead(
                 one.shard, one.letter.delivery.id, one.letter.delivery.community, one.letter.delivery.target, one.letter.reason, one.letter.code,
-                age(max(now_ms - one.letter.died_ms, 0) // 1000), "" if _is_private(one) else opening(one.letter.delivery),
+                age(max(now_ms - one.letter.died_ms, 0) // 1000), "" if is_private(one.letter.delivery) else opening(one.letter.delivery),
             )
             for one in state.letters
         ]  # fmt: skip
@@ -148,7 +148,3 @@ def _mark(asked: Mapping[str, str]) -> Mark:
 def _told(mark: Mark | None) -> str | None:
     """The same in an address; None for the first of them, and for none."""
     return "{}-{}".format(*mark) if mark and mark != (0, 0) else None
-
-
-def _is_private(one: Letter) -> bool:
-    return bool(one.letter.delivery.member or one.letter.delivery.receivers)

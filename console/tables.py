@@ -5,151 +5,55 @@ Rows come one by one, and no more than ``MOST_ROWS``. Texts of cases and tickets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import cached_property
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
-from bot.case_words import JUDGES
+from bot.audience import Audience
+from bot.case_desk import CaseDesk
+from bot.case_words import JUDGES, VERDICTS
 from bot.case_words import STATES as CASE_STATES
-from bot.communities import Community
-from bot.faq_office import Office, asked_in_vain
+from bot.experiment_desk import STATES as EXPERIMENT_STATES
+from bot.experiment_desk import ExperimentDesk, Shown
+from bot.extensions import Table as ExtensionTable
+from bot.faq_office import asked_in_vain
 from bot.flow_desk import BEGUN, OVER
 from bot.human_desk import STATES as TICKET_STATES
-from bot.permissions import Role, may
+from bot.permissions import may
+from bot.segment_desk import SegmentDesk
 from bot.shop_desk import STATES as ORDER_STATES
 from bot.shop_desk import ShopDesk
 from bot.webhooks import WebhookKeys
-from console.parts import Parts
+from console.extension_pages import scene_of
+from console.invitation_pages import HOWS
+from console.machine_tables import MACHINE
+from console.number_pages import WEEKS
+from console.sheets import AT_ONCE, COUNTED, MOST_ROWS, Cells, Source, Table, batches, paged
 from handlers.audit import actor_name, change_lines
-from handlers.challenges import standing_of
+from handlers.challenges import rules_of, standing_of
 from handlers.points import title_of_row
 from rules.activities import STATES as ACTIVITY_STATES
 from rules.activities import TITLES as ACTIVITY_TITLES
-from rules.cells import CellKind
+from rules.calendar import WEEKDAY_NAMES
 from rules.challenges import challenges_of
-from rules.figures import COUNTERS, Span, Where
+from rules.experiments import called, say_level
+from rules.figures import RETURNS, Span, Where
 from rules.invitations import STATES as INVITATION_STATES
 from rules.judgement import TITLES
 from rules.levels import level_of
+from rules.segments import SegmentError, explain
 from rules.wordlist import Word
+from storage.moment import from_ms
 from storage.points import Row
 
-MOST_ROWS = 200_000
-AT_ONCE = 200
-"""Rows that are read in one go."""
 DAYS = 400
 """Days of a table of numbers."""
 FUNNEL_DAYS = 90
 GROUP_DAYS = 7
 LEDGER_ROWS = 10_000
 """Rows of one member's ledger."""
-Cells = Sequence[str]
-T = TypeVar("T")
-
-COUNTED: Mapping[str, str] = {name: said for name, said in COUNTERS.items() if not name.endswith(":")}
-"""The counters that are columns: those whose names are whole."""
-_NUMBERS = (
-    "编号", "积分", "累计积分", "连续签到", "累计签到", "变动", "余额", "订单", "今天换出", "参加人数", "先后", "得分", "赞", "人数", "案件", "工单",
-    "首次回复（分钟）", "级别", "次数", "打卡天数", "完成次数", "消息", "说话的人", "新人", "成员数", "新成员数", "活跃", "7 天活跃", "30 天活跃", "参加活动",
-    *COUNTED.values(),
-)  # fmt: skip
-KINDS: Mapping[str, CellKind] = {
-    **dict.fromkeys(_NUMBERS, "number"),
-    **dict.fromkeys(("日期", "最近发言", "开始的那天", "开始"), "day"),
-    **dict.fromkeys(("时间", "第一次发言", "结束", "建立", "截止", "处理时间", "最近一次", "第一次听到", "最近打卡"), "moment"),
-}
-"""What stands below a head: a head means the same in every table."""
-
-
-@dataclass(slots=True)
-class Source:
-    """What rows are made from: a community, who looks (``office``), and which of its things (the number or id in the address)."""
-
-    parts: Parts
-    community: Community
-    office: Office
-    of: str = ""
-    everywhere: bool = False
-    role: Role = "viewer"
-    names: dict[int, str] = field(default_factory=dict)
-
-    def at(self, moment: datetime | None) -> str:
-        """A moment as it reads there."""
-        return moment.astimezone(self.community.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
-
-    @property
-    def today(self) -> date:
-        """The day there."""
-        return self.community.day_of(self.parts.clock())
-
-    def number(self) -> int:
-        """The number that the address names, 0 for none."""
-        return int(self.of) if self.of.isdecimal() and len(self.of) < 16 else 0
-
-    def called(self, number: int) -> str:
-        """What a member is called, '' for nobody. Names that were looked up are remembered for the rows that follow."""
-        if number <= 0:
-            return ""
-        if number not in self.names:
-            self.learn([number])
-        return self.names[number]
-
-    def learn(self, numbers: Iterable[int]) -> None:
-        """Looks up what some members are called; one round trip."""
-        unknown = [number for number in dict.fromkeys(numbers) if number > 0 and number not in self.names]
-        if unknown:
-            if len(self.names) > 20_000:
-                self.names.clear()
-            found = self.parts.stores.directory.find_names(unknown)
-            self.names.update({number: found.get(number) or f"成员 {number}" for number in unknown})
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table to take along. ``page`` is the endpoint (without ``console.``) that shows it, ``of`` the part of its address that says of what."""
-
-    name: str
-    title: str
-    page: str
-    role: Role
-    heads: Sequence[str]
-    rows: Callable[[Source], Iterator[Cells]]
-    of: str = ""
-
-    @cached_property
-    def endpoint(self) -> str:
-        """The endpoint that gives it out."""
-        return f"console.table_{self.name}"
-
-    @property
-    def kinds(self) -> Sequence[CellKind]:
-        """What the cells of each column are."""
-        return [KINDS.get(head, "text") for head in self.heads]
-
-    def lines(self, source: Source) -> Iterator[Cells]:
-        """The head and the rows; where there are more than ``MOST_ROWS``, a last line says so."""
-        yield self.heads
-        rows = self.rows(source)
-        yield from islice(rows, MOST_ROWS)
-        if next(rows, None) is not None:
-            yield [f"只导出前 {MOST_ROWS} 行", *([""] * (len(self.heads) - 1))]
-
-
-def _batches(found: Iterable[T]) -> Iterator[list[T]]:
-    coming = iter(found)
-    while batch := list(islice(coming, AT_ONCE)):
-        yield batch
-
-
-def _paged(read: Callable[[int, int], Sequence[T]]) -> Iterator[list[T]]:
-    """Everything that pages of (how many, after how many) hold."""
-    skip = 0
-    while page := list(read(AT_ONCE, skip)):
-        yield page
-        skip += len(page)
+COUNTED_WITHIN_S = 20.0
+"""How long it may be counted whom the saved segments mean; then the file says nothing of it."""
+ARM_HEADS = ("实验", "开始时间", "状态", "结论", "说法", "内容", "看到的", "做了的", "比例", "推广了")
 
 
 # Members and points -----------------------------------------------------------------------------------------------------------
@@ -159,7 +63,7 @@ def _members(source: Source) -> Iterator[Cells]:
     stores, where, today = source.parts.stores, source.community.keys, source.today
     levels, seen = source.parts.live.current.levels, set[int]()
     may_see_users = may(source.role, "moderator")  # it is half of a login
-    for batch in _batches(stores.roster.all(where)):
+    for batch in batches(stores.roster.all(where)):
         numbers = [number for number in dict.fromkeys(batch) if number not in seen]
         seen.update(numbers)
         if not numbers:
@@ -191,7 +95,7 @@ def _ledger_of(source: Source) -> Iterator[Cells]:
 
 def _ledger(source: Source) -> Iterator[Cells]:
     stores, where, seen = source.parts.stores, source.community.keys, set[int]()
-    for batch in _batches(stores.roster.all(where)):
+    for batch in batches(stores.roster.all(where)):
         source.learn(batch)
         for member in batch:
             if member not in seen:
@@ -200,12 +104,83 @@ def _ledger(source: Source) -> Iterator[Cells]:
 
 
 def _invitations(source: Source) -> Iterator[Cells]:
-    for batch in _batches(source.parts.stores.invitations.all(source.community.keys)):
+    for batch in batches(source.parts.stores.invitations.all(source.community.keys)):
         source.learn([number for one in batch for number in (one.newcomer, one.by)])
         for one in batch:
             yield (
                 source.called(one.newcomer), source.called(one.by), source.at(one.at), INVITATION_STATES[one.state], source.at(one.ended),
             )  # fmt: skip
+
+
+def _brought(source: Source) -> Iterator[Cells]:
+    store, where, member = source.parts.stores.invitations, source.community.keys, source.number()
+    for page in paged(lambda count, skip: store.of_inviter(where, member, count, skip=skip)[1]):
+        source.learn(one.newcomer for one in page)
+        for one in page:
+            newcomer = source.called(one.newcomer) if one.newcomer > 0 else "（已删除的成员）"
+            yield newcomer, source.at(one.at), HOWS[one.how], INVITATION_STATES[one.state], source.at(one.ended)
+
+
+# Segments and experiments -----------------------------------------------------------------------------------------------------
+
+
+def _segments(source: Source) -> Iterator[Cells]:
+    desk = SegmentDesk.of(source.office)
+    kept = [one.segment for one in desk.segments()]
+    saved, counted = desk.saved(), desk.count(kept, within_s=COUNTED_WITHIN_S)
+    for one in kept:
+        try:
+            words = explain(saved.query(one.text, source.community.id))
+        except SegmentError as error:
+            words = str(error)
+        yield (
+            one.name,
+            one.text,
+            words,
+            "全部社群" if one.community == "*" else source.community.name,
+            one.note,
+            str(counted.members.get(one.id, "")),
+        )
+
+
+def _meant(source: Source) -> Iterator[Cells]:
+    """Whom a saved segment means now."""
+    desk, audience, today = SegmentDesk.of(source.office), Audience(source.parts.stores, source.parts.live.current), source.today
+    kept = next((one.segment for one in desk.segments() if one.segment.id == source.of), None)
+    try:
+        query = desk.saved().query(kept.text, source.community.id) if kept else None
+    except SegmentError:
+        return
+    after: int | None = 0
+    while query is not None and after is not None:
+        members, after = audience.page(source.community, query, today, after)
+        source.learn(members)
+        yield from ((str(member), source.called(member)) for member in members)
+
+
+def _experiments(source: Source) -> Iterator[Cells]:
+    for shown in _experiment_desk(source).list_all():
+        yield from _arms_of(source, shown)
+
+
+def _arms(source: Source) -> Iterator[Cells]:
+    for shown in _experiment_desk(source).list_all():
+        if source.of in (shown.experiment.name, shown.experiment.row.push):
+            yield from _arms_of(source, shown)
+
+
+def _experiment_desk(source: Source) -> ExperimentDesk:
+    return ExperimentDesk(source.parts.stores, source.parts.config, source.community, source.parts.clock())
+
+
+def _arms_of(source: Source, shown: Shown) -> Iterator[Cells]:
+    row, total = shown.experiment.row, shown.total
+    for name in row.plan.arms:
+        tally = total[name]
+        yield (
+            row.title, source.at(from_ms(row.since)), EXPERIMENT_STATES.get(row.state, row.state), row.said or shown.verdict.said, called(name),
+            row.plan.texts.get(name, ""), str(tally.units), str(tally.hits), say_level(row.plan, tally), "是" if row.winner == name else "",
+        )  # fmt: skip
 
 
 # Shop, activities, flows ------------------------------------------------------------------------------------------------------
@@ -220,7 +195,7 @@ def _shop(source: Source) -> Iterator[Cells]:
 
 
 def _orders(source: Source) -> Iterator[Cells]:
-    for page in _paged(lambda count, skip: source.parts.stores.orders.newest(source.community.keys, count, skip=skip)[1]):
+    for page in paged(lambda count, skip: source.parts.stores.orders.newest(source.community.keys, count, skip=skip)[1]):
         source.learn(order.member for order in page)
         for order in page:
             yield (
@@ -230,7 +205,7 @@ def _orders(source: Source) -> Iterator[Cells]:
 
 
 def _activities(source: Source) -> Iterator[Cells]:
-    for page in _paged(lambda count, skip: source.parts.stores.activities.newest(source.community.keys, count, skip=skip)[1]):
+    for page in paged(lambda count, skip: source.parts.stores.activities.newest(source.community.keys, count, skip=skip)[1]):
         for one in page:
             yield (
                 str(one.number), ACTIVITY_TITLES[one.kind], one.title, ACTIVITY_STATES[one.state], source.at(one.created), source.at(one.opened),
@@ -253,7 +228,7 @@ def _entries(source: Source) -> Iterator[Cells]:
 
 
 def _featured(source: Source) -> Iterator[Cells]:
-    for page in _paged(lambda count, skip: source.parts.stores.submissions.featured(source.community.keys, count, skip=skip)):
+    for page in paged(lambda count, skip: source.parts.stores.submissions.featured(source.community.keys, count, skip=skip)):
         source.learn(one.author for one in page)
         yield from ((str(one.number), source.at(one.at), source.called(one.author) or "不记名", str(one.likes), one.text) for one in page)
 
@@ -277,6 +252,11 @@ def _funnel_of(source: Source, flow: str) -> Iterator[Cells]:
         yield from ((day, called.get(label, label), str(n)) for label, n in steps.items())
 
 
+def _challenges(source: Source) -> Iterator[Cells]:
+    for one in challenges_of(source.parts.live.current.challenges, source.community.id, source.today, with_over=True):
+        yield one.id, one.title, rules_of(one), "已结束" if one.is_over(source.today) else "开着"
+
+
 def _runs(source: Source) -> Iterator[Cells]:
     """Who takes part in a challenge, whoever is farthest first."""
     ours = challenges_of(source.parts.live.current.challenges, source.community.id, source.today, with_over=True)
@@ -285,7 +265,7 @@ def _runs(source: Source) -> Iterator[Cells]:
         return
     store, where = source.parts.stores.challenges, source.community.keys
     runs = store.members(where, found.id)
-    for batch in _batches(sorted(runs, key=lambda member: (-runs[member].done, member))):
+    for batch in batches(sorted(runs, key=lambda member: (-runs[member].done, member))):
         source.learn(batch)
         proofs = store.proofs(where, found.id, batch)
         for member in batch:
@@ -306,7 +286,7 @@ def _unanswered(source: Source) -> Iterator[Cells]:
 
 def _waiting_submissions(source: Source) -> Iterator[Cells]:
     """What waits for a reviewer, but what was said into a tree hole: that stays where it is."""
-    for page in _paged(lambda count, skip: source.parts.stores.submissions.waiting(source.community.keys, count, skip=skip)):
+    for page in paged(lambda count, skip: source.parts.stores.submissions.waiting(source.community.keys, count, skip=skip)):
         source.learn(one.author for one in page)
         for one in page:
             if one.kind != "box":
@@ -320,7 +300,7 @@ def _groups(source: Source) -> Iterator[Cells]:
     places = [(Where(source.community.id, chat), "") for chat in (listed.groups if listed else ())]
     places += [(Where(chat), at) for chat, at in sorted(heard.items(), key=lambda one: one[1], reverse=True)]
     hooks = WebhookKeys(parts.config, parts.stores.webhooks, parts.stores.groups).shown()
-    for batch in _batches(places):
+    for batch in batches(places):
         days = parts.stores.daybook.many(
             [place for place, _ in batch], source.today - timedelta(days=GROUP_DAYS - 1), source.today, source.today
         )
@@ -342,7 +322,7 @@ def _category(id: str) -> str:
 
 
 def _cases(source: Source) -> Iterator[Cells]:
-    for page in _paged(lambda count, skip: source.parts.stores.cases.newest(source.community.keys, count, skip=skip)):
+    for page in paged(lambda count, skip: source.parts.stores.cases.newest(source.community.keys, count, skip=skip)):
         source.learn(number for case in page for number in (case.member, case.by))
         for case in page:
             yield (
@@ -351,8 +331,28 @@ def _cases(source: Source) -> Iterator[Cells]:
             )  # fmt: skip
 
 
+def _appeals(source: Source) -> Iterator[Cells]:
+    """What waits, without its words: they stay sealed with the case."""
+    for page in paged(lambda count, skip: source.parts.stores.appeals.waiting(source.community.keys, count, skip=skip)):
+        source.learn(one.member for one in page)
+        yield from ((str(one.number), source.at(one.at), str(one.member), source.called(one.member)) for one in page)
+
+
+def _judged(source: Source) -> Iterator[Cells]:
+    """How often people found the judges wrong."""
+    parts = source.parts
+    desk = CaseDesk(parts.stores, parts.live.current, parts.config, source.community, parts.clock())
+    for one in desk.disagreement().judged:
+        if one.total.n:
+            suggested = f"提到 {one.suggestion.score:.2f}" if one.suggestion else ""
+            yield (
+                JUDGES.get(one.judge, one.judge), _category(one.category), VERDICTS.get(one.verdict, one.verdict), f"{one.floor:.2f}",
+                str(one.total.n), str(one.total.overturned), suggested,
+            )  # fmt: skip
+
+
 def _tickets(source: Source) -> Iterator[Cells]:
-    for batch in _batches(source.parts.stores.tickets.all(source.community.keys)):
+    for batch in batches(source.parts.stores.tickets.all(source.community.keys)):
         source.learn(number for one in batch for number in (one.member, one.taker, one.by))
         for one in batch:
             waited = f"{one.first_response_ms / 60_000:.1f}" if one.first_response_ms else ""
@@ -382,9 +382,8 @@ def _audit(source: Source) -> Iterator[Cells]:
 
 
 def _numbers(source: Source) -> Iterator[Cells]:
-    last, listed = source.today - timedelta(days=1), source.parts.config.community(source.community.id)
-    chat = source.of if listed and source.of in listed.groups else ""
-    days = source.parts.numbers.days(Where(source.community.id, chat), last - timedelta(days=DAYS - 1), last)
+    last = source.today - timedelta(days=1)
+    days = source.parts.numbers.days(_place(source), last - timedelta(days=DAYS - 1), last)
     for one in days:
         if one.counts or one.members or one.spoke.month:
             counted = (str(one.counts.get(name, 0)) for name in COUNTED)
@@ -392,6 +391,40 @@ def _numbers(source: Source) -> Iterator[Cells]:
                 one.day.isoformat(), str(one.members), str(one.new), str(one.spoke.day), str(one.spoke.week), str(one.spoke.month),
                 str(one.took_part.day), *counted,
             )  # fmt: skip
+
+
+def _place(source: Source) -> Where:
+    listed = source.parts.config.community(source.community.id)
+    return Where(source.community.id, source.of if listed and source.of in listed.groups else "")
+
+
+def _hours(source: Source) -> Iterator[Cells]:
+    last = source.today - timedelta(days=1)
+    grid = source.parts.numbers.heat(_place(source), last - timedelta(days=7 * WEEKS - 1), last)
+    yield from ((f"周{name}", *map(str, row)) for name, row in zip(WEEKDAY_NAMES, grid, strict=True))
+
+
+def _retention(source: Source) -> Iterator[Cells]:
+    last = source.today - timedelta(days=1)
+    for one in source.parts.numbers.cohorts(_place(source), last - timedelta(days=7 * WEEKS - 1), last):
+        if one.size:
+            kept = (one.back.get(days) for days in RETURNS)
+            yield one.week.isoformat(), str(one.size), *(f"{each.still}/{each.of}" if each and each.of else "" for each in kept)
+
+
+# Extensions -------------------------------------------------------------------------------------------------------------------
+
+
+def _extension(source: Source) -> Iterator[Cells]:
+    """The tables of an extension's page, one below the other, each with its heads."""
+    page = next((one.page for one in source.parts.extensions if one.name == source.of), None)
+    if page is None or not may(source.role, page.role):
+        return
+    for part in page.show(scene_of(source.parts, source.community, source.office.actor)):
+        if isinstance(part, ExtensionTable):
+            yield from ([[part.title]] if part.title else [])
+            yield part.heads
+            yield from part.rows
 
 
 TABLES: Mapping[str, Table] = {
@@ -404,6 +437,11 @@ TABLES: Mapping[str, Table] = {
         Table("ledger", "积分明细", "points", "operator", ("时间", "编号", "名字", "变动", "事由", "备注", "余额"), _ledger),
         Table("ledger_of", "积分明细", "member", "operator", ("时间", "编号", "名字", "变动", "事由", "备注", "余额"), _ledger_of, of="member"),
         Table("invitations", "邀请", "invitations", "operator", ("新成员", "邀请人", "时间", "状态", "结束"), _invitations),
+        Table("brought", "他邀请的人", "inviter", "operator", ("新成员", "时间", "怎么知道的", "状态", "结束"), _brought, of="member"),
+        Table("segments", "群体", "segments", "viewer", ("群体", "条件", "意思", "在哪里", "备注", "人数"), _segments),
+        Table("meant", "群体里的人", "segment", "operator", ("编号", "名字"), _meant, of="id"),
+        Table("experiments", "实验", "experiments", "viewer", ARM_HEADS, _experiments),
+        Table("arms", "实验", "experiment", "viewer", ARM_HEADS, _arms, of="name"),
         Table("shop", "商品", "shop", "viewer", ("商品", "名称", "积分", "剩余", "今天换出"), _shop),
         Table("orders", "订单", "orders", "viewer", ("订单", "时间", "编号", "成员", "商品", "积分", "状态", "结束", "处理人"), _orders),
         Table(
@@ -413,6 +451,7 @@ TABLES: Mapping[str, Table] = {
         Table("featured", "精华", "submissions_featured", "viewer", ("编号", "时间", "作者", "赞", "内容"), _featured),
         Table("flows", "流程漏斗", "flows", "viewer", ("流程", "开始的那天", "走到", "人数"), _flows),
         Table("funnel", "流程漏斗", "flow", "viewer", ("流程", "开始的那天", "走到", "人数"), _funnel, of="flow"),
+        Table("challenges", "挑战", "challenges", "viewer", ("挑战", "标题", "规则", "状态"), _challenges),
         Table(
             "runs", "参加挑战的人", "challenge", "moderator", ("编号", "名字", "开始", "打卡天数", "完成次数", "进度", "最近打卡"), _runs, of="id",
         ),
@@ -422,6 +461,10 @@ TABLES: Mapping[str, Table] = {
             "groups", f"群（最近 {GROUP_DAYS} 天）", "groups", "admin", ("群", "社群", "消息", "说话的人", "新人", "Webhook", "第一次听到"), _groups,
         ),
         Table("cases", "案件", "cases", "moderator", ("案件", "时间", "编号", "成员", "类别", "谁发现的", "状态", "处理人", "处理时间"), _cases),
+        Table("appeals", "等着的申诉", "cases_appeals", "moderator", ("案件", "时间", "编号", "成员"), _appeals),
+        Table(
+            "judged", "各种判断", "cases_report", "moderator", ("谁发现的", "类别", "结论", "从几分起", "看过", "改判", "建议"), _judged,
+        ),
         Table("tickets", "工单", "tickets", "moderator", ("工单", "时间", "成员", "状态", "处理人", "首次回复（分钟）", "结束"), _tickets),
         Table("words", "词库", "words", "operator", ("词", "类别", "级别", "只在这些社群"), _words),
         Table("audit", "审计", "audit", "admin", ("时间", "社群", "谁", "做了什么", "改了什么"), _audit),
@@ -429,5 +472,12 @@ TABLES: Mapping[str, Table] = {
             "numbers", "每日数据", "numbers", "viewer",
             ("日期", "成员数", "新成员数", "活跃", "7 天活跃", "30 天活跃", "参加活动", *COUNTED.values()), _numbers, of="chat",
         ),
+        Table("hours", f"每个钟点的消息（{WEEKS} 周）", "numbers_hours", "viewer", ("星期", *map(str, range(24))), _hours, of="chat"),
+        Table(
+            "retention", "新成员留下来了吗", "numbers_retention", "viewer", ("哪一周来的", "人数", *(f"第 {days} 天" for days in RETURNS)), _retention,
+            of="chat",
+        ),
+        Table("extension", "这一页的表", "extension", "viewer", (), _extension, of="name"),
+        *MACHINE,
     )
 }  # fmt: skip

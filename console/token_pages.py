@@ -66,7 +66,7 @@ class TokenPages:
     def revoke(self, community: Community) -> Any:
         """Ends a token."""
         once, id, stores = once_of(), request.form.get("id", "")[:20], self._parts.stores
-        found = next((token for token, _ in stores.api_tokens.all() if token.id == id and self._is_seen(community, token)), None)
+        found = next((token for token, _ in stores.api_tokens.all() if token.id == id and is_seen(community, token)), None)
         if found is not None and self._may_end(found):
             stores.api_tokens.revoke(id, self._parts.clock())
             stores.audit.record(
@@ -78,7 +78,7 @@ class TokenPages:
 
     def _page(self, community: Community, problem: str = "", *, shown: str = "") -> str:
         now, stores = self._parts.clock(), self._parts.stores
-        tokens = [(token, used) for token, used in stores.api_tokens.all() if self._is_seen(community, token)]
+        tokens = [(token, used) for token, used in stores.api_tokens.all() if is_seen(community, token)]
         return render_template(
             "tokens.html", tokens=tokens, names={number: name_of(stores, number) for number in {token.by for token, _ in tokens}}, now=now,
             may_end=self._may_end, may_all=may(visitor().everywhere, ADMIN), problem=problem, shown=shown, once=fresh_once(), lives=LIVES, usual=USUAL,
@@ -92,11 +92,13 @@ class TokenPages:
             raise UserError("看全部社群的令牌，只有全部社群的管理员能建。")
         return ALL
 
-    def _is_seen(self, community: Community, token: ApiToken) -> bool:
-        return token.place in (ALL, community.id)
-
     def _may_end(self, token: ApiToken) -> bool:
         return token.place != ALL or may(visitor().everywhere, ADMIN)
+
+
+def is_seen(community: Community, token: ApiToken) -> bool:
+    """Whether a token opens a community, and so is shown there."""
+    return token.place in (ALL, community.id)
 
 
 def _place_of(place: str) -> str:

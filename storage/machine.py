@@ -157,6 +157,14 @@ class Machine:
         """The processes that gave signs of life, those that are gone by now among them."""
         return _processes(self._database.command("HGETALL", keys.PROCESSES()))
 
+    def lines(self) -> Iterator[Line]:
+        """Every queue, the longest overdue of each shard first; two round trips a shard."""
+        for shard in self._shards:
+            places = _places([self._database.command("ZRANGE", keys.OUTBOX_DUE(shard=shard), 0, -1, "WITHSCORES")])
+            waiting = self._database.pipeline(("LLEN", keys.OUTBOX(shard=shard, lane=lane, target=target)) for _, lane, target, _ in places)
+            for (_, lane, target, at), n in zip(places, waiting, strict=True):
+                yield Line(lane, target, int(n), at)
+
     def set_log_level(self, level: str, until_ms: int, now_ms: int) -> None:
         """Lets all processes log from a level on until then; '' takes that back."""
         if level:

@@ -6,12 +6,13 @@ day; ``BOT_WALK=whole`` sees all of them (``make soak``).
 
 from __future__ import annotations
 
+import html
 import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -180,6 +181,65 @@ def endpoint(rule: Rule) -> str:
 def test_every_page_of_the_route_table_is_walked(chat: Chat) -> None:
     read = {endpoint(rule) for rule in rules_of(web(chat)) if "GET" in (rule.methods or ())}
     assert sorted(read ^ {*ADDRESSES, *NO_PAGES}) == [], "a new page gets an address in this file, a file its reason"
+
+
+# What is taken along --------------------------------------------------------------------------------------------------------
+
+
+KEPT_HERE = {"account": "one's own logins; owners take everybody's along", "settings": "a menu of what may be set"}
+"""Pages that list something which nobody takes along, and why."""
+EMPTY = frozenset({"tokens", "featured", "invitations", "brought", "judged"})
+"""Tables of which this community has nothing."""
+LISTS = re.compile(r'<table|<ul class="entries')
+TABLE = re.compile(r'href="([^"]*/tables/(\w+)\.csv[^"]*)"')
+OTHER_FILES = re.compile(r'href="[^"]*(?:\.csv|/csv|/files)[^"]*"')
+
+
+def test_whatever_a_page_lists_may_be_taken_along(chat: Chat) -> None:
+    owner, bare, rows = visit(chat), set(), dict[str, int]()
+    for name, paths in ADDRESSES.items():
+        page = owner.opens(paths[0].format(member=chat.member("lilei"), quiet=chat.member("lucy")))
+        found = TABLE.findall(page)
+        for link, table in found:
+            chat.later(seconds=30)
+            answer = owner.client.get(html.unescape(link))
+            assert answer.status_code == 200, link
+            rows[table] = max(rows.get(table, 0), len(answer.get_data(as_text=True).splitlines()) - 1)
+        if LISTS.search(page) and not found and not OTHER_FILES.search(page):
+            bare.add(name)
+    assert bare == KEPT_HERE.keys()
+    assert rows.keys() == TABLES.keys(), "each is offered on the page that it names"
+    assert {table for table, n in rows.items() if not n} == EMPTY
+
+
+def test_what_is_taken_along_holds_no_secret_and_no_words_to_one_person(chat: Chat) -> None:
+    owner, now = visit(chat), chat.clock()
+    shown, made = chat.stores.api_tokens.make(
+        "报表", "main", names=False, by=chat.member("boss"), now=now, until=now + timedelta(days=30), once="t"
+    )
+    now_ms, outbox, shard = to_ms(now), chat.stores.outbox, chat.community.shard
+    letter = Delivery(
+        "to-one", "now", "app.desk", "app", "main", {"msgtype": "text", "text": {"content": "只给你一个人的话"}}, member=2, born_ms=now_ms
+    )
+    outbox.enqueue(shard, [letter], now_ms)
+    lease = outbox.lease(shard, "now", "app.desk", "test", now_ms, 1000)
+    assert lease
+    outbox.dead(lease, "不收", now_ms)
+    told = "".join(owner.opens(f"/console{TABLES[name].path('main', 'csv')}") for name in ("tokens", "letters", "logins"))
+    assert made.id in told
+    assert shown not in told
+    assert "to-one" in told
+    assert "只给你" not in told
+    assert "早安！今天也要读" in told, "what a group was to hear may be read"
+    assert not [one.digest for one in chat.stores.sessions.of(chat.member("boss"), chat.clock()) if one.digest in told]
+
+
+def test_what_is_about_all_communities_is_given_to_who_has_the_role_in_all(chat: Chat) -> None:
+    chat.as_admin("角色 lilei 管理员")
+    of_one, of_none = visit(chat, "lilei"), visit(chat, "john")
+    for table in (one for one in TABLES.values() if one.is_for_all):
+        assert [who.client.get(f"/console{table.path('', 'xlsx')}").status_code for who in (of_one, of_none)] == [403, 403]
+    assert "/tables/" not in of_one.opens("/console/running")
 
 
 # Who may not write ----------------------------------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ def tables(chat: Chat) -> list[str]:
     return (
         found
         + [path for paths in FILES.values() for path in paths]
-        + [f"{WHERE}tables/{name}.{form}?of={chat.member('hanmei')}" for name in TABLES for form in ("csv", "xlsx")]
+        + [f"/console{table.path('main', form)}?of={chat.member('hanmei')}" for table in TABLES.values() for form in ("csv", "xlsx")]
     )
 
 
