@@ -29,22 +29,27 @@ from rules.text import LONGEST
 
 SHIPPED = Path(__file__).parent / "models" / "unmask.npz"
 STEPS = {
-    "parts": "拆字", "pinyin": "拼音", "initial": "首字母", "sound": "同音字", "shape": "形近字", "emoji": "表情", "order": "调换次序", "repeat": "重复的字",
+    "parts": "拆字", "pinyin": "拼音", "initial": "首字母", "sound": "同音字", "shape": "形近字", "emoji": "表情", "number": "数字", "order": "调换次序",
+    "repeat": "重复的字",
 }  # fmt: skip
 """What each disguise is called."""
 
-_PRICES = {"parts": 0.0, "pinyin": 1.0, "initial": 2.0, "sound": 5.0, "shape": 6.0, "emoji": 1.0, "order": 5.0, "repeat": 0.0}
+_PRICES = {
+    "parts": 0.0, "pinyin": 1.0, "initial": 2.0, "sound": 5.0, "shape": 6.0, "emoji": 1.0, "number": 1.0, "order": 5.0, "repeat": 0.0,
+}  # fmt: skip
 """What it costs to take a character for one so disguised: bits by which the text must become likelier."""
 _FUZZY = 5.0
 """What it costs besides to take zh for z, ng for n and the like."""
 _DEAREST = 6.5
 """What a disguise may cost for each character of its word."""
-_ENOUGH = {"parts": 2.0, "pinyin": 3.0, "initial": 6.0, "sound": 6.0, "shape": 6.0, "emoji": 2.0, "order": 6.0, "repeat": 6.0}
+_ENOUGH = {
+    "parts": 2.0, "pinyin": 3.0, "initial": 6.0, "sound": 6.0, "shape": 6.0, "emoji": 2.0, "number": 2.0, "order": 6.0, "repeat": 6.0,
+}  # fmt: skip
 """Bits by which a text must have become likelier for a word to be restored: less where nobody writes so by accident."""
 _LISTED = 2.0
 """So many bits less for a word of the lists, not one that only stands in abuse more often than elsewhere."""
 _ODD = 12.0, 7.0, 13.0
-"""Bits that a syllable, a letter and an emoji cost among Chinese characters."""
+"""Bits that a syllable, a letter, and an emoji or a number cost among Chinese characters."""
 _REPEATED = 4.0
 """Bits that writing a character once more costs, or a part of one."""
 _UNSEEN = 3.0
@@ -72,6 +77,10 @@ _LATIN = re.compile("[a-z]+")
 _LATIN_BEFORE, _LATIN_AFTER = re.compile(r"(?<![a-z])([a-z]+) $"), re.compile(" ([a-z]+)")
 _LONE = re.compile("[\u4e00-\u9fff][bdmq](?![a-z0-9])|(?<![a-z0-9])[bdmq][\u4e00-\u9fff]")
 """A single letter beside a character, of those that insults are written with; others (x 元, n 久) are everyday."""
+_SPOKEN: Mapping[str, str] = {"4": "死", "8": "八巴", "13": "逼"}
+"""Numbers that are written for what they sound or look like, and the characters that they stand for."""
+_DIGITS = frozenset("0123456789")
+_NUMBER = re.compile("(?<![0-9a-z.:])(?:13|[48])(?=[\u4e00-\u9fff]|$)")
 _RUNS = re.compile("[\u4e00-\u9fff]{2,}")
 _OWN = re.compile("[\u4e00-\u9fff]{2,8}")
 _USUAL_LEVEL = 5
@@ -278,8 +287,10 @@ class Restorer:
         return found
 
     def is_mixed(self, plain: str, odd: Sequence[int]) -> bool:
-        """A quick look: whether something may stand for a character without being one – emoji, parts of characters, letters, a character repeated."""
+        """A quick look: whether something may stand for a character without being one – emoji, parts of characters, letters, numbers, a character repeated."""
         if not self._signs.isdisjoint(plain):
+            return True
+        if not _DIGITS.isdisjoint(plain) and _NUMBER.search(plain):
             return True
         if not _LETTERS.isdisjoint(plain) and (_LONE.search(plain) or any(map(self._is_promising, _LATIN.findall(plain)))):
             return True
@@ -347,6 +358,8 @@ class Restorer:
         char = plain[at]
         if "a" <= char <= "z":
             return self._latin(plain, at)
+        if char in _DIGITS and (number := _NUMBER.match(plain, at)):
+            return [_Unit(number[0], at, number.end(), "number")]
         if char in self._disguises.emoji:
             return [_Unit(char, at, at + 1, "emoji")]
         flag = plain[at : at + 2]
@@ -549,6 +562,8 @@ class Restorer:
             return dict.fromkeys(self._letters.get(sign, ()), (_PRICES["initial"], "initial"))
         if kind == "emoji":
             return self._behind_emoji(sign)
+        if kind == "number":
+            return dict.fromkeys(_SPOKEN[sign], (_PRICES["number"], "number"))
         found = dict.fromkeys(self._shaped.get(sign, ()), (_PRICES["shape"], "shape"))
         syllable = self._disguises.syllables.get(sign, "")
         if syllable:

@@ -14,7 +14,7 @@ from rules.restoring import STEPS, Restored, Restorer
 from rules.restoring import shipped as shipped_restorer
 from rules.text import fit, normalise
 
-GUESSES = frozenset(STEPS[kind] for kind in ("pinyin", "initial", "sound", "shape", "emoji", "order"))
+GUESSES = frozenset(STEPS[kind] for kind in ("pinyin", "initial", "sound", "shape", "emoji", "number", "order"))
 """Steps that may be wrong: what they lead to is looked at by a person and never warned of by itself."""
 
 SQUEEZED = "去掉中间的符号"
