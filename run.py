@@ -25,6 +25,7 @@ from commands.demo import demo
 from commands.experiments import experiments
 from commands.faq import faq
 from commands.figures import figures
+from commands.files import explain
 from commands.judge import judge
 from commands.log import log, log_level
 from commands.lottery import lottery
@@ -39,6 +40,7 @@ from commands.rehearse import rehearse
 from commands.serve import clock, mood, serve, web
 from commands.shop import shop
 from commands.traits import traits
+from commands.usage import explain_usage
 from commands.webhook import webhook
 from commands.worker import worker
 
@@ -93,9 +95,15 @@ def entry() -> None:
         main(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(1)
+    except click.exceptions.NoArgsIsHelpError as asking:
+        asking.show()
+        sys.exit(2)
+    except click.UsageError as wrong:
+        click.echo(explain_usage(wrong), err=True)
+        sys.exit(2)
     except click.ClickException as wrong:
-        wrong.show()
-        sys.exit(2 if isinstance(wrong, click.UsageError) else 1)
+        click.echo(f"✗ {wrong.format_message()}", err=True)
+        sys.exit(1)
     except Exception as error:
         problems = _explained(error)
         if not problems:
@@ -116,9 +124,15 @@ def _explained(error: Exception) -> Sequence[str]:
 
     if isinstance(error, StartError):
         return error.problems
+    if isinstance(error, OSError) and (problem := explain(error)):
+        return (problem,)
     if isinstance(error, ApiError):
         return (cure(error),)
-    return (str(error),) if isinstance(error, UserError | StorageAway | EmbeddedServerError | LogElsewhere | NoSnapshot) else ()
+    if isinstance(error, StorageAway):
+        return (
+            f"{error}。看 Redis 是不是在运行、连不连得上，redis.url（或 BOT_REDIS_URL）的地址和密码对不对；python run.py check 会逐项试一遍",
+        )
+    return (str(error),) if isinstance(error, UserError | EmbeddedServerError | LogElsewhere | NoSnapshot) else ()
 
 
 if __name__ == "__main__":

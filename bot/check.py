@@ -58,6 +58,11 @@ class Part:
     findings: list[Finding] = field(default_factory=list)
 
 
+def _away(error: Exception) -> str:
+    """Why there is no Redis; what names its own cure is not given another."""
+    return f"Redis：{error}。检查 redis.url 与服务是否启动" if isinstance(error, StorageAway) else f"Redis：{error}"
+
+
 class Check:
     """Looks at everything. ``is_online`` False leaves out whatever goes over the network (WeCom, and our own public address)."""
 
@@ -83,7 +88,7 @@ class Check:
         except WiringError:  # told above: without its extensions the bot opens no stores
             yield from self._wecom(None)
         except (StorageAway, StartError, EmbeddedServerError) as error:
-            yield Part("Redis 和密钥", findings=[Finding(BAD, f"Redis：{error}。检查 redis.url 与服务是否启动")])
+            yield Part("Redis 和密钥", findings=[Finding(BAD, _away(error))])
             yield from self._wecom(None)
         if self._config.channels:
             yield Part("听得到什么", ways_in.hearing_table(self._config))

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml  # type: ignore[import-untyped,unused-ignore]
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.errors import ConfigError
 from storage.moment import DEFAULT_TIMEZONE
@@ -1042,7 +1042,14 @@ _EXPLANATIONS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _explain(type: str, context: Mapping[str, Any], place: Place, model: type[Section] | None) -> tuple[str, str]:
+def explain_setting(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong with a setting of an extension's model and what to do about it, as it is said of our own; what its author says stays his."""
+    if problem["type"] in ("value_error", "assertion_error"):
+        return problem["msg"]
+    return "。".join(_explain(problem["type"], problem.get("ctx", {}), problem["loc"] or ("",), model))
+
+
+def _explain(type: str, context: Mapping[str, Any], place: Place, model: type[BaseModel] | None) -> tuple[str, str]:
     key = str(place[-1])
     known = model.model_fields.get(key) if model else None
     if type == "own":
@@ -1057,7 +1064,7 @@ def _explain(type: str, context: Mapping[str, Any], place: Place, model: type[Se
     return what.format_map(context), remedy
 
 
-def _suggestion(key: str, model: type[Section] | None) -> str:
+def _suggestion(key: str, model: type[BaseModel] | None) -> str:
     names = list(model.model_fields) if model else []
     stem = re.split(r"[:：=]", key)[0].strip()
     if stem != key and stem in _known_keys():

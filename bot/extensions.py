@@ -25,7 +25,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bot.communities import Community
-from bot.config import Config
+from bot.config import Config, explain_setting
 from bot.errors import WiringError
 from bot.live import Contents
 from bot.permissions import Actor, Role
@@ -262,4 +262,5 @@ def _wrong_settings(found: Found, config: Config) -> Iterator[str]:
     except ValidationError as wrong:
         for problem in wrong.errors(include_input=False, include_url=False):
             place = ".".join(("extensions", "settings", found.extension.name, *map(str, problem["loc"])))
-            yield f"{place}：{problem['msg']}。请看 {found.source} 里的说明"
+            said = explain_setting(problem, found.extension.settings)
+            yield f"{place}：{said}。请看 {found.source} 里的说明"

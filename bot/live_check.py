@@ -51,9 +51,8 @@ def _door(config: Config) -> Finding:
         line.request("GET", "/readyz")
         status = line.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return Finding(
-            BAD, f"{host}:{port} 没有应答（{type(error).__name__}）：网页进程没有启动，或者在别的机器上。看日志，或运行 python run.py serve"
-        )
+        cure = "启动它（systemctl start qunguanjia，或 python run.py serve）；已经启动的看日志"
+        return Finding(BAD, f"{host}:{port} 没有应答（{type(error).__name__}）：网页进程没有启动，或者在别的机器上。{cure}")
     finally:
         line.close()
     if status == 200:

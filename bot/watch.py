@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from threading import Event
+from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -76,6 +77,14 @@ def keep_alive(machine: Machine, clock: Callable[[], datetime], program: Callabl
             log.error("no sign of life", error=type(error).__name__, exc_info=True)
         if stop.wait(FLUSH_S):
             return
+
+
+def leave(machine: Machine, signs: Thread, stop: Event) -> None:
+    """Ends the signs of life that the thread ``signs`` gives, at the end of this process: a conversion of the data need not wait for it then."""
+    stop.set()
+    signs.join(1.0)  # one that waits for Redis is not waited for
+    with suppress(StorageAway):
+        machine.leave()
 
 
 class Watch:

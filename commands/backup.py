@@ -14,7 +14,7 @@ import click
 
 from commands.build import now, open_all, open_database, program_mark
 from commands.files import shown, write_file
-from commands.opening import config_option, erased_register, load_config, stores_of
+from commands.opening import config_option, erased_register, load_config, refuse_running, stores_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,9 +122,12 @@ def restore(
 
 
 def _put_back(config: Config, manifest: Manifest, unpacked: Path, home: Path, wanted: _Wanted) -> None:
+    from storage.embedded import refuse_stranger
+
     _refuse_newer(manifest)
     is_key_known = _find_key(config, manifest, unpacked, home, is_new=wanted.is_new_key)
-    _refuse_running(config)
+    refuse_running(config)
+    refuse_stranger(config.data_path)
     _refuse_used(config, is_forced=wanted.is_forced)
     old = _make_room(config)
     from bot.backup import put_back
@@ -145,8 +148,8 @@ def _put_back(config: Config, manifest: Manifest, unpacked: Path, home: Path, wa
             click.echo(f"  {line}")
         stores.audit.record("", COMMAND_LINE.id, "恢复备份", f"{manifest.made.isoformat()}", "", "", now(), once="")
     where = config.data_path if config.redis.is_embedded else "redis.url 所指的 Redis"
-    own = f"另写一份 config.yaml：data_dir: {config.data_path}，redis.url: embedded，log.folder 空着，用它"
-    click.echo(f"✓ 已恢复到 {where}。{'现在可以' if config.data_path == home else own}启动：python run.py serve")
+    own = f"另写一份 config.yaml：data_dir: {config.data_path}，redis.url: embedded，log.folder 空着，channels: []，wecom.api_base: http://127.0.0.1:9（什么也发不出去），用它"
+    click.echo(f"✓ 已恢复到 {where}。{'现在可以' if config.data_path == home else own}启动：python run.py serve（服务：systemctl start …）")
 
 
 def _refuse_newer(manifest: Manifest) -> None:
@@ -180,20 +183,6 @@ def _find_key(config: Config, manifest: Manifest, unpacked: Path, home: Path, *,
     cure = f"把当时的 evidence.key 放进 {config.data_path}，或者由环境变量给出（evidence_key），再恢复"
     lost = "密钥真的丢了，加 --new-key：加密的证据、树洞、webhook 从此打不开"
     raise StartError([f"{problem}：{cure}。{lost}"])
-
-
-def _refuse_running(config: Config) -> None:
-    """Raises StartError while a bot works on what is to be replaced; its embedded server need not answer for that."""
-    from bot.errors import StartError
-    from storage.embedded import owner_of
-    from storage.machine import Machine
-    from storage.moment import to_ms
-
-    if config.redis.is_embedded:
-        if owner := owner_of(config.data_path):
-            raise StartError([f"机器人（进程 {owner}）正在 {config.data_path} 上运行：请先停掉它（systemctl stop …，或结束 run.py serve）"])
-    elif any(one.is_alive(to_ms(now())) for one in Machine(open_database(config), lambda: "", 16).processes()):
-        raise StartError(["机器人正在这个 Redis 上运行：请先停掉所有机器上的进程，过 75 秒再恢复"])
 
 
 def _refuse_used(config: Config, *, is_forced: bool) -> None:

@@ -3,6 +3,7 @@ pay for a web server."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import os
@@ -235,15 +236,17 @@ def watch(bot: Bot, on_change: Callable[[], None] = lambda: None) -> None:
     import structlog
 
     from bot.logs import turn_logs
-    from bot.watch import LOG_LEVEL_S, PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up
+    from bot.watch import LOG_LEVEL_S, PAUSES_S, WEBHOOKS_S, keep_alive, keep_count, keep_up, leave
 
     if bot.config.tracing.endpoint:  # behind every fork, for a thread sends them; and without it there is no OpenTelemetry
         from bot.telemetry import Telemetry
         from bot.tracing import span
 
         span.begin_by(Telemetry(bot.config.tracing, bot.stores.machine.name()).begin)
-    alive = (bot.stores.machine, now, program_mark, threading.Event())
-    threading.Thread(target=keep_alive, args=alive, name="alive", daemon=True).start()
+    ending, machine = threading.Event(), bot.stores.machine
+    signs = threading.Thread(target=keep_alive, args=(machine, now, program_mark, ending), name="alive", daemon=True)
+    signs.start()
+    atexit.register(leave, machine, signs, ending)
     threading.Thread(target=keep_count, args=(bot.stores.arrivals, threading.Event()), name="arrivals", daemon=True).start()
 
     def turn() -> None:

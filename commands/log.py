@@ -82,4 +82,7 @@ def log_level(path: Path, later: Path | None, level: str, minutes: int) -> None:
     with stores_of(later or path) as stores:
         at_ms = to_ms(now())
         stores.machine.set_log_level("" if level == "reset" else level, at_ms + minutes * 60_000, at_ms)
+        is_heard = any(one.is_alive(at_ms) for one in stores.machine.processes())
     click.echo("恢复成配置里的程度。" if level == "reset" else f"{minutes} 分钟内按 {level} 记日志。")
+    if not is_heard:
+        click.echo("现在没有进程在运行，启动以后才看得出来。", err=True)

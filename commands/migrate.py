@@ -11,11 +11,10 @@ import click
 
 from commands.build import now
 from commands.files import shown
-from commands.opening import config_option, database_of
+from commands.opening import config_option, database_of, load_config, refuse_running
 from storage.moment import to_ms
 
 if TYPE_CHECKING:
-    from storage.connection import Database
     from storage.layouts import Step
 
 
@@ -28,7 +27,10 @@ def migrate(path: Path, later: Path | None, is_plan: bool) -> None:
     from bot.errors import StartError
     from storage.schema import VERSION, NewerData, find_layout, settle_schema, steps_due
 
-    with database_of(later or path) as database:
+    path = later or path
+    if not is_plan:
+        refuse_running(load_config(path))  # an older program that still runs would go on writing the old layout
+    with database_of(path) as database:
         try:
             layout, steps = find_layout(database), steps_due(database)
             if layout is None or not steps:
@@ -40,7 +42,6 @@ def migrate(path: Path, later: Path | None, is_plan: bool) -> None:
             if is_plan:
                 click.echo("先备份（run.py backup），再运行 python run.py migrate。旧程序读不了转换后的数据，退回要用这份备份")
                 return
-            _refuse_alive(database)
             settle_schema(database, to_ms(now()), _bar)
         except NewerData as newer:
             raise StartError([str(newer)]) from newer
@@ -51,13 +52,3 @@ def migrate(path: Path, later: Path | None, is_plan: bool) -> None:
 def _bar(step: Step) -> Iterator[Callable[[int, int], None]]:
     with shown(f"{step.to}. {step.title}") as on_part:
         yield on_part
-
-
-def _refuse_alive(database: Database) -> None:
-    """An older program that still runs would go on writing the old layout."""
-    from bot.errors import StartError
-    from storage.machine import Machine
-
-    alive = [one.name for one in Machine(database, lambda: "", 16).processes() if one.is_alive(to_ms(now()))]
-    if alive:
-        raise StartError([f"机器人还在运行（{alive[0]} 等 {len(alive)} 个进程）：请先全部停掉，过 75 秒再转换"])

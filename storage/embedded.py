@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -321,6 +322,7 @@ def join_or_start(folder: Path) -> Iterator[str]:
     Raises as :meth:`EmbeddedServer.start` does.
     """
     server = EmbeddedServer(folder, lock_within_s=0.1)
+    refuse_stranger(server.folder)
     server._prepare_folders()
     guests = _open_lock(server.folder, "redis.guests")
     try:
@@ -331,6 +333,26 @@ def join_or_start(folder: Path) -> Iterator[str]:
     finally:
         server.stop()
         os.close(guests)
+
+
+def refuse_stranger(folder: Path) -> None:
+    """Raises EmbeddedServerError where root would leave files in somebody else's folder that he cannot read; a server that runs there may be joined."""
+    there = next(one for one in (folder, *folder.resolve().parents) if one.exists())
+    owner = there.stat().st_uid
+    if os.geteuid() != 0 or owner == 0 or ask(socket_path(folder), "PING"):
+        return
+    name = _user_name(owner)
+    raise EmbeddedServerError(
+        f"{there} 属于用户 {name}，现在是 root：root 留下的文件他读不了，机器人会起不来。"
+        f"装成服务的用 qunguanjia 代替 python run.py，否则在前面加 runuser -u {name} --"
+    )
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
 
 
 def _join_or_start(server: EmbeddedServer, guests: int) -> None:

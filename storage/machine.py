@@ -149,6 +149,10 @@ class Machine:
         """This process, which runs since then, gives a sign of life."""
         self._database.command("HSET", keys.PROCESSES(), self.name(), f"{since_ms}|{now_ms}|{program}")
 
+    def leave(self) -> None:
+        """This process ends: nobody need wait until its last sign of life is old."""
+        self._database.command("HDEL", keys.PROCESSES(), self.name())
+
     def server(self) -> Server:
         """How Redis does; one round trip, of a cluster one for each master."""
         return _together(self._database.servers())

@@ -208,7 +208,7 @@ def test_an_embedded_redis_is_started_for_a_short_command(tmp_path: Path, cli: C
 def test_wrong_usage_ends_with_2(cli: Cli, words: list[str]) -> None:
     ran = cli(*words)
     assert (ran.code, ran.out) == (2, "")
-    assert "Usage" in ran.err
+    assert "用法不对" in ran.err
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "clock"])

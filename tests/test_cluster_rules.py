@@ -29,9 +29,9 @@ from bot.health_desk import ring_health
 from bot.invitation_desk import ring_invitations
 from bot.mailing import fire
 from bot.member_models import ring_models
-from bot.readers import ring_log
 from bot.metrics import Metrics
 from bot.moods import ring_moods
+from bot.readers import ring_log
 from bot.shop_desk import ring_due as ring_orders
 from bot.streams import Makers
 from bot.traits import ring_traits

@@ -95,7 +95,9 @@ def test_settings_are_checked_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "extensions").mkdir()
     (tmp_path / "extensions" / "birthdays.py").write_bytes(EXAMPLE.read_bytes())
     assert "extensions.settings.birthdays.ahead_days" in problems(tmp_path, settings={"birthdays": {"ahead_days": 0}})[0]
-    assert "extensions.settings.birthdays.when" in problems(tmp_path, settings={"birthdays": {"when": 1}})[0]
+    assert "ahead_days：不能小于 1" in problems(tmp_path, settings={"birthdays": {"ahead_days": 0}})[0]
+    assert "extensions.settings.birthdays.when：没有这个设置" in problems(tmp_path, settings={"birthdays": {"when": 1}})[0]
+    assert "您是想写 ahead_days 吗" in problems(tmp_path, settings={"birthdays": {"ahead_day": 1}})[0]
     assert "没有这个扩展" in problems(tmp_path, settings={"birthday": {}})[0]
     assert "没有这个扩展" in problems(tmp_path, skip=["birthday"])[0]
 

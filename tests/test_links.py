@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from threading import Barrier, Thread
 
@@ -55,3 +57,28 @@ def test_what_nobody_needs_any_more_is_closed(links: Links, monkeypatch: pytest.
     await_until(lambda: count(links) == 1, what="one connection, which is in use")
     crowd(links)
     await_until(lambda: count(links) == 1, what="one connection again")
+
+
+def known(links: Links) -> set[int]:
+    """The numbers that the server gave the connections it has."""
+    return {int(number) for number in re.findall(r"^id=(\d+) ", links.ask("CLIENT", "LIST"), re.MULTILINE)}
+
+
+def test_a_fork_speaks_through_a_connection_of_its_own_and_shuts_none_of_its_parents(links: Links) -> None:
+    crowd(links)
+    ours = known(links)
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        ended = 1
+        try:
+            os.write(writing, str(links.ask("CLIENT", "ID")).encode())
+            links.close()
+            ended = 0
+        finally:
+            os._exit(ended)
+    assert os.waitpid(child, 0)[1] == 0
+    assert int(os.read(reading, 32)) not in ours
+    await_until(lambda: known(links) == ours, what="the parent's connections alone")
+    assert links.ask("ECHO", "ours") == "ours"
+    os.close(reading)
+    os.close(writing)

@@ -23,6 +23,10 @@ def live(tree: Tree, *more: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
 def set_public(tree: Tree, address: str) -> None:
     """Gives the bot a public address: here its own."""
     written = yaml.safe_load(tree.config.read_text(encoding="utf-8"))
@@ -46,6 +50,7 @@ def _look(tmp_path: Path, wecom: Vendor) -> None:
         for words in ("准备好了", "从外面绕回来", "时间：与企业微信一致", "web.", "Redis", "时钟一致", "没有发现问题"):
             assert words in said, said
         assert code == 0
+        assert {len(list(Path(f"/proc/{parent_of(pid)}/task").iterdir())) for pid in tree.web_workers()} == {1}, "who forks has one thread"
         for pid in tree.web_workers():
             os.kill(pid, signal.SIGSTOP)
         code, said = live(tree, "--json")
@@ -56,5 +61,10 @@ def _look(tmp_path: Path, wecom: Vendor) -> None:
         assert not told["ok"]
         assert "没有应答" in told["problems"][0]
         assert {part["title"] for part in told["parts"]} == {"网页", "企业微信", "进程", "排着的", "Redis", "空间", "告警"}
+        tree.stop()
+        code, said = live(tree)
+        assert code == 1
+        assert "一个也没有见过" in said, "who ended in order is not missed: the data may be converted at once"
+        assert "systemctl start" in said
     finally:
         tree.stop()

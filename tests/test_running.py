@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -12,13 +12,14 @@ from chat import Chat, OpenChat
 from visits import Visit, met, visit
 
 from bot.running import alarms, hooks_of
-from bot.watch import keep_alive
+from bot.watch import keep_alive, leave
 from bot.webhooks import WebhookKeys
 from storage import keys
 from storage.keys import shard_of
 from storage.machine import DAY_MS, Line, Machine, Process, Server, State, Trouble, _together
 from storage.moment import to_ms
 from storage.outbox import Delivery
+from tests.timing import PATIENCE_S, await_until
 
 pytest_plugins = ("chat",)
 
@@ -108,6 +109,16 @@ def test_a_process_gives_signs_of_life_until_it_is_forgotten(chat: Chat) -> None
     assert process.since_ms <= process.seen_ms
     assert machine.sweep(now_ms + DAY_MS) == 0
     assert machine.sweep(now_ms + DAY_MS + 1) == 1
+
+
+def test_a_process_that_ended_in_order_is_not_waited_for(chat: Chat) -> None:
+    stop, machine = Event(), chat.stores.machine
+    signs = Thread(target=keep_alive, args=(machine, chat.clock, lambda: "abcd1234", stop))
+    signs.start()
+    await_until(machine.processes, PATIENCE_S, "a sign of life")
+    leave(machine, signs, stop)
+    assert not signs.is_alive()
+    assert machine.processes() == ()
 
 
 # The page -----------------------------------------------------------------------------------------------------------------
