@@ -15,6 +15,9 @@ endif
 
 VENV = .venv/bin/python
 
+# Where the environment forbids compiled files (containers often do), every process would compile everything again: a third of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install install-tracing install-dev run test lint lint-deploy types docs sbom audit soak bench lock clean
 .DEFAULT_GOAL := help
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -62,6 +63,7 @@ def patiently(make: Callable[[], Made]) -> Made:
         try:
             return make()
         except StorageAway as away:
+            gc.enable()  # what each attempt left behind must not pile up over a night without Redis
             click.echo(f"等待 Redis：{away}", err=True)
             time.sleep(0.5)
 

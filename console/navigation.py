@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import current_app, url_for
@@ -124,6 +125,7 @@ class Menu:
         self._here = here
         self._is_everywhere = is_everywhere
 
+    @cached_property
     def groups(self) -> dict[str, list[Shown]]:
         """The pages of the menu by group, without those that do not exist or are not for him."""
         shown = {title: [self._show(entry) for entry in entries if self._sees(entry)] for title, entries in self._groups.items()}
@@ -145,10 +147,13 @@ class Menu:
         return may(self._visitor.everywhere, entry.role) if entry.is_for_all else self._visitor.may(self._place, entry.role)
 
     def _show(self, entry: Entry) -> Shown:
-        subs = tuple(self._show(sub) for sub in entry.subs if self._sees(sub))
-        is_inside = (self._here == entry.endpoint and self._name == entry.name) or self._here.startswith(entry.inside)
-        is_below = any(sub.is_open for sub in subs)
-        return Shown(entry.title, self._href(entry), entry.key, is_inside and not is_below, subs if is_inside or is_below else ())
+        subs = [sub for sub in entry.subs if self._sees(sub)]
+        is_inside, is_below = self._is_inside(entry), any(self._is_inside(sub) for sub in subs)
+        below = tuple(self._show(sub) for sub in subs) if is_inside or is_below else ()
+        return Shown(entry.title, self._href(entry), entry.key, is_inside and not is_below, below)
+
+    def _is_inside(self, entry: Entry) -> bool:
+        return (self._here == entry.endpoint and self._name == entry.name) or self._here.startswith(entry.inside)
 
     def _href(self, entry: Entry) -> str:
         rule = next(current_app.url_map.iter_rules(f"console.{entry.endpoint}"))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import pytest
 from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
+from werkzeug.routing import Rule
 
 from rules import contents
 from rules.text import Words
 from storage.connection import Database
 from storage.embedded import EmbeddedServer, ask
 from tests.topologies import TOPOLOGIES, Topology, running
+
+# What is imported and collected stays; see pytest_collection_finish.
+gc.disable()
 
 # The processes that tests start (some two hundred) would compile the whole project each, where Python is told to write nothing.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -50,6 +54,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,6 +77,22 @@ def read_files() -> Iterator[None]:
             "from_items",
             lambda kind, items: joined(kind, tuple(items.items())) if len(items) < MOST_ROWS else from_items(kind, items),
         )
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_routes() -> Iterator[None]:
+    """Werkzeug compiles for each route what writes its addresses: for a hundred and eighty a twentieth of a second, in each web application anew."""
+    compile_route, compiled = Rule._compile_builder, dict[tuple[object, ...], Callable[..., tuple[str, str]]]()
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        made_of = (rule.rule, *rule._trace, *sorted((rule.defaults or {}).items()), append_unknown)
+        if made_of not in compiled:
+            compiled[made_of] = compile_route(rule, append_unknown)
+        return compiled[made_of]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
         yield
 
 

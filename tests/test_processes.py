@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -20,7 +21,8 @@ from bot.errors import StartError
 from bot.keyring import differs, evidence_key, sealing_key
 from bot.processes import ProcessTree, Role
 from commands.build import Bot
-from commands.roles import tell_status
+from commands.roles import patiently, tell_status
+from storage.connection import StorageAway
 from tests.outside import Client
 from tests.timing import await_until
 from tests.tree import free_port
@@ -37,6 +39,22 @@ def test_a_role_that_falls_for_days_is_started_again_all_the_same() -> None:
     tree._look_after(role)
     assert role.process is None
     assert role.started - time.monotonic() <= 30
+
+
+def test_garbage_is_collected_while_a_role_waits_for_redis() -> None:
+    collected: list[bool] = []
+
+    def make() -> list[bool]:
+        collected.append(gc.isenabled())
+        if len(collected) < 2:
+            raise StorageAway("away")
+        return collected
+
+    gc.disable()  # as a role begins
+    try:
+        assert patiently(make) == [False, True]
+    finally:
+        gc.enable()
 
 
 def test_a_signal_that_comes_while_the_event_is_looked_at_ends_the_process_all_the_same() -> None:
