@@ -87,6 +87,11 @@ class Glance:
         """The day that runs."""
         return self.days[-1]
 
+    @property
+    def yesterday(self) -> Day:
+        """The newest whole day: the seven days that end with it are those that the lights judge."""
+        return self.days[-2]
+
 
 def colour_of(lights: Sequence[Light]) -> Colour:
     """The worst of the lights; green only where enough of them are known."""

@@ -62,6 +62,7 @@ def test_the_unwell_community_stands_first_with_its_reason_and_its_act_and_all_a
     (first, place, text), (second, _, fine) = cards(page)
     assert (first, place, second) == ("red", "main", "green")
     assert "34%（41 → 27 人）" in text
+    assert "7 天（到昨天） 27 人" in " ".join(text.split()), "the figure beside the reason is of the same seven days"
     assert 'href="/console/in/main/calendar"' in page
     assert "项指标都好" in fine
     assert [place for _, place, _ in cards(browser.opens("/console/?q=纽约"))] == ["far"]
