@@ -7,7 +7,7 @@ import mmap
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
@@ -25,16 +25,51 @@ from bot.processes import die_with_parent
 log = structlog.get_logger(__name__)
 
 STOP_S = 6
+LEAVE_TO_OTHERS_S = 0.001
+"""How long a process leaves a new connection to those that hold fewer: as long as one that has nothing to do needs to take it."""
 READ_WITHIN_S = 5.0
 """How long a request may take to arrive; WeCom gives up on the whole callback after five seconds."""
 
 
+class _Held:
+    """How many connections each web process holds, in memory that all forks share."""
+
+    _NOBODY = 2**16 - 1
+
+    def __init__(self, most: int) -> None:
+        self._counts = memoryview(mmap.mmap(-1, 2 * most)).cast("H")
+        self._counts[:] = memoryview(b"\xff" * 2 * most).cast("H")
+
+    def take_seat(self, taken: Collection[int]) -> int | None:
+        """A seat for a new process, None where all are taken."""
+        free = next((seat for seat in range(len(self._counts)) if seat not in taken), None)
+        if free is not None:
+            self._counts[free] = 0
+        return free
+
+    def leave_seat(self, seat: int) -> None:
+        """Its process is gone."""
+        self._counts[seat] = self._NOBODY
+
+    def note(self, seat: int, connections: int) -> None:
+        """A process says how many it holds."""
+        self._counts[seat] = min(connections, self._NOBODY - 1)
+
+    def is_above(self, connections: int) -> bool:
+        """Whether some process holds fewer."""
+        return connections > min(self._counts)
+
+
 class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's thread worker, made safe against two things that strangers do.
+    """gunicorn's thread worker, made safe against two things that strangers do, and fair to the other workers.
 
     It quotes a head that it cannot read in its log and its answer – and what follows a body of a wrong length is read as a head. And a
-    request that never ends would keep its thread for ever.
+    request that never ends would keep its thread for ever. Of connections that come in a row, the process that is awake takes nearly all;
+    where they are kept open, as proxies do, it would then have nearly all the work, and the other cores none.
     """
+
+    held: _Held
+    seat: int | None = None
 
     def init_process(self) -> None:
         """Begins to serve."""
@@ -48,6 +83,18 @@ class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         for end in self.wsgi.extensions.get("at_exit", ()):
             end()
         super().handle_exit(sig, frame)
+
+    def accept(self, listener: Any) -> None:
+        """Takes a new connection, unless a process that holds fewer is quicker."""
+        if self.seat is not None and self.held.is_above(self.nr_conns):
+            time.sleep(LEAVE_TO_OTHERS_S)
+        super().accept(listener)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """One turn of the loop that hands requests to threads."""
+        super().wait_for_and_dispatch_events(timeout)
+        if self.seat is not None:
+            self.held.note(self.seat, self.nr_conns)
 
     def handle(self, conn: Any) -> Any:
         """Serves one request of a connection."""
@@ -94,6 +141,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._build = build
         self._after_fork = after_fork
         self._leaving = mmap.mmap(-1, 1)  # seen by the master and by all its forks
+        self._held = _Held(server.processes)
         super().__init__()
 
     def run(self) -> None:
@@ -117,7 +165,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": STOP_S,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "pre_fork": self._give_seat,
             "post_fork": lambda _arbiter, _worker: self._start_worker(),
+            "child_exit": self._free_seat,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -126,6 +176,13 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         app = self._build()
         app.extensions["is_leaving"] = lambda: self._leaving[0] == 1
         return app
+
+    def _give_seat(self, arbiter: Any, worker: Any) -> None:
+        worker.held, worker.seat = self._held, self._held.take_seat({one.seat for one in arbiter.WORKERS.values()})
+
+    def _free_seat(self, _arbiter: Any, worker: Any) -> None:
+        if worker.seat is not None:
+            self._held.leave_seat(worker.seat)
 
     def _start_worker(self) -> None:
         die_with_parent()

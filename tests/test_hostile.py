@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
 import json
+import os
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -218,6 +221,37 @@ def test_those_who_never_finish_their_request_do_not_keep_others_out_for_long(bo
             line.sendall(heads[number % 2])
 
         await_until(lambda: bot.client.ask("GET", "/healthz").status == 200, 30, "an answer for the others")
+
+
+def test_connections_that_stay_open_are_shared_by_the_web_processes(bot: Tree) -> None:
+    least = sum(min(_shares(bot, 24)) for _ in range(5))
+    assert least >= 54, "the one that is awake does not take most: each half of 120, where nobody leaves any to the other some 40"
+
+
+def _shares(bot: Tree, count: int) -> list[int]:
+    """How many of so many connections each web process holds that come as fast as a proxy opens them."""
+    before = [_connections_of(pid, bot.port) for pid in bot.web_workers()]
+    opened: list[http.client.HTTPConnection] = []
+    with contextlib.ExitStack() as lines:
+        for _ in range(count):
+            line = lines.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", bot.port, timeout=30)))
+            line.connect()
+            opened.append(line)
+        for line in opened:
+            line.request("GET", "/healthz")
+            assert line.getresponse().read() == b"ok\n"
+        return [_connections_of(pid, bot.port) - n for pid, n in zip(bot.web_workers(), before, strict=True)]
+
+
+def _connections_of(pid: int, port: int) -> int:
+    """How many connections to a port of this machine a process holds."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    ours = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] == "01"}
+    found = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found += os.readlink(link) in ours
+    return found
 
 
 def test_an_endless_body_in_chunks_is_cut_off(bot: Tree) -> None:
